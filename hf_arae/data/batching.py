@@ -1,0 +1,111 @@
+"""Batches of sentences: of one length, balanced over attribute values, and the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+POOL_BATCHES = 50  # sentences are sorted by length within pools of this many batches: little padding, much mixing
+
+
+class SentenceBatchSampler(Sampler[list[int]]):
+    """Yields lists of row indices, one a batch, for this process.
+
+    An epoch's order depends on `(seed, epoch)` alone. Rows are shuffled, cut into pools, sorted by length within a
+    pool and cut into batches, whose order is shuffled again. With `groups` each batch holds the same number of rows of
+    each group, in the groups' order; an epoch is then one pass over the largest group, and the smaller ones are
+    repeated. The last, incomplete batch of an epoch is left out.
+
+    Args:
+        lengths: length of each row.
+        batch_size: rows in a batch on each process; with groups, a multiple of their number.
+        groups: group (attribute value) of each row, or `None`.
+        seed: of the order.
+        rank, world_size: this process's place. Batches of `world_size * batch_size` rows are drawn, and process r
+            takes every `world_size`-th row of each group, so all processes see about the same lengths.
+
+    Raises:
+        ValueError: too few rows for one batch, an empty group, or a batch size that the groups do not divide.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        groups: Sequence[int] | None = None,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ):
+        self.lengths = np.asarray(lengths)
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        values = np.zeros(len(self.lengths), dtype=int) if groups is None else np.asarray(groups)
+        self.members = [np.flatnonzero(values == value) for value in range(int(values.max(initial=0)) + 1)]
+        empty = [value for value, rows in enumerate(self.members) if not len(rows)]
+        if empty:
+            raise ValueError(f"no training row has attribute value {empty}: every value needs some")
+        if batch_size < 1 or batch_size % len(self.members):
+            raise ValueError(f"batch size {batch_size} is not a positive multiple of {len(self.members)} values")
+        self.share = batch_size // len(self.members)
+        self.epoch, self.start = 0, 0
+        largest = max(len(rows) for rows in self.members)
+        self.batches_per_epoch = largest // (self.share * world_size)
+        if not self.batches_per_epoch:
+            raise ValueError(
+                f"a batch of {batch_size} on {world_size} process(es) needs at least {self.share * world_size} rows "
+                f"of one attribute value; the largest has {largest}"
+            )
+
+    def set_position(self, epoch: int, start: int = 0) -> None:
+        """The next `iter()` begins at batch `start` of `epoch`."""
+        self.epoch, self.start = epoch, start
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        source = np.random.default_rng((self.seed, self.epoch))
+        share, count = self.share * self.world_size, self.batches_per_epoch
+        drawn = [self._draw(rows, share * count, source) for rows in self.members]
+        pool = share * POOL_BATCHES
+        ordered = []
+        for rows in drawn:
+            pools = [rows[at : at + pool] for at in range(0, len(rows), pool)]
+            ordered.append(np.concatenate([part[np.argsort(self.lengths[part], kind="stable")] for part in pools]))
+        # Every group's batch b comes from pool b // POOL_BATCHES at the same rank of length, so a batch's groups
+        # are alike in length as well.
+        for batch in source.permutation(count)[self.start :]:
+            cut = slice(batch * share + self.rank, (batch + 1) * share, self.world_size)
+            yield np.concatenate([rows[cut] for rows in ordered]).tolist()
+
+    @staticmethod
+    def _draw(rows: np.ndarray, count: int, source: np.random.Generator) -> np.ndarray:
+        passes = [source.permutation(rows) for _ in range(-(-count // len(rows)))]
+        return np.concatenate(passes)[:count]
+
+
+class SentenceCollator:
+    """Pads rows of `encode_dataset` on the right to the longest of the batch.
+
+    Returns:
+        `input_ids`, `attention_mask` `(batch, sequence)` int64 and, where the rows have one, `attribute` `(batch,)`.
+    """
+
+    def __init__(self, pad_token_id: int):
+        self.pad_token_id = pad_token_id
+
+    def __call__(self, rows: list[dict]) -> dict[str, Tensor]:
+        longest = max(len(row["input_ids"]) for row in rows)
+        ids = np.full((len(rows), longest), self.pad_token_id, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for index, row in enumerate(rows):
+            ids[index, : len(row["input_ids"])] = row["input_ids"]
+            mask[index, : len(row["input_ids"])] = 1
+        batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        if "attribute" in rows[0]:
+            batch["attribute"] = torch.tensor([row["attribute"] for row in rows])
+        return batch

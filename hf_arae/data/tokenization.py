@@ -1,0 +1,101 @@
+"""Word-level tokenizer, trained from the data, that a person may type at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
+
+# The order fixes the ids, which the configs' defaults name: pad 0, bos 1, eos 2, unk 3, mask 4.
+SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>", "<mask>")
+NUMBER_TOKEN = "_num_"
+
+_NAMES = "|".join(token[1:-1] for token in SPECIAL_TOKENS)
+_RULES: tuple[tuple[str, str], ...] = (
+    ("[\u2018\u2019\u00b4]", "'"),
+    ("[\u201c\u201d]", '"'),
+    # A literal special token in a text stays text: "<eos>" becomes the three words "< eos >".
+    (rf"<(?=({_NAMES})>)", "< "),
+    *((rf"(?<=< {token[1:-1]})>", " >") for token in SPECIAL_TOKENS),
+    # Forms written together are split as the corpora split them: "didn't" is "did n't", "it's" is "it 's".
+    (r"(?<=\w)n't\b", " n't"),
+    *((rf"(?<=\w)'{ending}\b", f" '{ending}") for ending in ("s", "m", "re", "ve", "ll", "d")),
+    # Sentence punctuation stands alone. A stop after one or two letters is an abbreviation ("dr.") unless it ends all.
+    (r"!{2,}", "!"),
+    (r"\?{2,}", "?"),
+    (r"\.{3,}", "..."),
+    *((rf"(?<=[^\s{mark}]){mark}(?=\s|$)", f" {mark[-1]}") for mark in ("!", r"\?", ",", ";", ":")),
+    (r"(?<=[^\s.])\.\.\.", " ..."),
+    (r"(?<=[^\s.][^\s.][^\s.])\.(?=\s|$)", " ."),
+    (r"(?<=[^\s.])\.$", " ."),
+    (r"\((?=\w)", "( "),
+    (r"(?<=\w)\)", " )"),
+    (r"\$(?=\d)", "$ "),
+)
+
+
+def _normalizer(mask_numbers: bool) -> normalizers.Normalizer:
+    rules = list(_RULES)
+    if mask_numbers:
+        rules.append((r"(?<=\s|^)\d+([.,]\d+)*(?=\s|$)", NUMBER_TOKEN))
+    replacements = [normalizers.Replace(Regex(pattern), by) for pattern, by in rules]
+    # Strip first, so that "ends all" holds for a text that is typed with a trailing space.
+    return normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Strip(), *replacements])
+
+
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int = 30_000, min_frequency: int = 1, max_length: int = 25
+) -> PreTrainedTokenizerFast:
+    """Builds a word-level tokenizer from texts.
+
+    It lower-cases, splits contractions and punctuation (so `The food was AWFUL!` reads as `the food was awful !`),
+    and frames each sentence as `<bos> w1 ... wn <eos>`. Where the texts write numbers as `_num_`, a typed number
+    becomes that word too. Words outside the vocabulary become `<unk>`.
+
+    Args:
+        texts: training sentences.
+        vocab_size: the most tokens, special ones included. Ties in frequency are broken alphabetically, so the same
+            texts give the same vocabulary in any order.
+        min_frequency: words seen less often are left out.
+        max_length: longest sentence in words; `truncation=True` cuts to it.
+
+    Raises:
+        ValueError: there is no word in the texts, or `vocab_size` leaves room for none.
+    """
+    if vocab_size <= len(SPECIAL_TOKENS):
+        raise ValueError(f"vocab_size must exceed the {len(SPECIAL_TOKENS)} special tokens, got {vocab_size}")
+    plain = _normalizer(mask_numbers=False)
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(plain.normalize_str(text).split())
+    for token in SPECIAL_TOKENS:
+        counts.pop(token, None)
+    if not counts:
+        raise ValueError("cannot train a tokenizer: the texts hold no word")
+    words = sorted((word for word, n in counts.items() if n >= min_frequency), key=lambda w: (-counts[w], w))
+    kept = words[: vocab_size - len(SPECIAL_TOKENS)]
+    vocabulary = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *kept))}
+
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.normalizer = _normalizer(mask_numbers=NUMBER_TOKEN in vocabulary)
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos> $A <eos>", special_tokens=[(token, vocabulary[token]) for token in ("<bos>", "<eos>")]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+        padding_side="right",
+        truncation_side="right",
+        model_max_length=max_length + 2,
+        model_input_names=["input_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+        split_special_tokens=True,
+    )

@@ -1,0 +1,132 @@
+"""How often a style transfer reaches the style it was asked for."""
+
+from typing import Any
+
+import datasets
+import evaluate
+import numpy as np
+
+from hf_arae.metrics._checks import InMemoryMetric, check_labels, check_texts, import_extra, labelled_texts
+
+
+class TransferAccuracy(InMemoryMetric):
+    """Share of predictions that a classifier puts into the target class, in 0..100, higher is better (Table 4.2).
+
+    The classifier is a linear support vector machine on the presence of word 1- to 3-grams (punctuation marks are
+    words). It sees the training split and never the output of a model, nor is it the classifier on codes that a model
+    was trained against. Its own accuracy on held-out text is reported beside every result.
+
+    ```python
+    metric = TransferAccuracy.from_dataset(dataset["train"], dataset["validation"])
+    metric.compute(predictions=transfers, references=target_labels)
+    ```
+
+    `compute` takes
+        predictions: list of n str, tokens separated by spaces; an empty one counts as wrong.
+        references: list of n target labels, of the training split's kind: int, or str; where its label column is a
+            `datasets.ClassLabel`, both the int and the name are understood.
+    and returns `{"transfer_accuracy": float, "classifier_held_out_accuracy": float}`, both in 0..100.
+
+    Raises:
+        RuntimeError: if no classifier was fitted yet.
+        TypeError: if a prediction is not a str, or a label neither int nor str.
+        ValueError: if there are no predictions, the numbers differ, or a label is unknown.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.held_out_accuracy: float | None = None
+        self._label_names: list[str] = []
+
+    @classmethod
+    def from_dataset(
+        cls,
+        train: datasets.Dataset,
+        validation: datasets.Dataset | None = None,
+        text_column: str = "text",
+        label_column: str = "label",
+    ) -> "TransferAccuracy":
+        """Return the metric with a classifier trained on `train`; see `fit`."""
+        return cls().fit(train, validation, text_column, label_column)
+
+    def fit(
+        self,
+        train: datasets.Dataset,
+        validation: datasets.Dataset | None = None,
+        text_column: str = "text",
+        label_column: str = "label",
+    ) -> "TransferAccuracy":
+        """Train the classifier (a few seconds for 100 000 sentences), measure `held_out_accuracy`, and return self.
+
+        Args:
+            train: the training split, at least two labels.
+            validation: held-out text for `held_out_accuracy` (0..100); by default a fixed tenth of `train`, which the
+                classifier is then not trained on.
+            text_column: column of str, tokens separated by spaces.
+            label_column: column of int or str.
+
+        Raises:
+            TypeError: if a split is not a `datasets.Dataset`, or a column holds something else.
+            ValueError: if a split is empty or lacks a column, or there are fewer than two labels.
+        """
+        texts, labels = labelled_texts("train", train, text_column, label_column)
+        if validation is None:
+            texts, labels, held_out_texts, held_out_labels = _hold_out_tenth(texts, labels)
+        else:
+            held_out_texts, held_out_labels = labelled_texts("validation", validation, text_column, label_column)
+        if len(set(labels)) < 2:
+            raise ValueError(f"train needs at least two labels to tell apart, got {sorted(set(labels))}")
+
+        vectorizer = import_extra("sklearn.feature_extraction.text").CountVectorizer(
+            ngram_range=(1, 3), tokenizer=str.split, token_pattern=None, lowercase=False, binary=True, dtype=np.float32
+        )
+        self._classifier = import_extra("sklearn.pipeline").make_pipeline(
+            vectorizer, import_extra("sklearn.svm").LinearSVC(C=0.1, random_state=0)
+        )
+        self._classifier.fit(texts, labels)
+        feature = train.features[label_column]
+        self._label_names = feature.names if isinstance(feature, datasets.ClassLabel) else []
+        self.held_out_accuracy = self._accuracy(held_out_texts, held_out_labels)
+        return self
+
+    def _info(self) -> evaluate.MetricInfo:
+        text, label, name = datasets.Value("string"), datasets.Value("int64"), datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=type(self).__doc__,
+            citation="",
+            features=[
+                datasets.Features({"predictions": text, "references": label}),
+                datasets.Features({"predictions": text, "references": name}),
+            ],
+        )
+
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        if self.held_out_accuracy is None:
+            raise RuntimeError(
+                "no classifier was fitted: use TransferAccuracy.from_dataset(train), or call fit(train)"
+            )
+        accuracy = self._accuracy(check_texts("predictions", predictions), check_labels("references", references))
+        return {"transfer_accuracy": accuracy, "classifier_held_out_accuracy": self.held_out_accuracy}
+
+    def _accuracy(self, texts: list[str], labels: list[int | str]) -> float:
+        targets = [self._label_names.index(label) if label in self._label_names else label for label in labels]
+        known = self._classifier.classes_.tolist()
+        if unknown := set(targets) - set(known):
+            accepted = known + [self._label_names[label] for label in known if self._label_names]
+            raise ValueError(f"unknown labels {sorted(unknown, key=str)}: the classifier was trained on {accepted}")
+        answers = self._classifier.predict(texts).tolist()
+        right = [answer == target for answer, target in zip(answers, targets, strict=True)]
+        # The classifier has an answer for an empty text too, which would be right by chance.
+        return 100 * sum(hit and bool(text.strip()) for hit, text in zip(right, texts, strict=True)) / len(texts)
+
+
+def _hold_out_tenth(texts: list[str], labels: list[int | str]) -> tuple[list, list, list, list]:
+    order = np.random.default_rng(0).permutation(len(texts)).tolist()
+    size = max(1, len(order) // 10)
+    held_out, kept = order[:size], order[size:]
+    return (
+        [texts[row] for row in kept],
+        [labels[row] for row in kept],
+        [texts[row] for row in held_out],
+        [labels[row] for row in held_out],
+    )

@@ -1,0 +1,201 @@
+"""How an ARAE is trained: reconstruct; criticise; classify; imitate; conceal (thesis, Algorithm 1 and section 4.4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+
+
+@dataclass
+class AraeObjectiveArguments:
+    """Settings of the objective, ready for `HfArgumentParser`."""
+
+    adversary: bool = field(
+        default=True, metadata={"help": "Train critic, generator and classifier; off gives the plain autoencoder."}
+    )
+    autoencoder_optimizer: str = field(default="sgd", metadata={"help": "sgd (published), adam or adamw."})
+    autoencoder_learning_rate: float = field(default=1.0, metadata={"help": "Published: 1 with sgd."})
+    autoencoder_schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the autoencoder's gradient norm to this."})
+    noise_std: float = field(
+        default=0.1, metadata={"help": "Standard deviation, per coordinate, of the noise on codes while reconstructing."}
+    )
+    noise_decay: float = field(default=0.9995, metadata={"help": "Factor on noise_std every noise_decay_steps."})
+    noise_decay_steps: int = field(default=100, metadata={"help": "Updates between two decays of the noise."})
+    critic_steps: int = field(default=5, metadata={"help": "Critic updates an iteration (k)."})
+    critic_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the critic."})
+    generator_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the generator."})
+    lipschitz: str = field(
+        default="gradient_penalty", metadata={"help": "gradient_penalty (authors' later code) or weight_clipping."}
+    )
+    gradient_penalty: float = field(default=0.1, metadata={"help": "Weight of the gradient penalty."})
+    weight_clip: float = field(default=0.01, metadata={"help": "Weights are kept in [-weight_clip, weight_clip]."})
+    critic_scale: float = field(
+        default=0.01, metadata={"help": "lambda1: scale of the critic's gradient into the encoder."}
+    )
+    classifier_steps: int = field(default=1, metadata={"help": "Classifier updates an iteration."})
+    classifier_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the code classifier."})
+    classifier_scale: float = field(
+        default=1.0, metadata={"help": "lambda2: scale of the classifier's gradient into the encoder."}
+    )
+    concealment: str = field(
+        default="other",
+        metadata={"help": "Encoder's target under the classifier: other (published; two values only) or uniform."},
+    )
+
+    def __post_init__(self):
+        for name, accepted in (
+            ("lipschitz", ("gradient_penalty", "weight_clipping")),
+            ("concealment", ("other", "uniform")),
+            ("autoencoder_optimizer", ("sgd", "adam", "adamw")),
+        ):
+            if getattr(self, name) not in accepted:
+                raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
+
+
+class AraeObjective(Objective):
+    """The phases of ARAE.
+
+    Signs: the critic f minimises `-mean f(enc(x)) + mean f(g(z))`, so it is high on real codes; the generator
+    minimises `-mean f(g(z))`; the encoder minimises `mean f(enc(x))`. (The thesis and its released code use opposite
+    signs for the critic; the two are the same by symmetry.)
+
+    Batches: `input_ids`, `attention_mask` `(batch, sequence)` and, with several decoders, `attribute` `(batch,)`.
+
+    Args:
+        model: an [`AraeModel`].
+        settings: see [`AraeObjectiveArguments`].
+
+    Raises:
+        ValueError: `concealment="other"` with more than two attribute values.
+    """
+
+    def __init__(self, model: AraeModel, settings: AraeObjectiveArguments | None = None):
+        super().__init__(model)
+        self.settings = settings or AraeObjectiveArguments()
+        self.with_attributes = model.config.num_attributes > 1
+        self.players = {
+            "autoencoder": ("embeddings", "encoder", "decoders", "projection"),
+            "critic": ("critic",),
+            "generator": ("generator",),
+        }
+        if self.with_attributes:
+            self.players["classifier"] = ("classifier",)
+            if self.settings.concealment == "other" and model.config.num_attributes > 2:
+                raise ValueError('concealment="other" needs two attribute values; use "uniform" with more')
+        self._real_codes: Tensor | None = None
+
+    def optimizers(self) -> dict[str, OptimizerSettings]:
+        s = self.settings
+        adversary = {"name": "adam", "betas": (0.5, 0.999)}
+        return {
+            "autoencoder": OptimizerSettings(
+                s.autoencoder_optimizer, s.autoencoder_learning_rate, schedule=s.autoencoder_schedule
+            ),
+            "critic": OptimizerSettings(learning_rate=s.critic_learning_rate, **adversary),
+            "generator": OptimizerSettings(learning_rate=s.generator_learning_rate, **adversary),
+            "classifier": OptimizerSettings(learning_rate=s.classifier_learning_rate, **adversary),
+        }
+
+    def phases(self) -> tuple[Phase, ...]:
+        s = self.settings
+        on, labelled = s.adversary, s.adversary and self.with_attributes
+        clip = self.clip_weights if s.lipschitz == "weight_clipping" else None
+        return (
+            Phase("reconstruct", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm),
+            Phase(
+                "criticise",
+                "critic",
+                self.criticise,
+                repeat=s.critic_steps,
+                before=self.encode_batch,
+                after=clip,
+                enabled=on,
+            ),
+            Phase(
+                "classify",
+                "classifier",
+                self.classify,
+                repeat=s.classifier_steps,
+                enabled=labelled,
+            ),
+            Phase("imitate", "generator", self.imitate, enabled=on),
+            Phase("conceal", "autoencoder", self.conceal, max_grad_norm=s.max_grad_norm, enabled=on),
+        )
+
+    def noise_std(self) -> float:
+        """Standard deviation of the code noise at the current step: `noise_std * noise_decay^(step // decay_steps)`."""
+        s = self.settings
+        return s.noise_std * s.noise_decay ** (self.step // s.noise_decay_steps)
+
+    def reconstruct(self, batch: Batch) -> Terms:
+        """-log p(x | enc(x) + noise, y), mean over tokens (nats)."""
+        code = self.model.encode(batch["input_ids"], batch["attention_mask"])
+        noise = self.noise_std()
+        if noise > 0:
+            code = code + noise * torch.randn_like(code)
+        total, count = self.model.reconstruction_loss(code, batch["input_ids"], batch.get("attribute"))
+        return {"loss": total / count}
+
+    @torch.no_grad()
+    def encode_batch(self, batch: Batch) -> None:
+        """Encodes the batch once, without gradients, for the critic's and the classifier's updates."""
+        self._real_codes = self.model.encode(batch["input_ids"], batch["attention_mask"])
+
+    def criticise(self, batch: Batch) -> Terms:
+        """-mean f(c) + mean f(c~), and the gradient penalty; `distance` is the estimate of W(P_r, P_g)."""
+        real, fake = self._real_codes, self.fake_codes(len(self._real_codes)).detach()
+        distance = self.model.critic(real).mean() - self.model.critic(fake).mean()
+        if self.settings.lipschitz != "gradient_penalty":
+            return {"loss": -distance, "distance": distance}
+        penalty = self.penalty(real, fake)
+        return {"loss": self.settings.gradient_penalty * penalty - distance, "distance": distance, "penalty": penalty}
+
+    def penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Mean over examples of (|grad f| - 1)^2 at random points between a real and a generated code."""
+        share = torch.rand(len(real), 1, device=real.device)
+        between = (share * real + (1 - share) * fake).requires_grad_()
+        # Each example's value depends on that example alone, so the gradient of the sum holds every one's gradient.
+        (gradient,) = torch.autograd.grad(self.model.critic(between).sum(), between, create_graph=True)
+        return (gradient.norm(dim=1) - 1).square().mean()
+
+    @torch.no_grad()
+    def clip_weights(self) -> None:
+        """Keeps the critic's parameters in [-weight_clip, weight_clip]."""
+        for parameter in self.model.critic.parameters():
+            parameter.clamp_(-self.settings.weight_clip, self.settings.weight_clip)
+
+    def classify(self, batch: Batch) -> Terms:
+        """-log p(y | enc(x)) for the classifier; `accuracy` of the adversary (not a measure of leakage)."""
+        logits = self.model.classifier(self._real_codes)
+        accuracy = (logits.argmax(1) == batch["attribute"]).float().mean()
+        return {"loss": F.cross_entropy(logits, batch["attribute"]), "accuracy": accuracy}
+
+    def imitate(self, batch: Batch) -> Terms:
+        """-mean f(g(z)) for the generator."""
+        return {"loss": -self.model.critic(self.fake_codes(len(batch["input_ids"]))).mean()}
+
+    def conceal(self, batch: Batch) -> Terms:
+        """lambda1 * mean f(enc(x)) + lambda2 * (-log p(other label | enc(x))) for the encoder, on all classes."""
+        code = self.model.encode(batch["input_ids"], batch["attention_mask"])
+        realness = self.model.critic(code).mean()
+        loss = self.settings.critic_scale * realness
+        if not self.with_attributes:
+            return {"loss": loss, "realness": realness}
+        logits = self.model.classifier(code)
+        if self.settings.concealment == "other":
+            giveaway = F.cross_entropy(logits, 1 - batch["attribute"])
+        else:
+            giveaway = -F.log_softmax(logits, dim=1).mean()
+        return {"loss": loss + self.settings.classifier_scale * giveaway, "realness": realness, "giveaway": giveaway}
+
+    def fake_codes(self, count: int) -> Tensor:
+        """g(z) for `count` draws of z ~ N(0, I), `(count, code_size)`."""
+        device = next(self.model.generator.parameters()).device
+        return self.model.generator(torch.randn(count, self.model.config.latent_size, device=device))

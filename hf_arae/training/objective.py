@@ -1,0 +1,113 @@
+"""What is trained, in which order, by which optimizer: the contract between a model family and the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Batch = dict[str, Tensor]
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """How one player's parameters are updated.
+
+    Args:
+        name: `"adam"`, `"adamw"` or `"sgd"`.
+        learning_rate: step size, > 0.
+        betas: Adam's decay rates (ignored by SGD).
+        weight_decay: decoupled for AdamW, L2 otherwise.
+        schedule: `"constant"`, `"linear"` or `"cosine"`: the shape of the rate over the run's updates.
+        warmup_ratio: share of the updates over which the rate rises from 0.
+    """
+
+    name: str = "adam"
+    learning_rate: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup_ratio: float = 0.0
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Returns the torch optimizer over `parameters`, the fused implementation where torch has one."""
+        if self.name == "adam":
+            return torch.optim.Adam(
+                parameters, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=True
+            )
+        if self.name == "adamw":
+            return torch.optim.AdamW(
+                parameters, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=True
+            )
+        if self.name == "sgd":
+            return torch.optim.SGD(parameters, self.learning_rate, weight_decay=self.weight_decay, fused=True)
+        raise ValueError(f"unknown optimizer {self.name!r}; accepted: 'adam', 'adamw', 'sgd'")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One block of the block coordinate descent: one loss, lowered by one player.
+
+    Args:
+        name: prefix of the log keys, `<name>/<term>`.
+        player: key of `Objective.players`; only its parameters change.
+        loss: maps a batch to named scalar terms. `terms["loss"]` is what is minimised; the others are logged.
+        repeat: how many updates this phase makes in one iteration, all on the iteration's batch.
+        max_grad_norm: the player's gradient norm is clipped to this before the update; `None` leaves it.
+        before: called once, before the phase's updates, with the batch: for what its repetitions share.
+        after: called after each update (weight clipping, say).
+        enabled: a phase that is switched off costs nothing and keeps the order readable.
+    """
+
+    name: str
+    player: str
+    loss: Callable[[Batch], Terms]
+    repeat: int = 1
+    max_grad_norm: float | None = None
+    before: Callable[[Batch], None] | None = None
+    after: Callable[[], None] | None = None
+    enabled: bool = True
+
+
+class Objective:
+    """Base of every family's objective.
+
+    A subclass names its `players` (player -> names of the model's submodules), gives an optimizer for each and returns
+    its phases. Anything that changes over training and is not a parameter (an annealed noise, say) is derived from
+    `self.step`, the number of finished iterations, which the loop sets before each iteration: an objective has no
+    state of its own, so a resumed run needs nothing but the step.
+    """
+
+    players: dict[str, tuple[str, ...]] = {}
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self.step = 0
+
+    def optimizers(self) -> dict[str, OptimizerSettings]:
+        """Returns the settings of each player's optimizer."""
+        raise NotImplementedError
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Returns the phases of one iteration, in order."""
+        raise NotImplementedError
+
+    def parameters(self, player: str) -> list[nn.Parameter]:
+        """Returns the trainable parameters of `player`, each once.
+
+        Raises:
+            KeyError: the player is unknown, or one of its submodules is not in the model.
+        """
+        if player not in self.players:
+            raise KeyError(f"unknown player {player!r}; accepted: {sorted(self.players)}")
+        seen: dict[int, nn.Parameter] = {}
+        for name in self.players[player]:
+            module: Any = self.model.get_submodule(name)
+            for parameter in module.parameters():
+                if parameter.requires_grad:
+                    seen[id(parameter)] = parameter
+        return list(seen.values())
