@@ -1,0 +1,75 @@
+"""Text autoencoders with a smooth latent space, native to Hugging Face.
+
+Importing the package registers its models and pipelines: plain `AutoModel.from_pretrained` and
+`pipeline("text-style-transfer", ...)` then know them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# Training and data are imported when they are asked for: who only runs a model does not wait for them.
+_MODULES = {
+    "AdversarialTrainer": "hf_arae.training.trainer",
+    "AraeConfig": "hf_arae.models.arae.configuration_arae",
+    "AraeModel": "hf_arae.models.arae.modeling_arae",
+    "AraeObjective": "hf_arae.models.arae.objective_arae",
+    "AraeObjectiveArguments": "hf_arae.models.arae.objective_arae",
+    "Objective": "hf_arae.training.objective",
+    "Phase": "hf_arae.training.objective",
+    "RnnLmConfig": "hf_arae.models.rnn_lm.configuration_rnn_lm",
+    "RnnLmForCausalLM": "hf_arae.models.rnn_lm.modeling_rnn_lm",
+    "TextStyleTransferPipeline": "hf_arae.pipelines.text_style_transfer",
+    "TrainingArguments": "hf_arae.training.arguments",
+    "train_tokenizer": "hf_arae.data.tokenization",
+}
+
+if TYPE_CHECKING:
+    from hf_arae.data.tokenization import train_tokenizer
+    from hf_arae.models.arae.configuration_arae import AraeConfig
+    from hf_arae.models.arae.modeling_arae import AraeModel
+    from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
+    from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
+    from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+    from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
+    from hf_arae.training.arguments import TrainingArguments
+    from hf_arae.training.objective import Objective, Phase
+    from hf_arae.training.trainer import AdversarialTrainer
+
+__all__ = [
+    "AdversarialTrainer",
+    "AraeConfig",
+    "AraeModel",
+    "AraeObjective",
+    "AraeObjectiveArguments",
+    "Objective",
+    "Phase",
+    "RnnLmConfig",
+    "RnnLmForCausalLM",
+    "TextStyleTransferPipeline",
+    "TrainingArguments",
+    "__version__",
+    "train_tokenizer",
+]
+
+
+def __getattr__(name: str):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _register() -> None:
+    import_module("hf_arae.models.auto").register()
+    import_module("hf_arae.pipelines").register()
+
+
+_register()

@@ -23,6 +23,4 @@ def encode_dataset(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> Data
             columns["attribute"] = rows["label"]
         return columns
 
-    return dataset.map(
-        encode, batched=True, batch_size=10_000, remove_columns=dataset.column_names, desc="Tokenizing"
-    )
+    return dataset.map(encode, batched=True, batch_size=10_000, remove_columns=dataset.column_names, desc="Tokenizing")

@@ -23,6 +23,9 @@ logger = logging.get_logger(__name__)
 SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = 0.05
 _EXTENSIONS = ".txt, .csv, .tsv, .json, .jsonl, .parquet"
+_TEXT_TYPES = ("string", "large_string")
+_LABEL_TYPES = (*_TEXT_TYPES, "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "null")
+_JSON_SHAPES = "an array of objects or one object a line"
 
 
 @dataclass
@@ -96,17 +99,6 @@ def load_labelled_text(arguments: DataArguments, label_required: bool = True) ->
     splits = {name: raw[name] for name in SPLITS if name in raw}
 
     label_column = _usable_label_column(splits, arguments.label_column, label_required)
-    dropped = 0
-    for name, dataset in splits.items():
-        keep = _rows_with_text(dataset, arguments.text_column, name)
-        if len(keep) < len(dataset):
-            dropped += len(dataset) - len(keep)
-            splits[name] = dataset.select(keep)
-        if not keep:
-            raise ValueError(f"The {name} split is empty: it holds no text that is more than white space.")
-    if dropped:
-        logger.warning("Dropped %d texts that are empty or all white space.", dropped)
-
     splits = _with_schema(splits, arguments.text_column, label_column)
     if "validation" not in splits:
         splits = _split_off_validation(splits)
@@ -168,7 +160,7 @@ def _load_named(name: str, config: str | None) -> DatasetDict:
         return load_dataset(name, config)
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         raise FileNotFoundError(
-            f"dataset_name {name!r}: there is no local folder of that name, and no reachable dataset on the Hub ({error})"
+            f"dataset_name {name!r}: found neither a local folder nor a reachable Hub dataset of that name. {error}"
         ) from error
 
 
@@ -248,35 +240,161 @@ def _read_table(path: Path) -> Dataset:
 
 def _read_json(path: Path, arguments: DataArguments) -> Dataset:
     text = _read_utf8(path)
-    accepted = "an array of objects or one object a line"
-    try:
-        if text.lstrip().startswith("["):
-            rows = list(enumerate(json.loads(text)))
-            unit = "row"
-        else:
-            rows = [(number, json.loads(line)) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-            unit = "line"
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}); accepted is {accepted}.") from error
-    for number, row in rows:
+    whole = text.lstrip().startswith("[")
+    parts = [text] if whole else text.split("\n")
+    parsed: list = []
+    for line, part in enumerate(parts, 1):
+        try:
+            if part.strip():
+                parsed.append(json.loads(part))
+        except json.JSONDecodeError as error:
+            line = error.lineno if whole else line
+            raise ValueError(f"{path}, line {line}: not JSON ({error.msg}); accepted is {_JSON_SHAPES}.") from error
+    rows = parsed[0] if whole else parsed
+    for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise ValueError(f"{path}, {unit} {number}: {type(row).__name__}; accepted is {accepted}.")
-    names = list(dict.fromkeys(name for _, row in rows for name in row))
+            raise ValueError(f"{path}, row {number}: {type(row).__name__}; accepted is {_JSON_SHAPES}.")
     columns = {}
-    # Other columns may hold anything, so they are not even converted; their names are kept for the messages.
-    for name in names:
-        values = [row.get(name) for _, row in rows]
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        # Other columns may hold anything and are not used; their names are kept for messages.
+        columns[name] = pa.nulls(len(values))
         if name in (arguments.text_column, arguments.label_column):
-            kinds = (str,) if name == arguments.text_column else (str, int)
-            first = next((type(value) for value in values if value is not None), str)
-            for (number, _), value in zip(rows, values, strict=True):
-                # None is reported later, for all sources alike.
-                if value is not None and (type(value) not in kinds or type(value) is not first):
-                    accepted = "a string" if kinds == (str,) else "strings or integers, one of them throughout"
-                    raise ValueError(
-                        f"{path}, {unit} {number}: column {name!r} holds {value!r}; accepted is {accepted}."
-                    )
-            columns[name] = pa.array(values, pa.string() if first is str else pa.int64())
-        else:
-            columns[name] = pa.nulls(len(values))
+            accepted = (str,) if name == arguments.text_column else (str, int)
+            columns[name] = _typed_column(values, accepted, f"{path}, column {name!r}")
     return Dataset(pa.table(columns))
+
+
+def _typed_column(values: list, accepted: tuple[type, ...], where: str) -> pa.Array:
+    """The values as one Arrow array. None passes: it is reported later, for all sources alike."""
+    first = next((type(value) for value in values if value is not None), str)
+    for row, value in enumerate(values):
+        if value is not None and (type(value) is not first or first not in accepted):
+            names = " or ".join(f"only {kind.__name__}" for kind in accepted)
+            raise ValueError(f"{where}, row {row}: found {value!r}; accepted is {names}.")
+    return pa.array(values, pa.string() if first is str else pa.int64())
+
+
+# -------------------------------------------------------------------------------------------------------- schema
+
+
+def _require_column(dataset: Dataset, split: str, column: str, argument: str) -> None:
+    if column not in dataset.column_names:
+        raise ValueError(
+            f"The {split} split has no column {column!r} ({argument}). Columns found: "
+            f"{', '.join(dataset.column_names) or 'none'}."
+        )
+
+
+def _usable_label_column(splits: dict[str, Dataset], column: str | None, label_required: bool) -> str | None:
+    """The label column if labels are to be kept. Removes held-out splits without any label from `splits`."""
+    if column is None:
+        return None
+    for split, dataset in list(splits.items()):
+        if column not in dataset.column_names and not label_required:
+            return None
+        _require_column(dataset, split, column, "label_column")
+        kind = dataset.features[column]
+        if not isinstance(kind, ClassLabel) and getattr(kind, "dtype", "") not in _LABEL_TYPES:
+            raise ValueError(
+                f"Column {column!r} of the {split} split holds {kind}; labels must be ClassLabel, integers or strings."
+            )
+        labels = set(dataset.unique(column))
+        if not labels or labels - _missing_labels(dataset, column):
+            continue
+        if not label_required:
+            return None
+        if split == "train":
+            raise ValueError(f"No row of the train split has a label in column {column!r}.")
+        logger.warning("Left out the %s split: none of its rows has a label.", split)
+        del splits[split]
+    return column
+
+
+def _missing_labels(dataset: Dataset, column: str) -> set:
+    """The values that stand for no label."""
+    return {None, -1} if isinstance(dataset.features[column], ClassLabel) else {None, ""}
+
+
+def _rows_with_text(dataset: Dataset, column: str, split: str) -> list[int]:
+    _require_column(dataset, split, column, "text_column")
+    if not len(dataset):
+        return []
+    texts = dataset.with_format("arrow")[column][:]
+    missing = pc.index(pc.is_null(texts), True).as_py()
+    # A column of nothing but None has a type of its own: say None rather than that type.
+    if missing >= 0:
+        raise ValueError(f"The {split} split, row {missing}: the text in column {column!r} is None, not a string.")
+    kind = dataset.features[column]
+    if not isinstance(kind, Value) or kind.dtype not in _TEXT_TYPES:
+        raise ValueError(f"Column {column!r} of the {split} split holds {kind}; texts must be strings (row 0 is not).")
+    filled = pc.not_equal(pc.utf8_trim_whitespace(texts), "")
+    return pc.indices_nonzero(filled).to_pylist()
+
+
+def _label_names(dataset: Dataset, column: str, split: str, rows: list[int]) -> list[str]:
+    """The name of the label of each of `rows`."""
+    kind = dataset.features[column]
+    values = dataset[column][:]
+    missing = _missing_labels(dataset, column)
+    for row in rows:
+        if values[row] in missing:
+            raise ValueError(f"The {split} split, row {row}: no label in column {column!r} ({values[row]!r}).")
+    return [kind.names[values[row]] if isinstance(kind, ClassLabel) else str(values[row]) for row in rows]
+
+
+def _sorted_names(names: set[str]) -> list[str]:
+    try:
+        return sorted(names, key=lambda name: (int(name), name))
+    except ValueError:
+        return sorted(names)
+
+
+def _with_schema(splits: dict[str, Dataset], text_column: str, label_column: str | None) -> dict[str, Dataset]:
+    """Columns `text` and, given its column, `label`, without blank texts."""
+    finished = {}
+    dropped = 0
+    classes: list[str] = []
+    for split, dataset in splits.items():
+        rows = _rows_with_text(dataset, text_column, split)
+        if not rows:
+            raise ValueError(f"The {split} split is empty: it holds no text that is more than white space.")
+        dropped += len(dataset) - len(rows)
+        texts = dataset.select_columns([text_column])
+        if len(rows) < len(dataset):
+            texts = texts.select(rows)
+        if text_column != "text":
+            texts = texts.rename_column(text_column, "text")
+        texts = texts.cast(Features({"text": Value("string")}))
+        if label_column is not None:
+            names = _label_names(dataset, label_column, split, rows)
+            if split == "train":
+                kind = dataset.features[label_column]
+                classes = kind.names if isinstance(kind, ClassLabel) else _sorted_names(set(names))
+            ids = {name: index for index, name in enumerate(classes)}
+            for row, name in zip(rows, names, strict=True):
+                if name not in ids:
+                    known = ", ".join(classes)
+                    raise ValueError(
+                        f"The {split} split, row {row}: label {name!r} is not one of training's: {known}."
+                    )
+            texts = texts.add_column("label", [ids[name] for name in names], feature=ClassLabel(names=classes))
+        finished[split] = texts
+    if dropped:
+        logger.warning("Dropped %d texts that are empty or all white space.", dropped)
+    return finished
+
+
+def _sample(size: int, count: int) -> list[int]:
+    """`count` of the row numbers below `size`, in order; always the same ones."""
+    return sorted(random.Random(0).sample(range(size), count))
+
+
+def _split_off_validation(splits: dict[str, Dataset]) -> dict[str, Dataset]:
+    train = splits["train"]
+    if len(train) < 2:
+        raise ValueError("The train split has one row, so that no validation split can be taken from it.")
+    held_out = _sample(len(train), max(1, round(VALIDATION_SHARE * len(train))))
+    kept = sorted(set(range(len(train))) - set(held_out))
+    logger.warning("No validation split: took %d of the %d training rows for it.", len(held_out), len(train))
+    return {**splits, "train": train.select(kept), "validation": train.select(held_out)}

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import os
 
+import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
@@ -47,6 +48,13 @@ class FamilyConfig(PreTrainedConfig):
         if self.id2label is not None:
             self.label2id = {name: index for index, name in self.id2label.items()}
 
+    def to_dict(self) -> dict:
+        values = super().to_dict()
+        # transformers' pipeline() puts classes where config.json names them; JSON, and so saving and printing, cannot.
+        for task in values.get("custom_pipelines", {}).values():
+            task["pt"] = [entry if isinstance(entry, str) else entry.__name__ for entry in task["pt"]]
+        return values
+
 
 class FamilyModel(PreTrainedModel):
     """Model whose checkpoints also load with `trust_remote_code=True` where this package is not installed."""
@@ -54,12 +62,28 @@ class FamilyModel(PreTrainedModel):
     supports_gradient_checkpointing = False
     _supports_sdpa = False
 
+    @classmethod
+    def from_pretrained(cls, *arguments, **options):
+        """As in transformers, but in float32 unless `dtype` is given.
+
+        Published weights are stored in half precision to halve the download. That is a storage format: recurrent
+        layers in float16 are slow or missing on CPUs.
+        """
+        if "torch_dtype" not in options:
+            options.setdefault("dtype", torch.float32)
+        return super().from_pretrained(*arguments, **options)
+
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Saves weights and config as transformers does, and the source files that the model needs beside them."""
         try:
             from hf_arae.hub import export_code
-        except ImportError:  # a model loaded by remote code: transformers copies the files that it came from
+        except ModuleNotFoundError:  # a model loaded by remote code: transformers copies the files that it came from
             export_code = None
         if export_code is not None and kwargs.get("is_main_process", True):
             export_code(self, save_directory)
         super().save_pretrained(save_directory, **kwargs)
+
+    def _get_files_timestamps(self, working_dir: str | os.PathLike) -> dict[str, float]:
+        # save_pretrained(push_to_hub=True) uploads what is newer than this; the source files are written before it.
+        files = super()._get_files_timestamps(working_dir)
+        return {name: time for name, time in files.items() if not name.endswith(".py")}

@@ -43,10 +43,13 @@ class RecurrentDecoder(nn.Module):
         code_size: width of the code.
         hidden_size: width of the state.
         num_layers: stacked LSTM layers.
+        code_gain: factor on the code as the LSTM reads it. Coordinates of a code on the unit sphere are of size
+            `code_size ** -0.5`, far below an embedding's; a gain of `code_size ** 0.5` puts them at 1.
     """
 
-    def __init__(self, input_size: int, code_size: int, hidden_size: int, num_layers: int = 1):
+    def __init__(self, input_size: int, code_size: int, hidden_size: int, num_layers: int = 1, code_gain: float = 1.0):
         super().__init__()
+        self.code_gain = code_gain
         self.lstm = nn.LSTM(input_size + code_size, hidden_size, num_layers, batch_first=True)
 
     def forward(
@@ -62,5 +65,6 @@ class RecurrentDecoder(nn.Module):
         Returns:
             Hidden states `(batch, sequence, hidden_size)` and the state after the last token.
         """
+        code = self.code_gain * code
         conditioned = torch.cat([embedded, code.unsqueeze(1).expand(-1, embedded.shape[1], -1).to(embedded)], dim=-1)
         return self.lstm(conditioned, state)

@@ -20,7 +20,9 @@ class TrainingArguments:
     use_cpu: bool = field(default=False, metadata={"help": "Do not use an accelerator even if there is one."})
     logging_steps: int = field(default=100, metadata={"help": "Iterations between two log lines."})
     eval_steps: int = field(default=1000, metadata={"help": "Iterations between two evaluations; 0 for none."})
-    save_steps: int = field(default=1000, metadata={"help": "Iterations between two checkpoints; 0 for the last only."})
+    save_steps: int = field(
+        default=1000, metadata={"help": "Iterations between two checkpoints; 0 for the last only."}
+    )
     save_total_limit: int = field(default=2, metadata={"help": "Checkpoints kept, beside the best one."})
     metric_for_best_model: str | None = field(
         default=None, metadata={"help": "Evaluation metric that the best checkpoint is chosen by."}

@@ -126,5 +126,7 @@ def load_training_state(folder: Path, optimizers: dict[str, Optimizer]) -> dict[
         restore_optimizers(optimizers, {k: v for k, v in flat.items() if not k.startswith("random.")})
         restore_random(flat)
     except (SafetensorError, json.JSONDecodeError, KeyError, ValueError) as error:
-        raise ValueError(f"{folder} cannot be resumed from: its training state is damaged or foreign ({error})") from error
+        raise ValueError(
+            f"{folder} cannot be resumed from: its training state is damaged or foreign ({error})"
+        ) from error
     return progress

@@ -26,10 +26,13 @@ class AraeConfig(FamilyConfig):
         num_attributes: number of attribute values, one decoder each; 1 is a plain autoencoder without attributes.
             Their names stand in `id2label`.
         normalize_code: keep codes on the unit sphere.
+        amplify_code: the decoder reads the code times `sqrt(code_size)`, which puts its coordinates at the size of 1.
+            Not in the thesis; it learns to use the code several times sooner.
         share_embeddings: one table serves the encoder, every decoder and, transposed, the output projection. The
             published model has a table for each, at four times the parameters.
-        mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose attribute salience exceeds
-            `salience_threshold`. The saliences are a buffer of the model, filled before training. Not in the thesis.
+        mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose log-odds for one attribute
+            value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
+            `attribute_log_odds`, which every model with attributes has and which is filled before training.
         salience_threshold: in nats of smoothed log-odds between one attribute value and the others.
         max_sequence_length: longest sentence in tokens, without special ones.
         mask_token_id: token that stands for a masked one.
@@ -48,7 +51,9 @@ class AraeConfig(FamilyConfig):
     classifier_sizes: list[int] | tuple[int, ...] = field(default_factory=lambda: [128, 128])
     num_attributes: int = 1
     normalize_code: bool = True
+    amplify_code: bool = False
     share_embeddings: bool = False
+    initialization: str = "published"
     mask_attribute_words: bool = False
     salience_threshold: float | int = 1.0
     max_sequence_length: int = 25

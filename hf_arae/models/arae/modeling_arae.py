@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationMixin
+from transformers import GenerationConfig, GenerationMixin
 from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
@@ -66,7 +67,13 @@ class AraeModel(FamilyModel, GenerationMixin):
             config.embedding_size, config.code_size, config.num_layers, config.normalize_code
         )
         self.decoders = nn.ModuleList(
-            RecurrentDecoder(config.embedding_size, config.code_size, config.hidden_size, config.num_layers)
+            RecurrentDecoder(
+                config.embedding_size,
+                config.code_size,
+                config.hidden_size,
+                config.num_layers,
+                config.code_size**0.5 if config.amplify_code else 1.0,
+            )
             for _ in range(attributes)
         )
         self.projection = VocabularyProjection(
@@ -78,8 +85,7 @@ class AraeModel(FamilyModel, GenerationMixin):
         self.critic = Mlp(config.code_size, config.critic_sizes, 1)
         if attributes > 1:
             self.classifier = Mlp(config.code_size, config.classifier_sizes, attributes)
-        if config.mask_attribute_words:
-            self.register_buffer("attribute_salience", torch.zeros(config.vocab_size))
+            self.register_buffer("attribute_log_odds", torch.zeros(config.vocab_size, attributes))
         self.post_init()
         self._set_generation_defaults()
 
@@ -87,24 +93,37 @@ class AraeModel(FamilyModel, GenerationMixin):
         defaults = self.generation_config
         defaults.max_new_tokens = self.config.max_sequence_length + 1
         defaults.max_length = None
-        defaults.top_k = 0
         special = {self.config.pad_token_id, self.config.bos_token_id, self.config.mask_token_id, 3}
         defaults.suppress_tokens = sorted(token for token in special if token is not None)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Published initialisation: recurrent part and tables uniform(-0.1, 0.1); MLPs normal(0, 0.02), zero bias."""
+        published = self.config.initialization == "published"
         if isinstance(module, nn.Embedding):
-            init.uniform_(module.weight, -0.1, 0.1)
+            if published:
+                init.uniform_(module.weight, -0.1, 0.1)
+            else:
+                init.normal_(module.weight, 0.0, 0.5)
             if module.padding_idx is not None:
                 init.zeros_(module.weight[module.padding_idx])
         elif isinstance(module, nn.LSTM):
-            for parameter in module.parameters():
-                init.uniform_(parameter, -0.1, 0.1)
+            for name, parameter in module.named_parameters():
+                if published:
+                    init.uniform_(parameter, -0.1, 0.1)
+                elif name.startswith("weight_ih"):
+                    init.uniform_(parameter, -(parameter.shape[1] ** -0.5), parameter.shape[1] ** -0.5)
+                elif name.startswith("weight_hh"):
+                    for gate in parameter.chunk(4):
+                        init.orthogonal_(gate)
+                else:
+                    init.zeros_(parameter)
+                    if name.startswith("bias_ih"):
+                        init.ones_(parameter.chunk(4)[1])  # the forget gate begins open
         elif isinstance(module, VocabularyProjection):
             module.reset_parameters()
         elif isinstance(module, nn.Linear):
-            init.normal_(module.weight, 0.0, 0.02)
+            init.normal_(module.weight, 0.0, 0.02 if published else (2 / module.in_features) ** 0.5)
             init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d):
             init.ones_(module.weight)
@@ -112,6 +131,8 @@ class AraeModel(FamilyModel, GenerationMixin):
             init.zeros_(module.running_mean)
             init.ones_(module.running_var)
             init.zeros_(module.num_batches_tracked)
+        elif isinstance(module, AraeModel) and self.config.num_attributes > 1:
+            init.zeros_(module.attribute_log_odds)
 
     # The parts, on tensors -------------------------------------------------------------------------------------------
 
@@ -119,8 +140,28 @@ class AraeModel(FamilyModel, GenerationMixin):
         """Replaces the tokens that give the attribute away by the mask token, where the config asks for it."""
         if not self.config.mask_attribute_words:
             return input_ids
-        telling = self.attribute_salience[input_ids] > self.config.salience_threshold
+        telling = self.attribute_log_odds[input_ids].amax(-1) > self.config.salience_threshold
         return input_ids.masked_fill(telling, self.config.mask_token_id)
+
+    def predict_attribute(self, input_ids: Tensor) -> Tensor:
+        """Guesses the attribute value of sentences from their words; returns values `(batch,)`.
+
+        The value with the largest sum of `attribute_log_odds` over the tokens: naive Bayes on the words that are
+        there, with equal priors. Special tokens do not count, so padding changes nothing. The code is not looked at:
+        the classifier on codes is an adversary, and the encoder is trained to make it fail. A sentence without any
+        telling word gets value 0.
+
+        Args:
+            input_ids: `(batch, sequence)`.
+
+        Raises:
+            ValueError: the model has no attributes, or its log-odds were never filled.
+        """
+        if self.config.num_attributes < 2:
+            raise ValueError("this model was trained without attributes (num_attributes=1): there is none to predict")
+        if not self.attribute_log_odds.any():
+            raise ValueError("this model cannot tell attributes apart: its attribute_log_odds were never filled")
+        return self.attribute_log_odds[input_ids].float().sum(1).argmax(-1)
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`, of norm 1 if `normalize_code`.
@@ -180,9 +221,7 @@ class AraeModel(FamilyModel, GenerationMixin):
         """Maps decoder states `(..., hidden_size)` to logits `(..., vocab_size)`."""
         return self.projection(states, self._shared_table())
 
-    def reconstruction_loss(
-        self, code: Tensor, labels: Tensor, attribute: Tensor | None = None
-    ) -> tuple[Tensor, int]:
+    def reconstruction_loss(self, code: Tensor, labels: Tensor, attribute: Tensor | None = None) -> tuple[Tensor, int]:
         """Summed cross-entropy (nats) of `labels` `(batch, sequence)`, `<bos>` first, and the number of tokens.
 
         `<bos>` itself is given; positions that hold the padding token or -100 are not counted.
@@ -266,6 +305,23 @@ class AraeModel(FamilyModel, GenerationMixin):
         model_kwargs["encoder_outputs"] = BaseModelOutput(last_hidden_state=code.unsqueeze(1))
         return model_kwargs
 
+    def generate(
+        self, inputs: Tensor | None = None, generation_config: GenerationConfig | None = None, **arguments
+    ) -> Tensor | ModelOutput:
+        """As in transformers, but sampling draws from the whole vocabulary unless `top_k` is given.
+
+        The default of transformers keeps the 50 likeliest tokens. It cannot be changed in `generation_config`, whose
+        `save_pretrained` refuses a sampling setting where sampling itself is not the default.
+        """
+        settings = self.generation_config if generation_config is None else generation_config
+        if arguments.get("do_sample", settings.do_sample) and arguments.get("top_k", settings.top_k) is None:
+            if generation_config is None:
+                arguments["top_k"] = 0
+            else:
+                generation_config = copy.deepcopy(generation_config)
+                generation_config.top_k = 0
+        return super().generate(inputs, generation_config, **arguments)
+
     def _supports_default_dynamic_cache(self) -> bool:
         return False  # the decoder's state is a RecurrentCache, made in prepare_inputs_for_generation
 
@@ -280,11 +336,16 @@ class AraeModel(FamilyModel, GenerationMixin):
             attribute: a value for all sentences, or one each `(batch,)`.
             generate_arguments: anything that `generate` takes (`num_beams`, `do_sample`, `temperature`, ...).
         """
-        return self.generate(
+        written = self.generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=code.unsqueeze(1)),
             attribute=self._attribute_tensor(attribute, code.shape[0]),
             **generate_arguments,
         )
+        if not isinstance(written, Tensor) or self.config.eos_token_id is None:
+            return written
+        # Beam search in transformers takes the padding token 0 for none and fills ended rows with <eos>.
+        ends = (written == self.config.eos_token_id).int()
+        return written.masked_fill(ends.cumsum(1) > ends, self.config.pad_token_id)
 
     @torch.no_grad()
     def reconstruct(
@@ -345,7 +406,9 @@ class AraeModel(FamilyModel, GenerationMixin):
             return None
         values = torch.as_tensor(attribute, device=self.device)
         if ((values < 0) | (values >= len(self.decoders))).any():
-            raise ValueError(f"attribute values must lie in 0..{len(self.decoders) - 1}, got {values.unique().tolist()}")
+            raise ValueError(
+                f"attribute values must lie in 0..{len(self.decoders) - 1}, got {values.unique().tolist()}"
+            )
         return values.expand(batch_size) if values.ndim == 0 else values
 
 

@@ -24,7 +24,8 @@ class AraeObjectiveArguments:
     autoencoder_schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the autoencoder's gradient norm to this."})
     noise_std: float = field(
-        default=0.1, metadata={"help": "Standard deviation, per coordinate, of the noise on codes while reconstructing."}
+        default=0.1,
+        metadata={"help": "Standard deviation, per coordinate, of the noise on codes while reconstructing."},
     )
     noise_decay: float = field(default=0.9995, metadata={"help": "Factor on noise_std every noise_decay_steps."})
     noise_decay_steps: int = field(default=100, metadata={"help": "Updates between two decays of the noise."})

@@ -1,0 +1,132 @@
+"""Scores style transfer: any number of checkpoints, copying the input, human references and other systems, in one run.
+
+    python examples/evaluate_style_transfer.py --models runs/arae-reviews
+    python examples/evaluate_style_transfer.py --models runs/arae-yelp runs/ae-yelp --dataset_name PATH_OR_ID \\
+        --references_config references --systems_config peers --bf16
+
+The steps: 1 arguments, 2 data, 3 judges from the training split, 4 rows of outputs, 5 rows of checkpoints, 6 the table.
+A references config has `text`, `label`, `references` (several a sentence); a systems config has `system`, `source`,
+`label` (of the source), `output`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datasets import load_dataset
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, HfArgumentParser
+
+import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data import DataArguments, load_labelled_text, train_tokenizer
+from hf_arae.evaluation.rewriting import rewrite_texts
+from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage, other_labels
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.metrics.language_model import reverse_perplexity, train_language_model
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    models: list[str] = field(metadata={"help": "Checkpoint folders or Hub ids, a row each."})
+    output_dir: str = field(default="runs/evaluation", metadata={"help": "Where table.md, table.json and outputs go."})
+    references_config: str | None = field(default=None, metadata={"help": "Dataset config with human references."})
+    systems_config: str | None = field(default=None, metadata={"help": "Dataset config with other systems' outputs."})
+    language_model: str | None = field(
+        default=None, metadata={"help": "Folder of the PPL judge: loaded if it is there, else trained and saved."}
+    )
+    reverse_perplexity: bool = field(default=True, metadata={"help": "Train an LM on each model's transfers."})
+    num_beams: int = field(default=1, metadata={"help": "Beams of the models' decoding; 1 is greedy."})
+    bf16: bool = field(default=False, metadata={"help": "Train the language models under bfloat16 autocast."})
+    seed: int = field(default=0, metadata={"help": "Of the language models."})
+
+
+def main() -> None:
+    # 1. Arguments
+    script, data_arguments = HfArgumentParser((ScriptArguments, DataArguments)).parse_args_into_dataclasses()
+    output_dir = Path(script.output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+
+    # 2. Data
+    data = load_labelled_text(data_arguments)
+    test = data["test"] if "test" in data else data["validation"]
+    names = test.features["label"].names
+    texts, labels = list(test["text"]), list(test["label"])
+    targets = other_labels(labels, len(names))
+    references: dict[tuple[str, int], list[str]] = {}
+    if script.references_config:
+        for row in load_dataset(data_arguments.dataset_name, script.references_config, split="test"):
+            references[row["text"], row["label"]] = row["references"]
+
+    def wanted(sources: list[str], own: list[int]) -> list[list[str]] | None:
+        return [references[pair] for pair in zip(sources, own, strict=True)] if references else None
+
+    # 3. Judges
+    judges = TransferJudges.from_dataset(data["train"], data["validation"])
+    training = {"seed": script.seed, "bf16": script.bf16}
+    judges.tokenizer = train_tokenizer(data["train"]["text"])
+    if script.language_model and Path(script.language_model, "config.json").exists():
+        judges.language_model = AutoModelForCausalLM.from_pretrained(script.language_model)
+    else:
+        judges.language_model = train_language_model(data["train"]["text"], judges.tokenizer, **training)
+        if script.language_model:
+            judges.language_model.save_pretrained(script.language_model)
+
+    # 4. Rows of given outputs
+    rows = [{"system": "copy of the input", **judges.score(texts, texts, targets, wanted(texts, labels))}]
+    if references:
+        for number in range(min(map(len, references.values()))):
+            human = [references[pair][number] for pair in zip(texts, labels, strict=True)]
+            others = [
+                [text for at, text in enumerate(references[pair]) if at != number]
+                for pair in zip(texts, labels, strict=True)
+            ]
+            rows.append({"system": f"human {number + 1} (3 others)", **judges.score(texts, human, targets, others)})
+    if script.systems_config:
+        table = load_dataset(data_arguments.dataset_name, script.systems_config, split="test")
+        for system in table.unique("system"):
+            if system.lower().startswith("human"):
+                continue  # the references again
+            part = table.filter(lambda row, wanted=system: row["system"] == wanted)
+            sources, own = list(part["source"]), list(part["label"])
+            scores = judges.score(sources, part["output"], other_labels(own, len(names)), wanted(sources, own))
+            rows.append({"system": system if len(part) == len(test) else f"{system} ({len(part)} outputs)", **scores})
+
+    # 5. Rows of checkpoints
+    samples = []
+    for name in script.models:
+        model, tokenizer = AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+        outputs = rewrite_texts(model, tokenizer, texts, targets, num_beams=script.num_beams)
+        row = {"system": name, **judges.score(texts, outputs, targets, wanted(texts, labels))}
+        evaluation = StyleTransferEvaluator(tokenizer, test, judges)(model)
+        row |= {key: evaluation.metrics[key] for key in ("reconstruction_bleu", "exact_match", "sample_distinct")}
+        row |= leakage(model, tokenizer, data["validation"]["text"], data["validation"]["label"])
+        if script.reverse_perplexity:
+            # As in Table 4.2: a language model that has read transfers only, on real held-out sentences.
+            train = data["train"]
+            own = rewrite_texts(model, tokenizer, train["text"], other_labels(train["label"], len(names)))
+            row["reverse_perplexity"] = reverse_perplexity(own, texts, judges.tokenizer, **training)
+        rows.append(row)
+        samples += [f"\n{name}"]
+        for value, label in enumerate(names):
+            shown = [at for at, own in enumerate(labels) if own == value][:10]
+            samples += [f"  {texts[at]}\n    -> {names[targets[at]]}: {outputs[at]}" for at in shown]
+        lines = [{"source": s, "label": names[o], "output": t} for s, o, t in zip(texts, labels, outputs, strict=True)]
+        path = output_dir / f"outputs-{Path(name).name}.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    # 6. The table
+    table = markdown_table(rows)
+    held_out = judges.accuracy.held_out_accuracy
+    print("\n".join(samples))
+    print(f"\n{len(test)} test sentences; the transfer classifier is {held_out:.1f} % right on real held-out ones\n")
+    print(table)
+    (output_dir / "table.md").write_text(table + "\n")
+    (output_dir / "table.json").write_text(json.dumps(rows, indent=2))
+    (output_dir / "samples.txt").write_text("\n".join(samples) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Type a sentence, read it with another attribute.
+
+    python examples/transfer_interactively.py --model runs/arae-reviews
+    echo "the soup was cold ." | python examples/transfer_interactively.py --model runs/arae-reviews
+
+With two labels the target is the other one than the words suggest; `LABEL: sentence` asks for a label by name.
+An empty line or end of file ends it.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+
+from transformers import HfArgumentParser, pipeline
+
+import hf_arae  # noqa: F401 (registers the pipeline)
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    model: str = field(default="runs/arae-reviews", metadata={"help": "Checkpoint folder or Hub id."})
+    num_beams: int = field(default=5, metadata={"help": "Beams; 1 is greedy."})
+    num_samples: int = field(default=0, metadata={"help": "Print this many sampled versions beside the best one."})
+    temperature: float = field(default=0.7, metadata={"help": "Of the sampled versions."})
+
+
+def main() -> None:
+    (script,) = HfArgumentParser(ScriptArguments).parse_args_into_dataclasses()
+    transfer = pipeline("text-style-transfer", model=script.model)
+    labels = list(transfer.model.config.id2label.values())
+    typed_by_hand = sys.stdin.isatty()
+    if typed_by_hand:
+        print(f"Labels: {', '.join(labels)}. Type a sentence, or LABEL: sentence.")
+    while True:
+        try:
+            line = input("> " if typed_by_hand else "").strip()
+        except (EOFError, KeyboardInterrupt):
+            break
+        if not line:
+            break
+        label, colon, rest = line.partition(":")
+        arguments = {}
+        if colon and label.strip() in labels:
+            line, arguments["target"] = rest.strip(), label.strip()
+        try:
+            best = transfer(line, num_beams=script.num_beams, **arguments)
+            print(f"{best['target']}: {best['text']}")
+            if script.num_samples:
+                sampled = transfer(
+                    line,
+                    do_sample=True,
+                    temperature=script.temperature,
+                    num_return_sequences=script.num_samples,
+                    **arguments,
+                )
+                for one in sampled if isinstance(sampled, list) else [sampled]:
+                    print(f"    {one['text']}")
+        except ValueError as error:
+            print(f"! {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Rows of numbers as a table that a person, a README and a model card can read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def markdown_table(rows: Sequence[Mapping[str, str | float]], decimals: int = 1) -> str:
+    """Returns a Markdown table; its columns are the rows' keys in order of first appearance, missing cells are empty.
+
+    Numbers are right-aligned and rounded to `decimals`.
+    """
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+
+    def cell(value: str | float | None) -> str:
+        return "" if value is None else value if isinstance(value, str) else f"{value:.{decimals}f}"
+
+    body = [[cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(line[at]) for line in [columns, *body]) for at in range(len(columns))]
+    numeric = [all(not isinstance(row.get(column), str) for row in rows) for column in columns]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(cells, widths, numeric, strict=True)
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rule = [("-" * (width - 1) + ":") if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
+    return "\n".join([line(columns), line(rule), *map(line, body)])

@@ -1,0 +1,36 @@
+"""The families of this package, and their registration with transformers' Auto classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import transformers
+from transformers import AutoConfig
+
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.base import FamilyConfig, FamilyModel
+from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
+from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+
+
+@dataclass(frozen=True)
+class Family:
+    """A config class and the model class that each Auto class, by its name in transformers, builds from it."""
+
+    config: type[FamilyConfig]
+    models: dict[str, type[FamilyModel]]
+
+
+FAMILIES = (
+    Family(AraeConfig, {"AutoModel": AraeModel, "AutoModelForSeq2SeqLM": AraeModel}),
+    Family(RnnLmConfig, {"AutoModelForCausalLM": RnnLmForCausalLM}),
+)
+
+
+def register() -> None:
+    """Makes `AutoConfig`, `AutoModel` and the others know every family. Calling it again changes nothing."""
+    for family in FAMILIES:
+        AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
+        for name, model_class in family.models.items():
+            getattr(transformers, name).register(family.config, model_class, exist_ok=True)

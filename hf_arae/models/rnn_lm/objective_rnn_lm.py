@@ -1,0 +1,70 @@
+"""How a recurrent language model is trained: predict each token from those before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+
+
+@dataclass
+class RnnLmObjectiveArguments:
+    """Settings of the objective, ready for `HfArgumentParser`."""
+
+    optimizer: str = field(default="adam", metadata={"help": "adam, adamw or sgd."})
+    learning_rate: float = field(default=2e-3, metadata={"help": "Highest learning rate, > 0."})
+    schedule: str = field(default="linear", metadata={"help": "constant, linear or cosine: the way down."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the gradient norm to this."})
+
+    def __post_init__(self):
+        for name, accepted in (
+            ("optimizer", ("adam", "adamw", "sgd")),
+            ("schedule", ("constant", "linear", "cosine")),
+        ):
+            if getattr(self, name) not in accepted:
+                raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
+        for name in ("learning_rate", "max_grad_norm"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+class RnnLmObjective(Objective):
+    """One phase: maximum likelihood.
+
+    Batches: `input_ids` `(batch, sequence)`.
+
+    Args:
+        model: an [`RnnLmForCausalLM`].
+        settings: see [`RnnLmObjectiveArguments`].
+    """
+
+    players = {"language_model": ("embeddings", "lstm", "projection")}
+
+    def __init__(self, model: RnnLmForCausalLM, settings: RnnLmObjectiveArguments | None = None):
+        super().__init__(model)
+        self.settings = settings or RnnLmObjectiveArguments()
+
+    def optimizers(self) -> dict[str, OptimizerSettings]:
+        s = self.settings
+        return {"language_model": OptimizerSettings(s.optimizer, s.learning_rate, schedule=s.schedule)}
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (
+            Phase(
+                "predict",
+                "language_model",
+                self.predict,
+                max_grad_norm=self.settings.max_grad_norm,
+                # As a judge the model may be trained inside an evaluation under autocast, which would go on with its
+                # casts of the weights from before the update.
+                after=torch.clear_autocast_cache,
+            ),
+        )
+
+    def predict(self, batch: Batch) -> Terms:
+        """-log p(x), mean over tokens (nats); the exponential is the training perplexity."""
+        total, count = self.model.token_loss(batch["input_ids"])
+        return {"loss": total / count}

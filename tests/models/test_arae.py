@@ -1,0 +1,252 @@
+"""ARAE: shapes, invariances, the signs of the objective, and what its verbs promise."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from huggingface_hub.errors import StrictDataclassClassValidationError
+from testing_mixins import FamilyTests
+from torch.nn import functional as F
+from transformers import AutoModel
+
+import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
+
+SIZES = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 12, "code_size": 10, "latent_size": 6}
+
+
+def transfer_config(**changes) -> AraeConfig:
+    return AraeConfig(**(SIZES | {"num_attributes": 2, "id2label": {0: "negative", 1: "positive"}} | changes))
+
+
+# The critic's loss is a difference of its outputs (and a gradient of one), so a constant added to them cancels.
+CRITIC_OFFSET = frozenset({"critic.layers.4.bias"})
+
+
+class TestTransferArae(FamilyTests):
+    never_moved = CRITIC_OFFSET
+
+    def build_model(self):
+        return AraeModel(transfer_config())
+
+    def build_objective(self, model):
+        return AraeObjective(model, AraeObjectiveArguments(critic_steps=2))
+
+
+class TestPlainArae(FamilyTests):
+    attributes = 1
+    never_moved = CRITIC_OFFSET
+
+    def build_model(self):
+        return AraeModel(AraeConfig(**SIZES))
+
+    def build_objective(self, model):
+        return AraeObjective(model, AraeObjectiveArguments(lipschitz="weight_clipping", critic_steps=2))
+
+
+class TestMaskedSharedArae(FamilyTests):
+    """The example's default: one table, hidden attribute words, Adam."""
+
+    never_moved = CRITIC_OFFSET
+
+    def build_model(self):
+        model = AraeModel(transfer_config(share_embeddings=True, mask_attribute_words=True, initialization="scaled"))
+        model.attribute_log_odds[7:12, 1] = 3.0
+        return model
+
+    def build_objective(self, model):
+        return AraeObjective(
+            model, AraeObjectiveArguments(autoencoder_optimizer="adam", autoencoder_learning_rate=2e-3)
+        )
+
+
+class TestThreeAttributes(FamilyTests):
+    attributes = 3
+    never_moved = CRITIC_OFFSET
+
+    def batch(self):
+        return self._balanced(15)
+
+    def _balanced(self, rows):
+        from hf_arae.data.batching import SentenceCollator
+
+        return SentenceCollator(0)([self.data()[row] for row in range(rows)])
+
+    def trainer(self, folder, model=None, **changes):
+        return super().trainer(folder, model, **({"per_device_train_batch_size": 15} | changes))
+
+    def build_model(self):
+        return AraeModel(transfer_config(num_attributes=3, id2label={0: "a", 1: "b", 2: "c"}))
+
+    def build_objective(self, model):
+        return AraeObjective(model, AraeObjectiveArguments(concealment="uniform", critic_steps=1))
+
+
+@pytest.fixture(scope="module")
+def model() -> AraeModel:
+    torch.manual_seed(0)
+    return AraeModel(transfer_config()).eval()
+
+
+IDS = torch.tensor([[1, 9, 8, 7, 2], [1, 6, 2, 0, 0], [1, 2, 0, 0, 0]])
+
+
+def test_codes_lie_on_the_unit_sphere_and_do_not_see_padding(model):
+    codes = model.encode(IDS)
+    assert codes.shape == (3, 10)
+    assert torch.allclose(codes.norm(dim=1), torch.ones(3), atol=1e-6)
+    assert torch.allclose(codes[1], model.encode(torch.tensor([[1, 6, 2]]))[0], atol=1e-6)
+    wide = F.pad(IDS, (0, 4))
+    assert torch.allclose(codes, model.encode(wide, (wide != 0).long()), atol=1e-6)
+
+
+def test_the_loss_is_the_cross_entropy_of_the_logits(model):
+    attribute = torch.tensor([0, 1, 1])
+    output = model(IDS, attribute=attribute, labels=IDS)
+    assert output.logits.shape == (3, 4, 30)
+    expected = F.cross_entropy(output.logits.flatten(0, 1), IDS[:, 1:].flatten(), ignore_index=0)
+    assert torch.allclose(output.loss, expected, atol=1e-5)
+
+
+def test_each_sentence_is_decoded_by_its_own_decoder(model):
+    code = model.encode(IDS)
+    mixed, _ = model.decoder_states(code, IDS, torch.tensor([1, 0, 1]))
+    for value in (0, 1):
+        alone, _ = model.decoder_states(code, IDS, torch.full((3,), value))
+        rows = torch.tensor([1, 0, 1]) == value
+        assert torch.allclose(mixed[rows], alone[rows], atol=1e-6)
+        assert not torch.allclose(mixed[~rows], alone[~rows], atol=1e-3)
+
+
+def test_greedy_generation_equals_a_loop_over_whole_prefixes(model):
+    attribute = torch.tensor([0, 1, 0])
+    code = model.encode(IDS)
+    tokens = torch.ones(3, 1, dtype=torch.long)
+    for _ in range(6):
+        states, _ = model.decoder_states(code, tokens, attribute)
+        logits = model.project(states)[:, -1]
+        logits[:, model.generation_config.suppress_tokens] = -float("inf")
+        tokens = torch.cat([tokens, logits.argmax(1, keepdim=True)], 1)
+    written = model.decode(code, attribute, max_new_tokens=6, min_new_tokens=6, eos_token_id=None)
+    assert torch.equal(written, tokens)
+
+
+def test_special_tokens_are_never_written(model):
+    written = model.sample(64, attribute=1, seed=3, do_sample=True, max_new_tokens=12)
+    inside = written[:, 1:]
+    assert not torch.isin(inside[inside != 0], torch.tensor([1, 3, 4])).any()
+    assert torch.equal(written, model.sample(64, attribute=1, seed=3, do_sample=False, max_new_tokens=12)) is False
+
+
+def test_samples_repeat_with_their_seed(model):
+    torch.manual_seed(1)
+    first = model.sample(4, attribute=0, seed=5)
+    torch.manual_seed(2)
+    assert torch.equal(first, model.sample(4, attribute=0, seed=5))
+
+
+def test_hidden_words_do_not_reach_the_code():
+    masked = AraeModel(transfer_config(mask_attribute_words=True)).eval()
+    masked.attribute_log_odds[[8, 9], [0, 1]] = 2.0
+    good, bad, other = torch.tensor([[1, 6, 8, 2]]), torch.tensor([[1, 6, 9, 2]]), torch.tensor([[1, 7, 9, 2]])
+    assert torch.equal(masked.encode(good), masked.encode(bad))
+    assert not torch.equal(masked.encode(bad), masked.encode(other))
+
+
+def test_the_critic_rates_real_codes_higher_and_the_generator_answers(model):
+    """On two fixed clouds the critic's estimate grows; a generator step makes it fall."""
+    torch.manual_seed(0)
+    trained = AraeModel(transfer_config(initialization="published"))
+    objective = AraeObjective(trained, AraeObjectiveArguments(gradient_penalty=1.0))
+    cloud = F.normalize(torch.randn(64, 10) * 0.1 + torch.eye(10)[0], dim=1)
+    objective._real_codes = cloud
+    critic = torch.optim.Adam(trained.critic.parameters(), 1e-2)
+    distances = []
+    for _ in range(60):
+        terms = objective.criticise({})
+        critic.zero_grad()
+        terms["loss"].backward()
+        critic.step()
+        distances.append(terms["distance"].item())
+    assert distances[-1] > distances[0] + 0.1
+    generator = torch.optim.Adam(trained.generator.parameters(), 1e-2)
+    batch = {"input_ids": torch.zeros(64, 1)}
+    for _ in range(30):
+        generator.zero_grad()
+        objective.imitate(batch)["loss"].backward()
+        generator.step()
+    assert objective.criticise({})["distance"].item() < distances[-1] - 0.1
+
+
+def test_the_penalty_pulls_each_examples_gradient_norm_to_one():
+    """For a linear critic w.c the gradient norm is |w| for every example, whatever the batch size."""
+    trained = AraeModel(transfer_config(critic_sizes=[]))
+    with torch.no_grad():
+        trained.critic.layers[0].weight.copy_(torch.full((1, 10), 3.0 / 10**0.5))
+    objective = AraeObjective(trained)
+    for rows in (2, 64):
+        penalty = objective.penalty(torch.randn(rows, 10), torch.randn(rows, 10))
+        assert torch.allclose(penalty, torch.tensor(4.0), atol=1e-4)
+
+
+def test_concealing_moves_codes_toward_the_other_label():
+    torch.manual_seed(0)
+    trained = AraeModel(transfer_config())
+    objective = AraeObjective(trained, AraeObjectiveArguments(critic_scale=0.0))
+    batch = {"input_ids": IDS, "attention_mask": (IDS != 0).long(), "attribute": torch.tensor([0, 1, 0])}
+    with torch.no_grad():
+        trained.classifier.layers[-1].weight.mul_(20)
+    optimizer = torch.optim.SGD(trained.encoder.parameters(), 5.0)
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        terms = objective.conceal(batch)
+        terms["loss"].backward()
+        optimizer.step()
+        losses.append(terms["giveaway"].item())
+    assert losses[-1] < losses[0]
+
+
+def test_the_noise_decays_every_hundred_steps():
+    objective = AraeObjective(AraeModel(transfer_config()), AraeObjectiveArguments(noise_std=0.2, noise_decay=0.5))
+    stds = []
+    for objective.step in (0, 99, 100, 250):
+        stds.append(objective.noise_std())
+    assert stds == [0.2, 0.2, 0.1, 0.05]
+
+
+def test_half_precision_is_a_storage_format(tmp_path, model):
+    copy.deepcopy(model).half().save_pretrained(tmp_path)
+    loaded = AutoModel.from_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors").stat().st_size < 2.5 * loaded.num_parameters() + 10_000
+    assert loaded.dtype == torch.float32
+    assert torch.allclose(loaded.encode(IDS), model.encode(IDS), atol=2e-3)
+    assert AutoModel.from_pretrained(tmp_path, dtype=torch.float16).dtype == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.transfer(IDS, target=2), "0..1"),
+        (lambda m: m.transfer(IDS, target=torch.tensor([0, -1, 0])), "0..1"),
+        (lambda m: m.sample(0), "at least 1"),
+        (lambda m: m.decoder_states(m.encode(IDS), IDS), "attribute is needed"),
+        (lambda m: AraeModel(AraeConfig(**SIZES)).transfer(IDS, target=1), "without attributes"),
+        (lambda m: AraeConfig(embeding_size=3), "Did you mean embedding_size"),
+        (lambda m: AraeConfig(hidden_size=0), "hidden_size must be at least 1"),
+        (lambda m: transfer_config(num_attributes=3), "names 2 attribute values"),
+        (lambda m: AraeConfig(mask_attribute_words=True), "num_attributes of at least 2"),
+        (lambda m: AraeObjectiveArguments(lipschitz="none"), "gradient_penalty, weight_clipping"),
+        (
+            lambda m: AraeObjective(AraeModel(transfer_config(num_attributes=3, id2label={0: "a", 1: "b", 2: "c"}))),
+            "uniform",
+        ),
+    ],
+)
+def test_wrong_input_is_refused_with_what_is_accepted(model, call, message):
+    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=message):
+        call(model)

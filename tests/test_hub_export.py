@@ -1,0 +1,214 @@
+"""Checkpoints that load where hf_arae cannot be imported."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from transformers import pipeline
+from transformers.dynamic_module_utils import get_relative_imports
+
+import hf_arae.hub
+from hf_arae.hub import ExportError
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.auto import FAMILIES
+
+SENTENCE = "The food was awful, never again!"
+
+# Run where hf_arae cannot be imported, installed or not; prints what it found as JSON.
+ELSEWHERE = """
+import json, sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "hf_arae":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
+
+transfer, causal, again, sentence = sys.argv[1:]
+trusted = {"trust_remote_code": True}
+found = {}
+try:
+    AutoConfig.from_pretrained(transfer)
+except ValueError as error:
+    found["untrusted"] = str(error)
+found["hidden_size"] = AutoConfig.from_pretrained(transfer, **trusted).hidden_size
+tokenizer = AutoTokenizer.from_pretrained(transfer)
+inputs = tokenizer([sentence], return_tensors="pt")
+arguments = {**inputs, "attribute": torch.tensor([1]), "labels": inputs["input_ids"]}
+with torch.no_grad():
+    for auto in (AutoModel, AutoModelForSeq2SeqLM):
+        model = auto.from_pretrained(transfer, **trusted)
+        found[auto.__name__] = model(**arguments).logits.tolist()
+    ids = torch.tensor([[1, 7, 8, 2]])
+    lm = AutoModelForCausalLM.from_pretrained(causal, **trusted)
+    found["causal"] = lm(ids).logits.tolist()
+found["transfer"] = model.transfer(**inputs, target=1, num_beams=3).tolist()
+
+pipe = pipeline(model=transfer, **trusted)
+found["pipeline"] = pipe(sentence)
+found["named pipeline"] = pipeline("arae-text-style-transfer", model=transfer, **trusted)(sentence)
+found["config can be printed"] = "custom_pipelines" in str(pipe.model.config)
+
+for name, saved in (("model", model), ("pipeline", pipe)):
+    folder = f"{again}-{name}"
+    saved.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    found[f"{name} saved again"] = pipeline(model=folder, **trusted)(sentence)
+print("FOUND", json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def causal(tmp_path_factory):
+    """A small model of the family of language models, and its folder."""
+    family = next(family for family in FAMILIES if "AutoModelForCausalLM" in family.models)
+    torch.manual_seed(0)
+    config = family.config(vocab_size=20, embedding_size=4, hidden_size=4)
+    model = family.models["AutoModelForCausalLM"](config).eval()
+    folder = tmp_path_factory.mktemp("causal") / "tiny-causal"
+    model.save_pretrained(folder)
+    return model, folder
+
+
+@pytest.fixture(scope="module")
+def elsewhere(transfer_folder, causal, tmp_path_factory):
+    """What an interpreter without the package finds in the folders."""
+    place = tmp_path_factory.mktemp("elsewhere")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"HF_HOME": str(place / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ELSEWHERE, str(transfer_folder), str(causal[1]), str(place / "again"), SENTENCE]
+    done = subprocess.run(
+        command, cwd=place, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.partition("FOUND ")[2])  # the question whether to trust stands before it
+
+
+def test_code_is_run_only_when_trusted(elsewhere):
+    assert "trust_remote_code=True" in elsewhere["untrusted"]
+
+
+def test_outputs_are_the_package_s_own(elsewhere, transfer_model, tokenizer):
+    inputs = tokenizer([SENTENCE], return_tensors="pt")
+    with torch.no_grad():
+        logits = transfer_model(**inputs, attribute=torch.tensor([1]), labels=inputs["input_ids"]).logits
+    assert elsewhere["hidden_size"] == transfer_model.config.hidden_size
+    for auto in ("AutoModel", "AutoModelForSeq2SeqLM"):
+        torch.testing.assert_close(torch.tensor(elsewhere[auto]), logits)
+    assert elsewhere["transfer"] == transfer_model.transfer(**inputs, target=1, num_beams=3).tolist()
+
+
+@torch.no_grad()
+def test_a_causal_model_s_outputs_are_the_package_s_own(elsewhere, causal):
+    logits = causal[0](torch.tensor([[1, 7, 8, 2]])).logits
+    torch.testing.assert_close(torch.tensor(elsewhere["causal"]), logits)
+
+
+def test_pipelines_are_the_package_s_own(elsewhere, transfer_folder):
+    result = pipeline("text-style-transfer", model=str(transfer_folder))(SENTENCE)
+    assert elsewhere["pipeline"] == elsewhere["named pipeline"] == result
+    assert elsewhere["config can be printed"]
+
+
+@pytest.mark.parametrize("name", ["model", "pipeline"])
+def test_what_was_loaded_from_the_code_can_be_saved_again(elsewhere, name):
+    assert elsewhere[f"{name} saved again"] == elsewhere["pipeline"]
+
+
+def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal):
+    for folder in (transfer_folder, causal[1]):
+        files = list(folder.glob("*.py"))
+        assert files and not list(folder.glob(".*"))
+        for file in files:
+            source = file.read_text()
+            ast.parse(source)
+            assert source.startswith("# SPDX-License-Identifier: Apache-2.0\n# Exported from hf_arae/")
+            # transformers finds these by a regular expression, docstrings included.
+            for name in get_relative_imports(file):
+                assert (folder / f"{name}.py").is_file(), f"{file.name} imports {name}"
+
+
+def test_a_plain_autoencoder_offers_no_transfer_pipeline(tmp_path):
+    AraeModel(AraeConfig(vocab_size=20, embedding_size=4, hidden_size=4, code_size=4)).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert set(config["auto_map"]) == {"AutoConfig", "AutoModel", "AutoModelForSeq2SeqLM"}
+    assert "custom_pipelines" not in config
+    assert not (tmp_path / "text_style_transfer.py").exists()
+
+
+def test_a_pipeline_saves_the_same_folder_as_its_model(transfer_folder, tmp_path):
+    pipeline("text-style-transfer", model=str(transfer_folder)).save_pretrained(tmp_path)
+    for file in transfer_folder.iterdir():
+        if file.suffix == ".py" or file.name in ("config.json", "generation_config.json"):
+            assert (tmp_path / file.name).read_text() == file.read_text(), file.name
+
+
+def test_a_subclass_from_elsewhere_is_saved_without_code(transfer_folder, tmp_path):
+    class Mine(AraeModel):
+        pass
+
+    Mine.from_pretrained(transfer_folder).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert "auto_map" not in config and "custom_pipelines" not in config and not list(tmp_path.glob("*.py"))
+    assert type(AraeModel.from_pretrained(tmp_path)) is AraeModel
+
+
+def test_pushing_while_saving_uploads_the_code(transfer_model, tmp_path, monkeypatch):
+    known = []
+    server = SimpleNamespace(create_repo=lambda *_, **__: SimpleNamespace(repo_id="me/tiny"))
+    monkeypatch.setattr("transformers.modeling_utils.hf_api", lambda: server)
+    monkeypatch.setattr(
+        AraeModel, "_upload_modified_files", lambda self, folder, repo, timestamps, **_: known.extend(timestamps)
+    )
+    transfer_model.save_pretrained(tmp_path, push_to_hub=True)
+    assert (tmp_path / "modeling_arae.py").is_file()
+    assert not [name for name in known if name.endswith(".py")]  # files that are known already are not uploaded
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import hf_arae.nn.mlp",
+        "from hf_arae.nn import mlp",
+        "from hf_arae import nn",
+        "from . import x",
+        "from .x import y",
+    ],
+)
+def test_an_import_that_cannot_be_rewritten_stops_the_export(transfer_model, tmp_path, monkeypatch, line):
+    monkeypatch.setattr(hf_arae.hub, "_read", lambda module: f"import torch\n{line}\n")
+    with pytest.raises(ExportError, match="line 2") as caught:
+        transfer_model.save_pretrained(tmp_path / "never")
+    assert line in str(caught.value)
+    assert not (tmp_path / "never").exists()
+
+
+def test_an_import_inside_a_function_stops_the_export(monkeypatch):
+    monkeypatch.setattr(hf_arae.hub, "_read", lambda module: "def f():\n    from hf_arae.nn.mlp import Mlp\n")
+    with pytest.raises(ExportError, match="line 2"):
+        hf_arae.hub._rewrite("hf_arae.nn.rnn")
+
+
+def test_imports_are_rewritten_and_prose_is_not(monkeypatch):
+    source = '''"""Says: from hf_arae.nn.mlp import Mlp."""
+from hf_arae.nn.rnn import (
+    RecurrentDecoder,
+)
+try:
+    from hf_arae.hub import export_code
+except ModuleNotFoundError:
+    pass
+'''
+    monkeypatch.setattr(hf_arae.hub, "_read", lambda module: source)
+    text, needed = hf_arae.hub._rewrite("hf_arae.nn.mlp")
+    assert needed == ["hf_arae.nn.rnn"]
+    assert text.endswith(source.replace("from hf_arae.nn.rnn import (", "from .hf_arae_nn_rnn import ("))

@@ -1,0 +1,168 @@
+"""The loop: evaluation, best checkpoint, early stopping, logs, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+import torch
+from testing_mixins import made_up_sentences
+from transformers import HfArgumentParser
+
+from hf_arae.data.batching import SentenceCollator
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
+from hf_arae.training import AdversarialTrainer, Evaluation, TrainingArguments
+from hf_arae.training.checkpoint import list_checkpoints
+
+
+def make_trainer(folder, evaluator=None, vocab_size=30, **changes) -> AdversarialTrainer:
+    torch.manual_seed(0)
+    config = AraeConfig(vocab_size=vocab_size, embedding_size=8, hidden_size=8, code_size=8, initialization="scaled")
+    model = AraeModel(config)
+    settings = {"output_dir": str(folder), "max_steps": 6, "per_device_train_batch_size": 16, "logging_steps": 2}
+    settings |= {"eval_steps": 2, "save_steps": 2, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
+    objective = AraeObjective(
+        model, AraeObjectiveArguments(autoencoder_optimizer="adam", autoencoder_learning_rate=1e-2, noise_std=0)
+    )
+    return AdversarialTrainer(
+        model,
+        objective,
+        TrainingArguments(**(settings | changes)),
+        made_up_sentences(attributes=1),
+        SentenceCollator(0),
+        evaluator=evaluator,
+    )
+
+
+class Scripted:
+    """An evaluator that returns the given scores in turn and remembers the weights it saw."""
+
+    def __init__(self, *scores):
+        self.scores, self.seen = list(scores), []
+
+    def __call__(self, model):
+        assert not model.training and not torch.is_grad_enabled()
+        self.seen.append(model.encoder.lstm.weight_hh_l0.clone())
+        torch.rand(5)  # an evaluator may draw; the run must not notice
+        return Evaluation({"score": self.scores[len(self.seen) - 1]}, ["a -> b"])
+
+
+def test_training_lowers_the_reconstruction_loss_and_logs_it(tmp_path):
+    make_trainer(tmp_path, max_steps=100, logging_steps=20, save_steps=0).train()
+    lines = [json.loads(line) for line in (tmp_path / "training_log.jsonl").read_text().splitlines()]
+    losses = [line["reconstruct/loss"] for line in lines]
+    assert losses[-1] < 0.8 * losses[0]
+    assert {"criticise/distance", "criticise/penalty", "imitate/loss", "conceal/realness"} <= lines[0].keys()
+    assert lines[0]["sentences_per_second"] > 0
+
+
+def test_the_best_weights_are_kept_and_left_in_the_model(tmp_path):
+    evaluator = Scripted(1.0, 3.0, 2.0)
+    trainer = make_trainer(tmp_path, evaluator, metric_for_best_model="score", save_total_limit=1)
+    result = trainer.train()
+    assert result.metrics == {"score": 3.0} and result.best_checkpoint.name == "checkpoint-4"
+    assert torch.equal(trainer.model.encoder.lstm.weight_hh_l0, evaluator.seen[1])
+    loaded = AraeModel.from_pretrained(tmp_path)
+    assert torch.equal(loaded.encoder.lstm.weight_hh_l0, evaluator.seen[1])
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-4", "checkpoint-6"]
+
+
+def test_early_stopping_counts_evaluations_without_a_better_one(tmp_path):
+    changes = {"metric_for_best_model": "score", "greater_is_better": False, "early_stopping_patience": 2}
+    result = make_trainer(tmp_path, Scripted(2.0, 1.0, 1.5, 1.0, 0.5), max_steps=20, **changes).train()
+    assert result.steps == 8 and result.metrics == {"score": 1.0}
+
+
+def test_evaluating_does_not_change_the_run(tmp_path):
+    watched = make_trainer(tmp_path / "a", Scripted(1.0, 2.0, 3.0))
+    watched.train()
+    alone = make_trainer(tmp_path / "b", eval_steps=0)
+    alone.train()
+    for name, value in watched.model.state_dict().items():
+        assert torch.equal(value, alone.model.state_dict()[name]), name
+
+
+def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
+    trainer = make_trainer(tmp_path, eval_steps=0)
+
+    def full_disk(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    def fail_at_four(folder):
+        if trainer.step == 4:
+            monkeypatch.setattr("hf_arae.training.checkpoint.save_file", full_disk)
+        return type(trainer)._save_model(trainer, folder)
+
+    monkeypatch.setattr(trainer, "_save_model", fail_at_four)
+    with pytest.raises(OSError, match="No space left"):
+        trainer.train()
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-2"]
+    assert not list(tmp_path.glob(".checkpoint*")), "half-written folders must not stay"
+
+
+def test_resume_last_without_a_checkpoint_starts_from_the_beginning(tmp_path):
+    assert make_trainer(tmp_path, eval_steps=0, resume_from_checkpoint="last").train().steps == 6
+
+
+def test_resuming_from_what_is_no_checkpoint_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="not a training checkpoint"):
+        make_trainer(tmp_path, resume_from_checkpoint=str(tmp_path / "nowhere")).train()
+
+
+def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path):
+    make_trainer(tmp_path, eval_steps=0).train()
+    with pytest.raises(ValueError, match="does not hold this model's weights"):
+        make_trainer(tmp_path, eval_steps=0, vocab_size=40, resume_from_checkpoint="last").train()
+    state = tmp_path / "checkpoint-6" / "training_state.safetensors"
+    state.write_bytes(state.read_bytes()[:100])
+    with pytest.raises(ValueError, match="damaged or foreign"):
+        make_trainer(tmp_path, eval_steps=0, resume_from_checkpoint="last").train()
+
+
+def test_an_unknown_metric_is_named(tmp_path):
+    with pytest.raises(ValueError, match="not among the evaluation's metrics: score"):
+        make_trainer(tmp_path, Scripted(1.0), metric_for_best_model="bleu").train()
+
+
+def test_nothing_published_or_kept_is_a_pickle(tmp_path):
+    make_trainer(tmp_path, eval_steps=0).train()
+    kinds = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert kinds <= {".safetensors", ".json", ".jsonl", ".py"}, kinds
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_write_permission_is_refused_before_training(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError):
+        make_trainer(tmp_path / "run").train()
+
+
+def test_an_output_dir_that_is_a_file_is_refused_before_training(tmp_path):
+    (tmp_path / "run").write_text("here")
+    with pytest.raises(FileExistsError):
+        make_trainer(tmp_path / "run").train()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_steps": 0, "num_train_epochs": 0}, "must be positive"),
+        ({"logging_steps": 0}, "logging_steps must be at least 1"),
+        ({"save_steps": -1}, "save_steps must not be negative"),
+        ({"early_stopping_patience": 2}, "needs metric_for_best_model"),
+        ({"report_to": "wandb"}, "tensorboard or none"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingArguments(**changes)
+
+
+def test_the_arguments_parse_from_a_command_line():
+    (arguments,) = HfArgumentParser(TrainingArguments).parse_args_into_dataclasses(
+        ["--output_dir", "x", "--max_steps", "5", "--bf16", "--resume_from_checkpoint", "last"]
+    )
+    assert (arguments.output_dir, arguments.max_steps, arguments.bf16) == ("x", 5, True)
