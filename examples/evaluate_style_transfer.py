@@ -4,7 +4,7 @@
     python examples/evaluate_style_transfer.py --models runs/arae-yelp runs/ae-yelp --dataset_name PATH_OR_ID \\
         --references_config references --systems_config peers --bf16
 
-The steps: 1 arguments, 2 data, 3 judges from the training split, 4 rows of outputs, 5 rows of checkpoints, 6 the table.
+Steps: 1 arguments, 2 data, 3 judges from the training split, 4 rows of outputs, 5 rows of checkpoints, 6 the table.
 A references config has `text`, `label`, `references` (several a sentence); a systems config has `system`, `source`,
 `label` (of the source), `output`.
 """
@@ -19,7 +19,8 @@ from datasets import load_dataset
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, HfArgumentParser
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.data import DataArguments, load_labelled_text, train_tokenizer
+from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage, other_labels
 from hf_arae.evaluation.tables import markdown_table
@@ -51,7 +52,7 @@ def main() -> None:
 
     # 2. Data
     data = load_labelled_text(data_arguments)
-    test = data["test"] if "test" in data else data["validation"]
+    test = data.get("test", data["validation"])
     names = test.features["label"].names
     texts, labels = list(test["text"]), list(test["label"])
     targets = other_labels(labels, len(names))
@@ -110,7 +111,7 @@ def main() -> None:
             row["reverse_perplexity"] = reverse_perplexity(own, texts, judges.tokenizer, **training)
         rows.append(row)
         samples += [f"\n{name}"]
-        for value, label in enumerate(names):
+        for value in range(len(names)):
             shown = [at for at, own in enumerate(labels) if own == value][:10]
             samples += [f"  {texts[at]}\n    -> {names[targets[at]]}: {outputs[at]}" for at in shown]
         lines = [{"source": s, "label": names[o], "output": t} for s, o, t in zip(texts, labels, outputs, strict=True)]

@@ -1,7 +1,7 @@
 """Trains an ARAE to rewrite sentences with another attribute (sentiment, style, topic).
 
     python examples/train_style_transfer.py                                  # built-in corpus, a few minutes on a CPU
-    accelerate launch examples/train_style_transfer.py --dataset_name OWNER/NAME --text_column text --label_column label
+    accelerate launch examples/train_style_transfer.py --dataset_name OWNER/NAME --text_column text
 
 The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 judges, 6 training, 7 the test split's table. The result,
 `--output_dir`, loads with `pipeline("text-style-transfer", model=...)` and `AutoModel.from_pretrained`.
@@ -16,7 +16,10 @@ from pathlib import Path
 
 from transformers import HfArgumentParser, set_seed
 
-from hf_arae.data import DataArguments, SentenceCollator, encode_dataset, load_labelled_text, train_tokenizer
+from hf_arae.data.batching import SentenceCollator
+from hf_arae.data.encoding import encode_dataset
+from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
@@ -58,10 +61,10 @@ class StyleTransferObjectiveArguments(AraeObjectiveArguments):
 
     autoencoder_optimizer: str = field(default="adam", metadata={"help": "sgd (published), adam or adamw."})
     autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})
-    noise_std: float = field(default=0.02, metadata={"help": "Published: 0.1, on codes half as wide."})
+    autoencoder_schedule: str = field(default="linear", metadata={"help": "constant (published), linear or cosine."})
+    noise_std: float = field(default=0.01, metadata={"help": "Published: 0.1."})
     classifier_steps: int = field(default=2, metadata={"help": "Published: 1."})
-    classifier_learning_rate: float = field(default=5e-4, metadata={"help": "Published: 1e-4."})
-    classifier_scale: float = field(default=0.3, metadata={"help": "lambda2. Published: 1."})
+    classifier_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
 
 
 def main() -> None:
@@ -121,7 +124,7 @@ def main() -> None:
 
     # 7. The test split's table (the validation split's, where there is no test split)
     if trainer.accelerator.is_main_process:
-        test = data["test"] if "test" in data else held_out
+        test = data.get("test", held_out)
         evaluator = StyleTransferEvaluator(tokenizer, test, judges, num_printed=10, num_samples=evaluator.num_samples)
         evaluation = evaluator(model)
         metrics = evaluation.metrics | leakage(model, tokenizer, held_out["text"], held_out["label"])

@@ -42,18 +42,12 @@ class FamilyConfig(PreTrainedConfig):
             hints = [match for key in unknown for match in difflib.get_close_matches(key, accepted, n=1)]
             suggestion = f" Did you mean {', '.join(hints)}?" if hints else ""
             raise ValueError(
-                f"{type(self).__name__} does not know {', '.join(unknown)}.{suggestion} Accepted: {', '.join(accepted)}"
+                f"{type(self).__name__} does not know {', '.join(unknown)}.{suggestion} "
+                f"Accepted: {', '.join(accepted)}"
             )
         super().__post_init__(**kwargs)
         if self.id2label is not None:
             self.label2id = {name: index for index, name in self.id2label.items()}
-
-    def to_dict(self) -> dict:
-        values = super().to_dict()
-        # transformers' pipeline() puts classes where config.json names them; JSON, and so saving and printing, cannot.
-        for task in values.get("custom_pipelines", {}).values():
-            task["pt"] = [entry if isinstance(entry, str) else entry.__name__ for entry in task["pt"]]
-        return values
 
 
 class FamilyModel(PreTrainedModel):
@@ -64,13 +58,13 @@ class FamilyModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, *arguments, **options):
-        """As in transformers, but in float32 unless `dtype` is given.
+        """As in transformers, but in float32 unless `dtype` names another one.
 
-        Published weights are stored in half precision to halve the download. That is a storage format: recurrent
-        layers in float16 are slow or missing on CPUs.
+        Published weights are stored in half precision to halve the download. That is a storage format, which
+        `dtype="auto"` (what pipelines ask for) is not to be taken from: recurrent layers in float16 are slow on CPUs.
         """
-        if "torch_dtype" not in options:
-            options.setdefault("dtype", torch.float32)
+        if options.get("dtype", options.pop("torch_dtype", None)) in (None, "auto"):
+            options["dtype"] = torch.float32
         return super().from_pretrained(*arguments, **options)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:

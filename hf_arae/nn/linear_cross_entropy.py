@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 CHUNK_ROWS = 2048  # rows whose logits are held at once: matrix products want many
 SOFTMAX_ROWS = 64  # rows that are normalised at once: 64 rows of a 10 k vocabulary stay in a processor's cache
@@ -44,6 +45,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_output: Tensor):
         gradients = (None if g is None else g * grad_output for g in ctx.saved_tensors)
         return (*gradients, None, None)

@@ -40,8 +40,8 @@ def find_checkpoint(wanted: str, output_dir: str | os.PathLike) -> Path | None:
     path = Path(wanted)
     if not (path / PROGRESS_FILE).is_file() or not (path / TRAINING_FILE).is_file():
         raise FileNotFoundError(
-            f"{wanted} is not a training checkpoint: it needs {PROGRESS_FILE} and {TRAINING_FILE}. Accepted: 'last' or "
-            f"a folder checkpoint-N of an earlier run."
+            f"{wanted} is not a training checkpoint: it needs {PROGRESS_FILE} and {TRAINING_FILE}. Accepted: 'last' "
+            f"or a folder checkpoint-N of an earlier run."
         )
     return path
 

@@ -83,7 +83,8 @@ class AdversarialTrainer:
         evaluator: Callable[[PreTrainedModel], Evaluation] | None = None,
     ):
         keep_freed_memory()
-        self.accelerator = Accelerator(mixed_precision="bf16" if arguments.bf16 else "no", cpu=arguments.use_cpu)
+        # Precision is the loop's own: the Accelerator's is process-wide, and two trainers may differ in it.
+        self.accelerator = Accelerator(mixed_precision="no", cpu=arguments.use_cpu)
         self.model = model.to(self.accelerator.device)
         self.objective = objective
         self.arguments = arguments
@@ -118,7 +119,7 @@ class AdversarialTrainer:
         self.evaluations_since_best = 0
         self.last_metrics: dict[str, float] = {}
 
-    # The loop ---------------------------------------------------------------------------------------------------------
+    # The loop
 
     def train(self) -> TrainingResult:
         """Trains to `max_steps`, from the checkpoint that the arguments name, if any.
@@ -168,11 +169,11 @@ class AdversarialTrainer:
         """
         parameters, optimizer = self.parameters[phase.player], self.optimizers[phase.player]
         if phase.before is not None:
-            with self.accelerator.autocast():
+            with self._autocast():
                 phase.before(batch)
         sums: dict[str, Tensor] = {}
         for _ in range(phase.repeat):
-            with self.accelerator.autocast():
+            with self._autocast():
                 terms = phase.loss(batch)
             gradients = torch.autograd.grad(terms["loss"], parameters, allow_unused=True)
             used = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
@@ -190,6 +191,7 @@ class AdversarialTrainer:
                 parameter.grad = gradient
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            torch.clear_autocast_cache()  # under a caller's autocast it would hold the weights of before the update
             if phase.after is not None:
                 phase.after()
             for name, value in terms.items():
@@ -204,18 +206,21 @@ class AdversarialTrainer:
             for batch in self.loader:
                 yield {name: value.to(self.accelerator.device) for name, value in batch.items()}
 
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.arguments.bf16)
+
     def _rates(self) -> dict[str, float]:
         return {f"learning_rate/{player}": s.get_last_lr()[0] for player, s in self.schedules.items()}
 
-    # Evaluation -------------------------------------------------------------------------------------------------------
+    # Evaluation
 
     def evaluate(self) -> Evaluation:
-        """Runs the evaluator; neither the model's mode nor the random generators are changed by it."""
+        """Runs the evaluator in full precision; it changes neither the model's mode nor torch's generators."""
         if self.evaluator is None:
             return Evaluation({})
         self.model.eval()
         devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
-        with torch.random.fork_rng(devices), torch.no_grad(), self.accelerator.autocast():
+        with torch.random.fork_rng(devices), torch.no_grad():
             torch.manual_seed(self.arguments.seed)
             evaluation = self.evaluator(self.model)
         self.model.train()
@@ -238,7 +243,8 @@ class AdversarialTrainer:
             return False
         if name not in evaluation.metrics:
             raise ValueError(
-                f"metric_for_best_model={name!r} is not among the evaluation's metrics: {', '.join(evaluation.metrics)}"
+                f"metric_for_best_model={name!r} is not among the evaluation's metrics: "
+                f"{', '.join(evaluation.metrics)}"
             )
         sign = 1 if self.arguments.greater_is_better else -1
         if not self.best or sign * evaluation.metrics[name] > sign * self.best[name]:
@@ -252,7 +258,7 @@ class AdversarialTrainer:
             return True
         return False
 
-    # Checkpoints ------------------------------------------------------------------------------------------------------
+    # Checkpoints
 
     def _folder(self, step: int) -> Path:
         return self.output_dir / f"checkpoint-{step}"

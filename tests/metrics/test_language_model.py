@@ -30,6 +30,7 @@ SMALL = {
     "embedding_size": 16,
     "hidden_size": 32,
     "dropout": 0.0,
+    "share_embeddings": False,
     "learning_rate": 0.01,
     "epochs": 15,
     "batch_size": 32,

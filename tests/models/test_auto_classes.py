@@ -53,7 +53,7 @@ def test_version_is_the_distribution_s():
     assert hf_arae.__version__ == declared[1]
 
 
-# What every loaded model does with generate() ----------------------------------------------------------------------
+# What every loaded model does with generate()
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_new_model_is_saved_without_a_warning(tmp_path, caplog):
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
-# The words that tell an attribute ----------------------------------------------------------------------------------
+# The words that tell an attribute
 
 
 def test_attribute_is_told_by_the_words(transfer_model, tokenizer):

@@ -33,7 +33,7 @@ def variant(model, **changes):
     return AraeModel(AraeConfig(**(values | changes))).eval()
 
 
-# Results -----------------------------------------------------------------------------------------------------------
+# Results
 
 
 def test_it_writes_what_the_model_transfers(rewrite, transfer_model, tokenizer):
@@ -97,7 +97,7 @@ def test_generation_parameters_reach_the_model(rewrite, transfer_model, tokenize
     assert rewrite(TEXTS[0], do_sample=True, temperature=1e-4) == greedy
 
 
-# Inputs ------------------------------------------------------------------------------------------------------------
+# Inputs
 
 
 def test_collections_give_lists(rewrite):
@@ -176,7 +176,7 @@ def test_a_sentence_of_unknown_words_is_rewritten_with_a_warning(rewrite, caplog
     assert "'xyzzy plugh'" in record.message
 
 
-# Arguments and models that do not fit ------------------------------------------------------------------------------
+# Arguments and models that do not fit
 
 
 @pytest.mark.parametrize("argument", ["target", "source"])

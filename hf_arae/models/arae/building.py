@@ -17,8 +17,8 @@ class AraeModelArguments:
     """Sizes and switches of a new model, ready for `HfArgumentParser`; see [`AraeConfig`]."""
 
     embedding_size: int = field(default=128, metadata={"help": "Width of the token embeddings."})
-    hidden_size: int = field(default=256, metadata={"help": "Width of the decoders' state. Published: 128."})
-    code_size: int = field(default=256, metadata={"help": "Width of the code. Published: 128."})
+    hidden_size: int = field(default=320, metadata={"help": "Width of the decoders' state. Published: 128."})
+    code_size: int = field(default=384, metadata={"help": "Width of the code. Published: 128."})
     latent_size: int = field(default=32, metadata={"help": "Width of the generator's input z."})
     amplify_code: bool = field(
         default=True, metadata={"help": "The decoder reads the code times sqrt(code_size). Published: off."}
@@ -30,8 +30,12 @@ class AraeModelArguments:
         default=True, metadata={"help": "Hide words that give the attribute away from the encoder. Published: off."}
     )
     salience_threshold: float = field(
-        default=1.0, metadata={"help": "Log-odds (nats) above which a word gives the attribute away."}
+        default=1.2, metadata={"help": "Log-odds (nats) above which a word gives the attribute away."}
     )
+    salience_smoothing: float = field(
+        default=5.0, metadata={"help": "Added to each word's count of sentences: more spares rare words."}
+    )
+    initialization: str = field(default="scaled", metadata={"help": "scaled, or published: everything +-0.1."})
 
 
 def build_arae(
@@ -47,6 +51,7 @@ def build_arae(
     """
     values = max(1, len(label_names))
     switches = asdict(arguments)
+    smoothing = switches.pop("salience_smoothing")
     if values == 1:
         switches["mask_attribute_words"] = False
     config = AraeConfig(
@@ -58,11 +63,12 @@ def build_arae(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         decoder_start_token_id=tokenizer.bos_token_id,
+        unk_token_id=tokenizer.unk_token_id,
         mask_token_id=tokenizer.mask_token_id,
         **switches,
     )
     model = AraeModel(config)
     if values > 1:
-        odds = attribute_log_odds(train["input_ids"], train["attribute"], config.vocab_size, values)
+        odds = attribute_log_odds(train["input_ids"], train["attribute"], config.vocab_size, values, smoothing)
         model.attribute_log_odds.copy_(odds)
     return model

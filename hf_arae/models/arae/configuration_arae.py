@@ -30,12 +30,15 @@ class AraeConfig(FamilyConfig):
             Not in the thesis; it learns to use the code several times sooner.
         share_embeddings: one table serves the encoder, every decoder and, transposed, the output projection. The
             published model has a table for each, at four times the parameters.
+        initialization: `"published"` (tables and recurrent layers uniform(-0.1, 0.1), MLPs normal(0, 0.02)) or
+            `"scaled"` (variances that keep signals at their size). With the published one all codes are nearly the
+            same at first, and it takes about a thousand updates more until the decoder begins to read them.
         mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose log-odds for one attribute
             value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
             `attribute_log_odds`, which every model with attributes has and which is filled before training.
         salience_threshold: in nats of smoothed log-odds between one attribute value and the others.
         max_sequence_length: longest sentence in tokens, without special ones.
-        mask_token_id: token that stands for a masked one.
+        unk_token_id, mask_token_id: unknown words; the token that stands for a masked one.
     """
 
     model_type = "arae"
@@ -61,6 +64,7 @@ class AraeConfig(FamilyConfig):
     bos_token_id: int | None = 1
     eos_token_id: int | None = 2
     decoder_start_token_id: int | None = 1
+    unk_token_id: int | None = 3
     mask_token_id: int | None = 4
     is_encoder_decoder: bool = True
     tie_word_embeddings: bool = False
@@ -78,6 +82,10 @@ class AraeConfig(FamilyConfig):
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def validate_initialization(self):
+        if self.initialization not in ("published", "scaled"):
+            raise ValueError(f"initialization must be published or scaled, got {self.initialization!r}")
 
     def validate_attributes(self):
         if self.num_attributes > 1 and self.num_labels != self.num_attributes:

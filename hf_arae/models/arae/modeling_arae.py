@@ -90,15 +90,15 @@ class AraeModel(FamilyModel, GenerationMixin):
         self._set_generation_defaults()
 
     def _set_generation_defaults(self) -> None:
-        defaults = self.generation_config
-        defaults.max_new_tokens = self.config.max_sequence_length + 1
+        config, defaults = self.config, self.generation_config
+        defaults.max_new_tokens = config.max_sequence_length + 1
         defaults.max_length = None
-        special = {self.config.pad_token_id, self.config.bos_token_id, self.config.mask_token_id, 3}
+        special = {config.pad_token_id, config.bos_token_id, config.unk_token_id, config.mask_token_id}
         defaults.suppress_tokens = sorted(token for token in special if token is not None)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Published initialisation: recurrent part and tables uniform(-0.1, 0.1); MLPs normal(0, 0.02), zero bias."""
+        """Published, or scaled to keep signals at their size; see `AraeConfig.initialization`."""
         published = self.config.initialization == "published"
         if isinstance(module, nn.Embedding):
             if published:
@@ -134,7 +134,7 @@ class AraeModel(FamilyModel, GenerationMixin):
         elif isinstance(module, AraeModel) and self.config.num_attributes > 1:
             init.zeros_(module.attribute_log_odds)
 
-    # The parts, on tensors -------------------------------------------------------------------------------------------
+    # The parts, on tensors
 
     def hide_attribute_words(self, input_ids: Tensor) -> Tensor:
         """Replaces the tokens that give the attribute away by the mask token, where the config asks for it."""
@@ -325,7 +325,7 @@ class AraeModel(FamilyModel, GenerationMixin):
     def _supports_default_dynamic_cache(self) -> bool:
         return False  # the decoder's state is a RecurrentCache, made in prepare_inputs_for_generation
 
-    # Verbs -----------------------------------------------------------------------------------------------------------
+    # Verbs
 
     @torch.no_grad()
     def decode(self, code: Tensor, attribute: Tensor | int | None = None, **generate_arguments) -> Tensor:

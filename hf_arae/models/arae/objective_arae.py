@@ -1,4 +1,4 @@
-"""How an ARAE is trained: reconstruct; criticise; classify; imitate; conceal (thesis, Algorithm 1 and section 4.4.2)."""
+"""Training of an ARAE: reconstruct; criticise; classify; imitate; conceal (thesis, Algorithm 1 and section 4.4.2)."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class AraeObjective(Objective):
         )
 
     def noise_std(self) -> float:
-        """Standard deviation of the code noise at the current step: `noise_std * noise_decay^(step // decay_steps)`."""
+        """Deviation of the code noise at the current step: `noise_std * noise_decay^(step // decay_steps)`."""
         s = self.settings
         return s.noise_std * s.noise_decay ** (self.step // s.noise_decay_steps)
 

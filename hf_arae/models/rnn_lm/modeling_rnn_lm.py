@@ -164,7 +164,7 @@ class RnnLmForCausalLM(FamilyModel, GenerationMixin):
     def _supports_default_dynamic_cache(self) -> bool:
         return False  # the state is a RecurrentCache, made in prepare_inputs_for_generation
 
-    # Verbs -----------------------------------------------------------------------------------------------------------
+    # Verbs
 
     @torch.no_grad()
     def sample(self, num_samples: int, seed: int | None = None, **generate_arguments) -> Tensor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
-
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
 
@@ -58,9 +56,6 @@ class RnnLmObjective(Objective):
                 "language_model",
                 self.predict,
                 max_grad_norm=self.settings.max_grad_norm,
-                # As a judge the model may be trained inside an evaluation under autocast, which would go on with its
-                # casts of the weights from before the update.
-                after=torch.clear_autocast_cache,
             ),
         )
 
