@@ -63,6 +63,7 @@ class StyleTransferObjectiveArguments(AraeObjectiveArguments):
     autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})
     autoencoder_schedule: str = field(default="linear", metadata={"help": "constant (published), linear or cosine."})
     noise_std: float = field(default=0.01, metadata={"help": "Published: 0.1."})
+    gradient_penalty: float = field(default=1.0, metadata={"help": "Published: 0.1."})
     classifier_steps: int = field(default=2, metadata={"help": "Published: 1."})
     classifier_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
 

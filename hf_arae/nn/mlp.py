@@ -42,6 +42,12 @@ class Mlp(nn.Module):
         if bounded:
             layers.append(nn.Tanh())
         self.layers = nn.Sequential(*layers)
+        self.bounded = bounded
+
+    @property
+    def output_layer(self) -> nn.Linear:
+        """The last linear layer."""
+        return self.layers[-2] if self.bounded else self.layers[-1]
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.layers(inputs)

@@ -250,3 +250,15 @@ def test_half_precision_is_a_storage_format(tmp_path, model):
 def test_wrong_input_is_refused_with_what_is_accepted(model, call, message):
     with pytest.raises((ValueError, StrictDataclassClassValidationError), match=message):
         call(model)
+
+
+def test_scaled_codes_differ_from_the_start_and_generated_ones_lie_inside_the_sphere():
+    torch.manual_seed(0)
+    ids = torch.randint(5, 30, (32, 8))
+    similarity = {}
+    for name in ("published", "scaled"):
+        fresh = AraeModel(transfer_config(initialization=name, code_size=64, embedding_size=32)).eval()
+        codes = fresh.encode(ids)
+        similarity[name] = (codes @ codes.T).mean().item()
+        assert fresh.train().generator(torch.randn(32, 6)).norm(dim=1).mean() < 3
+    assert similarity["scaled"] < 0.4 < 0.9 < similarity["published"]

@@ -123,7 +123,10 @@ class AraeModel(FamilyModel, GenerationMixin):
         elif isinstance(module, VocabularyProjection):
             module.reset_parameters()
         elif isinstance(module, nn.Linear):
-            init.normal_(module.weight, 0.0, 0.02 if published else (2 / module.in_features) ** 0.5)
+            # Generated codes begin inside the sphere that real ones lie on. At the scale of 1 a coordinate they would
+            # be code_size ** 0.5 long, and the critic's first lesson would be their length alone.
+            small = published or module is self.generator.output_layer
+            init.normal_(module.weight, 0.0, 0.02 if small else (2 / module.in_features) ** 0.5)
             init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d):
             init.ones_(module.weight)
