@@ -1,0 +1,122 @@
+"""The example scripts, run as a user runs them, on a small part of the built-in corpus."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--max_train_samples", "1000", "--max_eval_samples", "40", "--embedding_size", "16", "--hidden_size", "16"]
+SMALL += ["--code_size", "16", "--per_device_train_batch_size", "32", "--disable_tqdm"]
+
+
+def run(script: str, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess:
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(ROOT / "examples" / script), *arguments]
+    return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("runs") / "arae"
+    done = run(
+        "train_style_transfer.py", "--output_dir", str(folder), "--max_steps", "30", "--eval_steps", "15", *SMALL
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_training_prints_samples_and_a_table_and_leaves_a_model(trained):
+    folder, printed = trained
+    assert "step 15:" in printed and "-> positive:" in printed and "[sample]" in printed
+    report = json.loads((folder / "metrics.json").read_text())
+    assert report["updates"] == 30 and report["command"].startswith("python ")
+    assert {"transfer_accuracy", "self_bleu", "reconstruction_bleu", "probe_accuracy"} <= report.keys()
+    assert {"config.json", "model.safetensors", "tokenizer.json", "modeling_arae.py"} <= {
+        f.name for f in folder.iterdir()
+    }
+    assert list((folder / "tensorboard").iterdir())
+
+
+def test_training_goes_on_from_the_last_checkpoint(trained):
+    folder, _ = trained
+    arguments = [
+        "--output_dir",
+        str(folder),
+        "--max_steps",
+        "32",
+        "--eval_steps",
+        "0",
+        "--resume_from_checkpoint",
+        "last",
+    ]
+    done = run("train_style_transfer.py", *arguments, *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "at step 30 of 32" in done.stderr and "trained 32 updates" in done.stdout
+
+
+def test_sentences_can_be_typed(trained):
+    folder, _ = trained
+    typed = "The soup was AWFUL!\npositive: the soup was good .\nnowhere: x\n\nnot read"
+    done = run("transfer_interactively.py", "--model", str(folder), "--num_samples", "2", typed=typed)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("positive: ") and lines[1].startswith("    ") and lines[3].startswith("positive: ")
+    assert "not read" not in done.stdout
+
+
+def test_evaluation_writes_the_table(trained, tmp_path):
+    folder, _ = trained
+    arguments = ["--models", str(folder), "--output_dir", str(tmp_path), "--max_train_samples", "400"]
+    done = run("evaluate_style_transfer.py", *arguments, "--max_eval_samples", "40")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "table.json").read_text())
+    assert [row["system"] for row in rows] == ["copy of the input", str(folder)]
+    assert rows[0]["self_bleu"] == pytest.approx(100) and rows[1]["reverse_perplexity"] > 1
+    assert "| copy of the input" in (tmp_path / "table.md").read_text()
+    assert len((tmp_path / f"outputs-{folder.name}.jsonl").read_text().splitlines()) == 40
+
+    from hf_arae.model_card import CardArguments, stage
+
+    card = stage(
+        CardArguments(
+            run=str(folder),
+            folder=str(tmp_path / "staged"),
+            title="A test",
+            table=str(tmp_path / "table.json"),
+            dataset="built-in reviews",
+            training="Made up.",
+        )
+    )
+    text = (card / "README.md").read_text()
+    assert "model-index" in text and "| copy of the input" in text and "(negative)" in text
+    assert {file.suffix for file in card.iterdir()} <= {".md", ".json", ".safetensors", ".py"}
+    assert not (card / "training_state.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text_column", "review", "--dataset_name", "@csv"], "text_column"),
+        (["--train_file", "@csv", "--text_column", "review"], "text, label"),
+        (["--train_file", "@one", "--label_column", "label"], "label"),
+        (["--train_file", "nowhere.csv"], "nowhere.csv"),
+        (["--concealment", "sideways"], "other, uniform"),
+        (["--per_device_train_batch_size", "33"], "multiple of 2"),
+        (["--no_such_flag", "1"], "no_such_flag"),
+    ],
+)
+def test_wrong_arguments_end_at_once_with_what_is_accepted(tmp_path, arguments, message):
+    (tmp_path / "two.csv").write_text("text,label\n" + "good food,1\nbad food,0\n" * 30)
+    (tmp_path / "one.csv").write_text("text,label\n" + "good food,1\n" * 30)
+    names = {"@csv": str(tmp_path / "two.csv"), "@one": str(tmp_path / "one.csv")}
+    arguments = [names.get(argument, argument) for argument in arguments]
+    done = run("train_style_transfer.py", "--output_dir", str(tmp_path / "run"), "--disable_tqdm", *arguments)
+    assert done.returncode != 0
+    assert message in done.stderr.strip().splitlines()[-1] or message in done.stderr
+    assert not (tmp_path / "run" / "model.safetensors").exists()
