@@ -63,8 +63,8 @@ class FamilyModel(PreTrainedModel):
         Published weights are stored in half precision to halve the download. That is a storage format, which
         `dtype="auto"` (what pipelines ask for) is not to be taken from: recurrent layers in float16 are slow on CPUs.
         """
-        if options.get("dtype", options.pop("torch_dtype", None)) in (None, "auto"):
-            options["dtype"] = torch.float32
+        dtype = options.pop("dtype", None) or options.pop("torch_dtype", None)  # the older name
+        options["dtype"] = torch.float32 if dtype in (None, "auto") else dtype
         return super().from_pretrained(*arguments, **options)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:

@@ -21,7 +21,7 @@ def reviews(rows: int) -> Dataset:
     texts, labels = [], []
     for row in range(rows):
         label = row % 2
-        texts.append(f"the {THINGS[row % 5]} {'really ' * (row % 3)}was {OPINIONS[label][row % 4]} .")
+        texts.append(f"the {THINGS[row % 5]} {'really ' * (row % 3)}was {OPINIONS[label][row // 2 % 4]} .")
         labels.append(label)
     return Dataset.from_dict({"text": texts, "label": labels}, features=FEATURES)
 

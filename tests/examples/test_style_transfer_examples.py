@@ -102,7 +102,7 @@ def test_evaluation_writes_the_table(trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--text_column", "review", "--dataset_name", "@csv"], "text_column"),
+        (["--dataset_name", "@csv"], "give it as train_file"),
         (["--train_file", "@csv", "--text_column", "review"], "text, label"),
         (["--train_file", "@one", "--label_column", "label"], "label"),
         (["--train_file", "nowhere.csv"], "nowhere.csv"),
@@ -118,5 +118,5 @@ def test_wrong_arguments_end_at_once_with_what_is_accepted(tmp_path, arguments, 
     arguments = [names.get(argument, argument) for argument in arguments]
     done = run("train_style_transfer.py", "--output_dir", str(tmp_path / "run"), "--disable_tqdm", *arguments)
     assert done.returncode != 0
-    assert message in done.stderr.strip().splitlines()[-1] or message in done.stderr
+    assert message in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "run" / "model.safetensors").exists()
