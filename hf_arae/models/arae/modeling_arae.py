@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationConfig, GenerationMixin
 from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.base import FamilyModel
+from hf_arae.models.text import RecurrentTextModel
 from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.mlp import Mlp
 from hf_arae.nn.recurrent_cache import RecurrentCache
@@ -39,7 +37,7 @@ class AraeOutput(ModelOutput):
     past_key_values: RecurrentCache | None = None
 
 
-class AraeModel(FamilyModel, GenerationMixin):
+class AraeModel(RecurrentTextModel):
     """ARAE for text (thesis, chapter 4): encoder, decoders, generator, critic and, for transfer, a code classifier.
 
     Sentences are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right.
@@ -51,9 +49,6 @@ class AraeModel(FamilyModel, GenerationMixin):
 
     config: AraeConfig
     config_class = AraeConfig
-    base_model_prefix = ""
-    main_input_name = "input_ids"
-    _no_split_modules = []
 
     def __init__(self, config: AraeConfig):
         super().__init__(config)
@@ -89,29 +84,18 @@ class AraeModel(FamilyModel, GenerationMixin):
         self.post_init()
         self._set_generation_defaults()
 
-    def _set_generation_defaults(self) -> None:
-        config, defaults = self.config, self.generation_config
-        defaults.max_new_tokens = config.max_sequence_length + 1
-        defaults.max_length = None
-        special = {config.pad_token_id, config.bos_token_id, config.unk_token_id, config.mask_token_id}
-        defaults.suppress_tokens = sorted(token for token in special if token is not None)
-
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Published, or scaled to keep signals at their size; see `AraeConfig.initialization`."""
+        super()._init_weights(module)
         published = self.config.initialization == "published"
-        if isinstance(module, nn.Embedding):
-            if published:
-                init.uniform_(module.weight, -0.1, 0.1)
-            else:
-                init.normal_(module.weight, 0.0, 0.5)
+        if isinstance(module, nn.Embedding) and not published:
+            init.normal_(module.weight, 0.0, 0.5)
             if module.padding_idx is not None:
                 init.zeros_(module.weight[module.padding_idx])
-        elif isinstance(module, nn.LSTM):
+        elif isinstance(module, nn.LSTM) and not published:
             for name, parameter in module.named_parameters():
-                if published:
-                    init.uniform_(parameter, -0.1, 0.1)
-                elif name.startswith("weight_ih"):
+                if name.startswith("weight_ih"):
                     init.uniform_(parameter, -(parameter.shape[1] ** -0.5), parameter.shape[1] ** -0.5)
                 elif name.startswith("weight_hh"):
                     for gate in parameter.chunk(4):
@@ -120,8 +104,6 @@ class AraeModel(FamilyModel, GenerationMixin):
                     init.zeros_(parameter)
                     if name.startswith("bias_ih"):
                         init.ones_(parameter.chunk(4)[1])  # the forget gate begins open
-        elif isinstance(module, VocabularyProjection):
-            module.reset_parameters()
         elif isinstance(module, nn.Linear):
             # Generated codes begin inside the sphere that real ones lie on. At the scale of 1 a coordinate they would
             # be code_size ** 0.5 long, and the critic's first lesson would be their length alone.
@@ -307,26 +289,6 @@ class AraeModel(FamilyModel, GenerationMixin):
         code = self.encode(inputs_tensor, model_kwargs.get("attention_mask"))
         model_kwargs["encoder_outputs"] = BaseModelOutput(last_hidden_state=code.unsqueeze(1))
         return model_kwargs
-
-    def generate(
-        self, inputs: Tensor | None = None, generation_config: GenerationConfig | None = None, **arguments
-    ) -> Tensor | ModelOutput:
-        """As in transformers, but sampling draws from the whole vocabulary unless `top_k` is given.
-
-        The default of transformers keeps the 50 likeliest tokens. It cannot be changed in `generation_config`, whose
-        `save_pretrained` refuses a sampling setting where sampling itself is not the default.
-        """
-        settings = self.generation_config if generation_config is None else generation_config
-        if arguments.get("do_sample", settings.do_sample) and arguments.get("top_k", settings.top_k) is None:
-            if generation_config is None:
-                arguments["top_k"] = 0
-            else:
-                generation_config = copy.deepcopy(generation_config)
-                generation_config.top_k = 0
-        return super().generate(inputs, generation_config, **arguments)
-
-    def _supports_default_dynamic_cache(self) -> bool:
-        return False  # the decoder's state is a RecurrentCache, made in prepare_inputs_for_generation
 
     # Verbs
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import GenerationMixin
-from transformers import initialization as init
 from transformers.utils import ModelOutput
 
-from hf_arae.models.base import FamilyModel
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
+from hf_arae.models.text import RecurrentTextModel
 from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.recurrent_cache import RecurrentCache
 from hf_arae.nn.vocabulary import VocabularyProjection
@@ -33,7 +31,7 @@ class RnnLmOutput(ModelOutput):
     past_key_values: RecurrentCache | None = None
 
 
-class RnnLmForCausalLM(FamilyModel, GenerationMixin):
+class RnnLmForCausalLM(RecurrentTextModel):
     """LSTM language model (Mikolov et al. 2010; dropout as in Zaremba et al. 2014).
 
     Sentences are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right.
@@ -44,9 +42,6 @@ class RnnLmForCausalLM(FamilyModel, GenerationMixin):
 
     config: RnnLmConfig
     config_class = RnnLmConfig
-    base_model_prefix = ""
-    main_input_name = "input_ids"
-    _no_split_modules = []
 
     def __init__(self, config: RnnLmConfig):
         super().__init__(config)
@@ -61,26 +56,6 @@ class RnnLmForCausalLM(FamilyModel, GenerationMixin):
         )
         self.post_init()
         self._set_generation_defaults()
-
-    def _set_generation_defaults(self) -> None:
-        config, defaults = self.config, self.generation_config
-        defaults.max_new_tokens = config.max_sequence_length + 1
-        defaults.max_length = None
-        special = {config.pad_token_id, config.bos_token_id, config.unk_token_id, config.mask_token_id}
-        defaults.suppress_tokens = sorted(token for token in special if token is not None)
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        """Every weight uniform(-0.1, 0.1), the output's bias zero."""
-        if isinstance(module, nn.Embedding):
-            init.uniform_(module.weight, -0.1, 0.1)
-            if module.padding_idx is not None:
-                init.zeros_(module.weight[module.padding_idx])
-        elif isinstance(module, nn.LSTM):
-            for parameter in module.parameters():
-                init.uniform_(parameter, -0.1, 0.1)
-        elif isinstance(module, VocabularyProjection):
-            module.reset_parameters()
 
     def hidden_states(
         self, input_ids: Tensor, state: tuple[Tensor, Tensor] | None = None
@@ -161,9 +136,6 @@ class RnnLmForCausalLM(FamilyModel, GenerationMixin):
             input_ids = input_ids[:, past_key_values.get_seq_length() :]
         return {"input_ids": input_ids, "past_key_values": past_key_values, "use_cache": use_cache}
 
-    def _supports_default_dynamic_cache(self) -> bool:
-        return False  # the state is a RecurrentCache, made in prepare_inputs_for_generation
-
     # Verbs
 
     @torch.no_grad()
@@ -174,13 +146,12 @@ class RnnLmForCausalLM(FamilyModel, GenerationMixin):
             num_samples: at least 1.
             seed: makes the draw repeatable and leaves the global generators as they were.
             generate_arguments: anything that `generate` takes (`temperature`, `top_p`, ...). By default the tokens
-                are drawn from the model's own distribution, less the special ones that are never written
-                (`generate(do_sample=True)` alone would keep the 50 most probable).
+                are drawn from the model's own distribution, less the special ones that are never written.
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         begin = torch.full((num_samples, 1), self.config.bos_token_id, device=self.device)
-        arguments = {"do_sample": True, "top_k": 0, **generate_arguments}
+        arguments = {"do_sample": True, **generate_arguments}
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices, enabled=seed is not None):
             if seed is not None:
