@@ -47,7 +47,7 @@ class StyleTransferTrainingArguments(TrainingArguments):
     """Defaults that suit the built-in corpus."""
 
     output_dir: str = field(default="runs/arae-reviews", metadata={"help": "Where everything goes."})
-    num_train_epochs: float = field(default=8.0, metadata={"help": "Passes over the (largest class of the) data."})
+    num_train_epochs: float = field(default=5.0, metadata={"help": "Passes over the (largest class of the) data."})
     bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
     eval_steps: int = field(default=500, metadata={"help": "Iterations between two evaluations; 0 for none."})
     metric_for_best_model: str | None = field(
@@ -88,7 +88,8 @@ def main() -> None:
     data = load_labelled_text(data_arguments)
     names = data["train"].features["label"].names
     held_out = data["validation"].shuffle(seed=0)
-    held_out = held_out.select(range(min(1000, len(held_out)))).sort("label")
+    held_out = held_out.select(range(min(1000, len(held_out))))
+    held_out = held_out.select(sorted(range(len(held_out)), key=held_out["label"][:].__getitem__))
 
     # 3. Tokenizer
     tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)

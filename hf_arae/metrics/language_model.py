@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
-from transformers.utils import logging
 
 from hf_arae.data.batching import SentenceCollator
 from hf_arae.metrics._checks import check_collection, check_texts
@@ -83,7 +81,7 @@ def train_language_model(
         mask_token_id=tokenizer.mask_token_id,
     )
     folder = tempfile.TemporaryDirectory() if output_dir is None else nullcontext(output_dir)
-    with folder as path, _training_inside_evaluation():
+    with folder as path, torch.enable_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model = RnnLmForCausalLM(config)
         trainer = AdversarialTrainer(
@@ -107,19 +105,6 @@ def train_language_model(
         with torch.autocast(trainer.accelerator.device.type, enabled=False):  # the caller's; `bf16` decides here
             trainer.train()
     return model
-
-
-@contextmanager
-def _training_inside_evaluation() -> Iterator[None]:
-    """Gradients on, `save_pretrained` without its progress bar, and torch's generators as before at the end."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with torch.enable_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def reverse_perplexity(

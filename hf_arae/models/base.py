@@ -8,6 +8,7 @@ import os
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging
 
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
 _TRANSFORMERS_KEYS = {
@@ -75,7 +76,14 @@ class FamilyModel(PreTrainedModel):
             export_code = None
         if export_code is not None and kwargs.get("is_main_process", True):
             export_code(self, save_directory)
-        super().save_pretrained(save_directory, **kwargs)
+        # One small file: a progress bar over its shards would only break into the training's.
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            super().save_pretrained(save_directory, **kwargs)
+        finally:
+            if shown:
+                logging.enable_progress_bar()
 
     def _get_files_timestamps(self, working_dir: str | os.PathLike) -> dict[str, float]:
         # save_pretrained(push_to_hub=True) uploads what is newer than this; the source files are written before it.
