@@ -98,3 +98,11 @@ def test_tables_align_and_leave_missing_cells_empty():
         "| a      | 1.2 |     |",
         "| long   |     | 2.0 |",
     ]
+
+
+def test_reverse_perplexity_can_steer_a_run(transfer_model, tokenizer, judges):
+    evaluator = StyleTransferEvaluator(tokenizer, reviews(20), judges, num_samples=0, reverse_perplexity_samples=40)
+    before = torch.get_rng_state()
+    first, second = evaluator(transfer_model).metrics, evaluator(transfer_model).metrics
+    assert first["reverse_perplexity"] == second["reverse_perplexity"] > 1
+    assert torch.equal(before, torch.get_rng_state())
