@@ -116,6 +116,7 @@ class AdversarialTrainer:
         self.step = 0
         self.best: dict[str, float] = {}
         self.best_step: int | None = None
+        self.saved_step: int | None = None
         self.evaluations_since_best = 0
         self.last_metrics: dict[str, float] = {}
 
@@ -266,6 +267,8 @@ class AdversarialTrainer:
     def save_checkpoint(self) -> Path:
         """Writes `checkpoint-<step>`, complete or not at all, then removes old ones beyond the limit."""
         folder = self._folder(self.step)
+        if self.saved_step == self.step:  # the best one, just written after the evaluation
+            return folder
         progress = {
             "step": self.step,
             "max_steps": self.max_steps,
@@ -284,6 +287,7 @@ class AdversarialTrainer:
             checkpoint.write_atomically(folder, write)
             best = None if self.best_step is None else self._folder(self.best_step)
             checkpoint.rotate(self.output_dir, self.arguments.save_total_limit, best)
+        self.saved_step = self.step
         self.accelerator.wait_for_everyone()
         return folder
 
