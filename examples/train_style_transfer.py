@@ -65,6 +65,7 @@ class StyleTransferObjectiveArguments(AraeObjectiveArguments):
     noise_std: float = field(default=0.01, metadata={"help": "Published: 0.1."})
     gradient_penalty: float = field(default=1.0, metadata={"help": "Published: 0.1."})
     classifier_steps: int = field(default=2, metadata={"help": "Published: 1."})
+    classifier_scale: float = field(default=3.0, metadata={"help": "lambda2. Published: 1."})
     classifier_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
 
 

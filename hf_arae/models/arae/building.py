@@ -30,7 +30,7 @@ class AraeModelArguments:
         default=True, metadata={"help": "Hide words that give the attribute away from the encoder. Published: off."}
     )
     salience_threshold: float = field(
-        default=1.2, metadata={"help": "Log-odds (nats) above which a word gives the attribute away."}
+        default=1.1, metadata={"help": "Log-odds (nats) above which a word gives the attribute away."}
     )
     salience_smoothing: float = field(
         default=5.0, metadata={"help": "Added to each word's count of sentences: more spares rare words."}
