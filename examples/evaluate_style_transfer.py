@@ -39,7 +39,9 @@ class ScriptArguments:
     language_model: str | None = field(
         default=None, metadata={"help": "Folder of the PPL judge: loaded if it is there, else trained and saved."}
     )
-    reverse_perplexity: bool = field(default=True, metadata={"help": "Train an LM on each model's transfers."})
+    reverse_perplexity_samples: int = field(
+        default=100_000, metadata={"help": "Transfers of training sentences that an LM is trained on; 0 for none."}
+    )
     num_beams: int = field(default=1, metadata={"help": "Beams of the models' decoding; 1 is greedy."})
     bf16: bool = field(default=False, metadata={"help": "Train the language models under bfloat16 autocast."})
     seed: int = field(default=0, metadata={"help": "Of the language models."})
@@ -108,9 +110,10 @@ def main() -> None:
         row["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=texts)["bleu"]
         row |= ExactMatch().compute(predictions=copies, references=texts)
         row |= leakage(model, tokenizer, probed["text"], probed["label"])
-        if script.reverse_perplexity:
+        if script.reverse_perplexity_samples:
             # As in Table 4.2: a language model that has read transfers only, on real held-out sentences.
-            train = data["train"]
+            train = data["train"].shuffle(seed=script.seed)
+            train = train.select(range(min(script.reverse_perplexity_samples, len(train))))
             own = rewrite_texts(model, tokenizer, train["text"], other_labels(train["label"], len(names)))
             row["reverse_perplexity"] = reverse_perplexity(own, texts, judges.tokenizer, **training)
         rows.append(row)
