@@ -1,6 +1,7 @@
 """Stages a trained run as a Hub repository: weights in half precision and a card written from the run itself.
 
-python -m hf_arae.model_card RUN FOLDER --title "ARAE, Yelp sentiment" --table runs/evaluation/table.json
+    python -m hf_arae.model_card --run runs/arae-yelp --folder model_cards/arae-yelp --title "ARAE, Yelp sentiment" \\
+        --table runs/evaluation/table.json --dataset "Yelp sentiment" --training "Where the sentences come from."
 """
 
 from __future__ import annotations

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/pipelines/text_style_transfer.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""Sentences rewritten with another attribute value, such as a negative review as a positive one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sized
+
+import torch
+from torch.utils.data import Dataset
+from transformers import AutoModelForSeq2SeqLM, GenerationConfig, Pipeline
+from transformers.utils import logging
+
+from .hf_arae_data_detokenization import detokenize as join_words
+
+logger = logging.get_logger(__name__)
+
+_OWN_ARGUMENTS = ("target", "source", "truncation", "detokenize")
+_GENERATE_ARGUMENTS = tuple(name for name in vars(GenerationConfig()) if not name.startswith("_"))
+
+
+class TextStyleTransferPipeline(Pipeline):
+    """Rewrites sentences with a model that has a decoder for each attribute value (task `"text-style-transfer"`).
+
+    ```python
+    import hf_arae
+    from transformers import pipeline
+
+    rewrite = pipeline("text-style-transfer", model=folder_or_repository)
+    rewrite("The food was awful!", target="positive")  # {"text": ..., "target": "positive", "source": "negative"}
+    ```
+
+    Args:
+        model: a model with `num_attributes` of at least 2; its `id2label` names the attribute values.
+        tokenizer: its tokenizer.
+        arguments: any argument of a call, as the default of all calls; or of transformers' `Pipeline`.
+
+    Raises:
+        ValueError: the model has no attributes.
+    """
+
+    auto_models = (AutoModelForSeq2SeqLM,)
+    _load_tokenizer = True
+    _load_processor = False
+    _load_image_processor = False
+    _load_video_processor = False
+    _load_feature_extractor = False
+
+    def __init__(self, model, *positional, **arguments):
+        if not self.accepts(model.config):
+            raise ValueError(
+                "text-style-transfer needs a model with attributes (num_attributes of at least 2), got a "
+                f"{type(model).__name__} with num_attributes={getattr(model.config, 'num_attributes', None)}"
+            )
+        super().__init__(model, *positional, **arguments)
+
+    @staticmethod
+    def accepts(config) -> bool:
+        """Whether the pipeline can run models of this config."""
+        return getattr(config, "num_attributes", 1) > 1
+
+    def __call__(self, inputs, num_workers: int | None = None, batch_size: int | None = None, **arguments):
+        """Rewrites one sentence or many.
+
+        Words outside the vocabulary are read as `<unk>`. A sentence that holds no other word is rewritten all the
+        same, from its length alone, and a warning names it.
+
+        Args:
+            inputs: a string; a list, a column of a `datasets.Dataset` or any other collection of strings; or a stream
+                of strings: a generator or a torch dataset such as transformers' `KeyDataset`.
+            num_workers: worker processes that read a torch dataset.
+            batch_size: sentences that are rewritten at once; 1 by default. 64 is about seven times as fast.
+            target: label (name or id) to write with. With two labels it may be left out: the other one than `source`.
+            source: label (name or id) of the sentences. Left out, each sentence's own words tell it: the label with
+                the largest sum of the model's `attribute_log_odds`, the first label if no word tells.
+            truncation: cut sentences that are too long, instead of raising.
+            detokenize: join punctuation and contractions and capitalise. `False` returns words separated by spaces.
+            arguments: generation parameters, such as `num_beams`, `do_sample`, `temperature`, `top_k`, `top_p`,
+                `num_return_sequences`, `max_new_tokens`.
+
+        Returns:
+            For a string, `{"text": ..., "target": label, "source": label}`, or a list of such dictionaries with
+            `num_return_sequences` above 1. For a collection, a list with one such result a sentence. For a stream, an
+            iterator over them. `source` is `None` where it was not given and the model holds no log-odds.
+
+        Raises:
+            TypeError: an input is no string, or an argument is unknown.
+            ValueError: a sentence is empty, or longer than the tokenizer's `model_max_length` allows; a label is
+                unknown; `target` is left out with more than two labels, or with no way to know the source.
+        """
+        settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
+        self._check_target(settings.get("target"), settings.get("source"))
+        cut = settings.get("truncation", False)
+        if isinstance(inputs, str):
+            inputs = self._checked(inputs, cut)
+        elif isinstance(inputs, (Dataset, Iterator)):
+            texts = map(inputs.__getitem__, range(len(inputs))) if isinstance(inputs, Sized) else inputs
+            inputs = (self._checked(text, cut, index) for index, text in enumerate(texts))
+        elif isinstance(inputs, Iterable) and not isinstance(inputs, (bytes, Mapping)):
+            inputs = [self._checked(text, cut, index) for index, text in enumerate(inputs)]
+            if not inputs:
+                return []
+        else:
+            raise TypeError(f"inputs must be a string or strings, got {type(inputs).__name__}")
+        return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
+
+    def _sanitize_parameters(self, **arguments):
+        for name in arguments:
+            if name not in _OWN_ARGUMENTS and name not in _GENERATE_ARGUMENTS:
+                known = (*_OWN_ARGUMENTS, "batch_size", "num_workers", *_GENERATE_ARGUMENTS)
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f": did you mean {close[0]}?" if close else ""
+                raise TypeError(f"{type(self).__name__} does not know the argument {name!r}{hint}")
+        preprocess = {name: arguments.pop(name) for name in ("truncation",) if name in arguments}
+        preprocess |= {
+            name: self._label_id(name, arguments.pop(name)) for name in ("target", "source") if name in arguments
+        }
+        postprocess = {"detokenize": arguments.pop("detokenize")} if "detokenize" in arguments else {}
+        return preprocess, arguments, postprocess
+
+    def _label_id(self, argument: str, label: str | int | None) -> int | None:
+        names = self.model.config.id2label
+        if label is None or (label in names and not isinstance(label, bool)):
+            return label
+        if label in self.model.config.label2id:
+            return self.model.config.label2id[label]
+        accepted = ", ".join(f"{name!r} ({index})" for index, name in names.items())
+        raise ValueError(f"{argument} must be one of {accepted}; got {label!r}")
+
+    def _check_target(self, target: int | None, source: int | None) -> None:
+        if target is not None:
+            return
+        names = list(self.model.config.id2label.values())
+        if len(names) > 2:
+            raise ValueError(f"target is needed with more than two labels: one of {', '.join(map(repr, names))}")
+        if source is None and not self._can_tell_source():
+            raise ValueError(
+                "target or source is needed: this model's attribute_log_odds were never filled, so a sentence's words "
+                f"do not tell its label. The labels are {', '.join(map(repr, names))}"
+            )
+
+    def _can_tell_source(self) -> bool:
+        return bool(self.model.attribute_log_odds.any())
+
+    def _checked(self, text: str, cut: bool, index: int | None = None) -> str:
+        where = "the sentence" if index is None else f"sentence {index}"
+        if not isinstance(text, str):
+            raise TypeError(f"{where} must be a string, got {type(text).__name__}: {text!r:.80}")
+        if not text.strip():
+            raise ValueError(f"{where} is empty")
+        limit = self.tokenizer.model_max_length - 2
+        length = len(self.tokenizer(text, verbose=False)["input_ids"]) - 2
+        if length > limit and not cut:
+            raise ValueError(
+                f"{where} has {length} words, more than the limit of {limit}; truncation=True cuts it: {text!r:.80}"
+            )
+        return text
+
+    def preprocess(
+        self, text: str, target: int | None = None, source: int | None = None, truncation: bool = False
+    ) -> dict[str, torch.Tensor]:
+        encoded = self.tokenizer(text, truncation=truncation, return_tensors="pt")
+        if (encoded["input_ids"][0, 1:-1] == self.tokenizer.unk_token_id).all():
+            logger.warning_once(f"No word of {text!r} is in the vocabulary: it is rewritten from its length alone")
+        return {
+            "input_ids": encoded["input_ids"],
+            "attention_mask": encoded["attention_mask"],
+            "target": torch.tensor([-1 if target is None else target]),
+            "source": torch.tensor([-1 if source is None else source]),
+        }
+
+    def _forward(self, model_inputs: dict[str, torch.Tensor], **generate_arguments) -> dict[str, torch.Tensor]:
+        ids, source, target = model_inputs["input_ids"], model_inputs["source"], model_inputs["target"]
+        if (source < 0).any() and self._can_tell_source():
+            source = torch.where(source < 0, self.model.predict_attribute(ids), source)
+        target = torch.where(target < 0, 1 - source, target)
+        written = self.model.transfer(ids, model_inputs["attention_mask"], target, **generate_arguments)
+        # One row a sentence, as the base class takes batches apart by their first dimension.
+        return {"written": written.view(len(ids), -1, written.shape[-1]), "target": target, "source": source}
+
+    def postprocess(self, model_outputs: dict[str, torch.Tensor], detokenize: bool = True) -> dict | list[dict]:
+        names = self.model.config.id2label
+        target, source = names[model_outputs["target"].item()], names.get(model_outputs["source"].item())
+        texts = self.tokenizer.batch_decode(model_outputs["written"][0], skip_special_tokens=True)
+        results = [
+            {"text": join_words(text) if detokenize else text, "target": target, "source": source} for text in texts
+        ]
+        return results if len(results) > 1 else results[0]
+
+
+__all__ = ["TextStyleTransferPipeline"]
