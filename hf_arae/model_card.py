@@ -138,7 +138,7 @@ def stage(arguments: CardArguments) -> Path:
         EvalResult(
             task_type="text-generation",
             task_name="Unaligned style transfer",
-            dataset_type=re.sub(r"\W+", "-", arguments.dataset.lower()),
+            dataset_type=re.sub(r"\W+", "-", arguments.dataset.lower()).strip("-"),
             dataset_name=arguments.dataset,
             dataset_split="test",
             metric_type=key,
