@@ -27,12 +27,12 @@ class AraeConfig(FamilyConfig):
             Their names stand in `id2label`.
         normalize_code: keep codes on the unit sphere.
         amplify_code: the decoder reads the code times `sqrt(code_size)`, which puts its coordinates at the size of 1.
-            Not in the thesis; it learns to use the code several times sooner.
+            Not in the thesis; its effect was not measured apart from other changes.
         share_embeddings: one table serves the encoder, every decoder and, transposed, the output projection. The
             published model has a table for each, at four times the parameters.
         initialization: `"published"` (tables and recurrent layers uniform(-0.1, 0.1), MLPs normal(0, 0.02)) or
             `"scaled"` (variances that keep signals at their size). With the published one all codes are nearly the
-            same at first, and it takes about a thousand updates more until the decoder begins to read them.
+            same at first, and the decoder begins to read them later.
         mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose log-odds for one attribute
             value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
             `attribute_log_odds`, which every model with attributes has and which is filled before training.
