@@ -45,7 +45,7 @@ def rewrite_texts(
     Args:
         texts: sentences; longer ones are cut to the limit.
         attributes: wanted value of each text.
-        generate_arguments: anything that `generate` takes.
+        generate_arguments: anything that the model's `decode` takes.
     """
     wanted, outputs = torch.as_tensor(attributes), [""] * len(texts)
     for rows, ids, mask in batches_by_length(texts, tokenizer, batch_size, model.device):

@@ -1,10 +1,14 @@
-"""Averages gradients over processes without wrapping the model."""
+"""Training on several processes, without a wrapper around the model, as on one with all their rows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch import distributed as dist
 
 
 def average_gradients(accelerator: Accelerator, gradients: list[Tensor]) -> list[Tensor]:
@@ -18,3 +22,40 @@ def average_gradients(accelerator: Accelerator, gradients: list[Tensor]) -> list
     flat = accelerator.reduce(flat, reduction="mean")
     parts = flat.split([gradient.numel() for gradient in gradients])
     return [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)]
+
+
+def place() -> tuple[int, int]:
+    """Returns this process's rank and the number of processes."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+
+
+def mean_over_processes(value: float, device: torch.device) -> float | Tensor:
+    """Returns the mean of a number that each process has its own of."""
+    if place()[1] == 1:
+        return value
+    total = torch.tensor(float(value), device=device)
+    dist.all_reduce(total)
+    return total / place()[1]
+
+
+class SharedRandom:
+    """Random numbers for rows that are divided over processes: process r holds every r-th of all rows.
+
+    Every process draws the numbers of all rows from one seed and keeps its own.
+
+    Args:
+        seed, step: what the numbers depend on; draws follow one another.
+    """
+
+    def __init__(self, seed: int, step: int):
+        self.seed, self.step = seed, step
+        self.sources: dict[torch.device, torch.Generator] = {}
+
+    def draw(self, fill: Callable[..., Tensor], like: Tensor) -> Tensor:
+        """Fills a tensor of the shape, dtype and device of `like` by `fill(tensor, generator=...)`."""
+        if like.device not in self.sources:
+            words = np.random.SeedSequence((self.seed, self.step)).generate_state(1, np.uint64)
+            self.sources[like.device] = torch.Generator(like.device).manual_seed(int(words[0] >> np.uint64(1)))
+        rank, processes = place()
+        everyone = like.new_empty(len(like) * processes, *like.shape[1:])
+        return fill(everyone, generator=self.sources[like.device])[rank::processes]

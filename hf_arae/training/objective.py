@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hf_arae.training.distributed import SharedRandom, mean_over_processes
+
 Batch = dict[str, Tensor]
 Terms = dict[str, Tensor]
 
@@ -79,14 +81,38 @@ class Objective:
     A subclass names its `players` (player -> names of the model's submodules), gives an optimizer for each and returns
     its phases. Anything that changes over training and is not a parameter (an annealed noise, say) is derived from
     `self.step`, the number of finished iterations, which the loop sets before each iteration: an objective has no
-    state of its own, so a resumed run needs nothing but the step.
+    state of its own, so a resumed run needs nothing but the step. Its random numbers come from `randn` and `rand`.
+
+    A phase's loss is a mean over this process's rows. The loop averages gradients over processes, which makes it the
+    mean over all rows where every process has the same number of them; for other means there is `mean`.
     """
 
     players: dict[str, tuple[str, ...]] = {}
 
     def __init__(self, model: nn.Module):
         self.model = model
-        self.step = 0
+        self.begin_iteration(0)
+
+    def begin_iteration(self, step: int, seed: int = 0) -> None:
+        """Sets the number of finished iterations, and the random numbers of this one, which depend on both."""
+        self.step = step
+        self._random = SharedRandom(seed, step)
+
+    def randn(self, like: Tensor) -> Tensor:
+        """Standard normal numbers of the shape, dtype and device of `like`, whose first dimension is the rows.
+
+        Each row's numbers are the same however many processes the rows are divided over.
+        """
+        return self._random.draw(torch.Tensor.normal_, like)
+
+    def rand(self, like: Tensor) -> Tensor:
+        """As `randn`, uniform in [0, 1)."""
+        return self._random.draw(torch.Tensor.uniform_, like)
+
+    @staticmethod
+    def mean(total: Tensor, count: int) -> Tensor:
+        """`total / count`, where processes have different counts: its average over them is their totals' mean."""
+        return total / mean_over_processes(count, total.device)
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         """Returns the settings of each player's optimizer."""

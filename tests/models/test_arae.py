@@ -163,7 +163,7 @@ def test_the_critic_rates_real_codes_higher_and_the_generator_answers(model):
     trained = AraeModel(transfer_config(initialization="published"))
     objective = AraeObjective(trained, AraeObjectiveArguments(gradient_penalty=1.0))
     cloud = F.normalize(torch.randn(64, 10) * 0.1 + torch.eye(10)[0], dim=1)
-    objective._real_codes = cloud
+    objective._codes = cloud
     critic = torch.optim.Adam(trained.critic.parameters(), 1e-2)
     distances = []
     for _ in range(60):

@@ -67,9 +67,8 @@ TARGETS = torch.tensor([1, 0, 1])
 
 
 def log_probability(model, code, attribute, sequences):
-    """Of each row up to its `<eos>`, with the tokens ruled out that generation rules out."""
+    """Of each row up to its `<eos>`; as in generation, the tokens that are ruled out keep their share."""
     logits = model.project(model.decoder_states(code, sequences[:, :-1], attribute)[0])
-    logits[..., model.generation_config.suppress_tokens] = -torch.inf
     chosen = logits.log_softmax(-1).gather(2, sequences[:, 1:, None]).squeeze(2)
     return chosen.masked_fill(sequences[:, 1:] == model.config.pad_token_id, 0.0).sum(1)
 

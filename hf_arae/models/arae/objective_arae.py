@@ -90,7 +90,7 @@ class AraeObjective(Objective):
             self.players["classifier"] = ("classifier",)
             if self.settings.concealment == "other" and model.config.num_attributes > 2:
                 raise ValueError('concealment="other" needs two attribute values; use "uniform" with more')
-        self._real_codes: Tensor | None = None
+        self._codes: Tensor | None = None
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         s = self.settings
@@ -140,19 +140,20 @@ class AraeObjective(Objective):
         code = self.model.encode(batch["input_ids"], batch["attention_mask"])
         noise = self.noise_std()
         if noise > 0:
-            code = code + noise * torch.randn_like(code)
+            code = code + noise * self.randn(code)
         total, count = self.model.reconstruction_loss(code, batch["input_ids"], batch.get("attribute"))
-        return {"loss": total / count}
+        return {"loss": self.mean(total, count)}
 
-    @torch.no_grad()
     def encode_batch(self, batch: Batch) -> None:
-        """Encodes the batch once, without gradients, for the critic's and the classifier's updates."""
-        self._real_codes = self.model.encode(batch["input_ids"], batch["attention_mask"])
+        """Encodes the batch once for all updates of the critic and the classifier, and for the encoder's own."""
+        self._codes = self.model.encode(batch["input_ids"], batch["attention_mask"])
 
     def criticise(self, batch: Batch) -> Terms:
         """-mean f(c) + mean f(c~), and the gradient penalty; `distance` is the estimate of W(P_r, P_g)."""
-        real, fake = self._real_codes, self.fake_codes(len(self._real_codes)).detach()
-        distance = self.model.critic(real).mean() - self.model.critic(fake).mean()
+        real = self._codes.detach()
+        with torch.no_grad():
+            fake = self.fake_codes(real)
+        distance = self.model.critic.mean_difference(real, fake)
         if self.settings.lipschitz != "gradient_penalty":
             return {"loss": -distance, "distance": distance}
         penalty = self.penalty(real, fake)
@@ -160,11 +161,8 @@ class AraeObjective(Objective):
 
     def penalty(self, real: Tensor, fake: Tensor) -> Tensor:
         """Mean over examples of (|grad f| - 1)^2 at random points between a real and a generated code."""
-        share = torch.rand(len(real), 1, device=real.device)
-        between = (share * real + (1 - share) * fake).requires_grad_()
-        # Each example's value depends on that example alone, so the gradient of the sum holds every one's gradient.
-        (gradient,) = torch.autograd.grad(self.model.critic(between).sum(), between, create_graph=True)
-        return (gradient.norm(dim=1) - 1).square().mean()
+        between = fake + self.rand(real[:, :1]) * (real - fake)
+        return (self.model.critic.input_gradient(between).norm(dim=1) - 1).square().mean()
 
     @torch.no_grad()
     def clip_weights(self) -> None:
@@ -174,17 +172,19 @@ class AraeObjective(Objective):
 
     def classify(self, batch: Batch) -> Terms:
         """-log p(y | enc(x)) for the classifier; `accuracy` of the adversary (not a measure of leakage)."""
-        logits = self.model.classifier(self._real_codes)
+        logits = self.model.classifier(self._codes.detach())
         accuracy = (logits.argmax(1) == batch["attribute"]).float().mean()
         return {"loss": F.cross_entropy(logits, batch["attribute"]), "accuracy": accuracy}
 
     def imitate(self, batch: Batch) -> Terms:
         """-mean f(g(z)) for the generator."""
-        return {"loss": -self.model.critic(self.fake_codes(len(batch["input_ids"]))).mean()}
+        return {"loss": -self.model.critic(self.fake_codes(batch["input_ids"])).mean()}
 
     def conceal(self, batch: Batch) -> Terms:
         """lambda1 * mean f(enc(x)) + lambda2 * (-log p(other label | enc(x))) for the encoder, on all classes."""
-        code = self.model.encode(batch["input_ids"], batch["attention_mask"])
+        code, self._codes = self._codes, None
+        if code is None:
+            code = self.model.encode(batch["input_ids"], batch["attention_mask"])
         realness = self.model.critic(code).mean()
         loss = self.settings.critic_scale * realness
         if not self.with_attributes:
@@ -196,7 +196,7 @@ class AraeObjective(Objective):
             giveaway = -F.log_softmax(logits, dim=1).mean()
         return {"loss": loss + self.settings.classifier_scale * giveaway, "realness": realness, "giveaway": giveaway}
 
-    def fake_codes(self, count: int) -> Tensor:
-        """g(z) for `count` draws of z ~ N(0, I), `(count, code_size)`."""
-        device = next(self.model.generator.parameters()).device
-        return self.model.generator(torch.randn(count, self.model.config.latent_size, device=device))
+    def fake_codes(self, like: Tensor) -> Tensor:
+        """g(z) for a draw of z ~ N(0, I) for each row of `like`, `(len(like), code_size)`."""
+        weight = self.model.generator.output_layer.weight
+        return self.model.generator(self.randn(weight.new_empty(len(like), self.model.config.latent_size)))

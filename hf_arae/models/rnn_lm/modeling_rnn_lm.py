@@ -11,6 +11,7 @@ from transformers.utils import ModelOutput
 
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.text import RecurrentTextModel
+from hf_arae.nn.decoding import WriterCell
 from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.recurrent_cache import RecurrentCache
 from hf_arae.nn.vocabulary import VocabularyProjection
@@ -140,22 +141,27 @@ class RnnLmForCausalLM(RecurrentTextModel):
 
     @torch.no_grad()
     def sample(self, num_samples: int, seed: int | None = None, **generate_arguments) -> Tensor:
-        """Writes new sentences, in one batch; returns token ids `(num_samples, sequence)`, `<bos>` first.
+        """Writes new sentences; returns token ids `(num_samples, sequence)`, `<bos>` first.
 
         Args:
             num_samples: at least 1.
             seed: makes the draw repeatable and leaves the global generators as they were.
-            generate_arguments: anything that `generate` takes (`temperature`, `top_p`, ...). By default the tokens
+            generate_arguments: anything that `generate` takes (`temperature`, `top_p`, ...), and `precision`, see
+                `AraeModel.decode`. By default the tokens
                 are drawn from the model's own distribution, less the special ones that are never written.
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        begin = torch.full((num_samples, 1), self.config.bos_token_id, device=self.device)
         arguments = {"do_sample": True, **generate_arguments}
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices, enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
+            cells = [WriterCell(self.embeddings.weight, self.lstm)]
+            written = self._write(cells, self._shared_table(), num_samples, arguments)
+            if written is not None:
+                return written
+            begin = torch.full((num_samples, 1), self.config.bos_token_id, device=self.device)
             return self.generate(begin, attention_mask=torch.ones_like(begin), **arguments)
 
 
