@@ -100,13 +100,11 @@ def main() -> None:
     model = build_arae(model_arguments, tokenizer, encoded, names)
     print(f"{len(data['train'])} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
 
-    # 5. Judges, trained on the training split only
-    judges = TransferJudges.from_dataset(data["train"], data["validation"])
-    print(f"transfer classifier: {judges.accuracy.held_out_accuracy:.1f} % on held-out real sentences")
+    # 5. Judges, trained on the training split only, at the first evaluation
     evaluator = StyleTransferEvaluator(
         tokenizer,
         held_out,
-        judges,
+        lambda: TransferJudges.from_dataset(data["train"], data["validation"]),
         accuracy_floor=script.accuracy_floor,
         num_samples=500 if objective_arguments.adversary else 0,
         reverse_perplexity_samples=script.reverse_perplexity_samples,
@@ -126,11 +124,14 @@ def main() -> None:
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
 
     # 7. The test split's table (the validation split's, where there is no test split)
+    test = data.get("test", held_out)
+    last = StyleTransferEvaluator(
+        tokenizer, test, lambda: evaluator.judges, num_printed=10, num_samples=evaluator.num_samples
+    )
+    evaluation = last(model)
+    metrics = evaluation.metrics | leakage(model, tokenizer, held_out["text"], held_out["label"])
     if trainer.accelerator.is_main_process:
-        test = data.get("test", held_out)
-        evaluator = StyleTransferEvaluator(tokenizer, test, judges, num_printed=10, num_samples=evaluator.num_samples)
-        evaluation = evaluator(model)
-        metrics = evaluation.metrics | leakage(model, tokenizer, held_out["text"], held_out["label"])
+        print(f"transfer classifier: {evaluator.judges.accuracy.held_out_accuracy:.1f} % on held-out real sentences")
         print(f"\n{len(test)} held-out sentences, greedy:")
         for name, value in metrics.items():
             print(f"  {name:22s} {value:8.2f}")

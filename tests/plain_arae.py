@@ -7,6 +7,8 @@ order in which random numbers are drawn, are those of `AraeObjective`.
 
 from __future__ import annotations
 
+import time
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -73,7 +75,7 @@ class PlainArae:
         return self.model.generator.layers(latent)
 
     def iterate(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        """Makes one iteration; returns its losses under the loop's names."""
+        """Makes one iteration; returns its losses under the loop's names, and leaves its phases' times in `seconds`."""
         model, settings = self.model, self.settings
         random = SharedRandom(self.seed, self.step)
         noise_std = settings.noise_std * settings.noise_decay ** (self.step // settings.noise_decay_steps)
@@ -81,7 +83,12 @@ class PlainArae:
         ids = [batch["input_ids"][part] for part in rows]
         lengths = [batch["attention_mask"][part].sum(1) for part in rows]
         labels = [batch["attribute"][part] for part in rows]
-        log = {}
+        log, self.seconds, began = {}, {}, time.perf_counter()
+
+        def finish(phase: str, loss: float) -> None:
+            nonlocal began
+            now = time.perf_counter()
+            log[f"{phase}/loss"], self.seconds[phase], began = loss, now - began, now
 
         def encode_both() -> Tensor:
             return torch.cat([self.encode(part, length) for part, length in zip(ids, lengths, strict=True)])
@@ -97,7 +104,7 @@ class PlainArae:
         loss.backward()
         clip_grad_norm_(self.autoencoder, settings.max_grad_norm)
         self.autoencoder_optimizer.step()
-        log["reconstruct/loss"] = loss.item()
+        finish("reconstruct", loss.item())
 
         critic_losses = []
         for _ in range(settings.critic_steps):
@@ -112,19 +119,19 @@ class PlainArae:
             loss.backward()
             self.adversaries["critic"].step()
             critic_losses.append(loss.item())
-        log["criticise/loss"] = sum(critic_losses) / len(critic_losses)
+        finish("criticise", sum(critic_losses) / len(critic_losses))
 
         model.zero_grad()
         loss = F.cross_entropy(model.classifier.layers(encode_both()), torch.cat(labels))
         loss.backward()
         self.adversaries["classifier"].step()
-        log["classify/loss"] = loss.item()
+        finish("classify", loss.item())
 
         model.zero_grad()
         loss = -self.critic(self.generate(len(batch["input_ids"]), random)).mean()
         loss.backward()
         self.adversaries["generator"].step()
-        log["imitate/loss"] = loss.item()
+        finish("imitate", loss.item())
 
         model.zero_grad()
         code = encode_both()
@@ -133,7 +140,7 @@ class PlainArae:
         loss.backward()
         clip_grad_norm_(self.autoencoder, settings.max_grad_norm)
         self.autoencoder_optimizer.step()
-        log["conceal/loss"] = loss.item()
+        finish("conceal", loss.item())
         self.step += 1
         return log
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from hf_arae.data.batching import SentenceCollator
-from hf_arae.training import AdversarialTrainer, NonFiniteLossError, TrainingArguments
-from hf_arae.training.checkpoint import TRAINING_FILE
+from hf_arae.training import AdversarialTrainer, Evaluation, NonFiniteLossError, TrainingArguments
+from hf_arae.training.logs import LOG_FILE
+from hf_arae.training.state import TRAINING_FILE
 
 
 def made_up_sentences(rows: int = 64, vocab_size: int = 30, attributes: int = 2, seed: int = 0) -> Dataset:
@@ -46,14 +48,15 @@ class FamilyTests:
     def batch(self) -> dict[str, torch.Tensor]:
         return SentenceCollator(0)([self.data()[row] for row in range(16)])
 
-    def trainer(self, folder, model=None, **changes) -> AdversarialTrainer:
+    def trainer(self, folder, model=None, evaluator=None, **changes) -> AdversarialTrainer:
         if model is None:
             torch.manual_seed(0)
             model = self.build_model()
         settings = {"output_dir": str(folder), "max_steps": 4, "per_device_train_batch_size": 16, "logging_steps": 1}
         settings |= {"eval_steps": 0, "save_steps": 2, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(**(settings | changes))
-        return AdversarialTrainer(model, self.build_objective(model), arguments, self.data(), SentenceCollator(0))
+        objective = self.build_objective(model)
+        return AdversarialTrainer(model, objective, arguments, self.data(), SentenceCollator(0), evaluator=evaluator)
 
     def test_an_iteration_moves_every_parameter_and_a_phase_only_its_player(self, tmp_path):
         trainer = self.trainer(tmp_path)
@@ -78,31 +81,21 @@ class FamilyTests:
         for name, value in model.state_dict().items():
             assert torch.equal(value, loaded.state_dict()[name]), name
 
-    @pytest.mark.parametrize("stop", [2, 3])
+    # 64 rows in batches of 16 are 4 iterations an epoch: 2 and 3 are inside one, 4 is its end, and 2 and 4 come after
+    # an evaluation. Log lines are due at 3, 6 and 9, so 2 and 4 stop between two of them.
+    @pytest.mark.parametrize("stop", [2, 3, 4])
     def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(self, tmp_path, stop):
-        # 64 rows in batches of 16 are 4 iterations an epoch: 7 steps cross an epoch's end, and 2 and 3 are inside one.
-        straight = self.trainer(tmp_path / "a", max_steps=7)
+        settings = {"max_steps": 9, "logging_steps": 3, "eval_steps": 2, "metric_for_best_model": "size"}
+        straight = self.trainer(tmp_path / "a", evaluator=weight_size, **settings)
         straight.train()
-        first = self.trainer(tmp_path / "b", max_steps=7, save_steps=stop)
+        first = self.trainer(tmp_path / "b", evaluator=weight_size, **(settings | {"save_steps": stop}))
         halt_after(first, stop)
         with pytest.raises(Halted):
             first.train()
-        second = self.trainer(tmp_path / "b", max_steps=7, resume_from_checkpoint="last")
+        second = self.trainer(tmp_path / "b", evaluator=weight_size, resume_from_checkpoint="last", **settings)
         second.train()
-        for name, value in straight.model.state_dict().items():
-            assert torch.equal(value, second.model.state_dict()[name]), name
-        states = [load_file(tmp_path / run / "checkpoint-7" / TRAINING_FILE) for run in "ab"]
-        assert states[0].keys() == states[1].keys()
-        for name, value in states[0].items():
-            assert torch.equal(value, states[1][name]), name
-        logs = [
-            [json.loads(line) for line in (tmp_path / run / "training_log.jsonl").read_text().splitlines()]
-            for run in "ab"
-        ]
-        for line in [*logs[0], *logs[1]]:
-            line.pop("seconds")
-            line.pop("sentences_per_second")
-        assert logs[0] == logs[1]
+        assert straight.best_step == second.best_step and straight.best == second.best
+        assert_same_run(tmp_path / "a", tmp_path / "b", 9)
 
     def test_a_loss_that_is_not_finite_stops_the_run_before_the_update(self, tmp_path):
         trainer = self.trainer(tmp_path)
@@ -117,6 +110,29 @@ class FamilyTests:
 
 def broken(terms: dict[str, torch.Tensor]) -> torch.Tensor:
     return terms["loss"] * float("nan")
+
+
+def weight_size(model: torch.nn.Module) -> Evaluation:
+    """An evaluator that tells two models apart, and draws random numbers."""
+    torch.rand(3)
+    return Evaluation({"size": sum(float(value.detach().double().abs().sum()) for value in model.parameters())})
+
+
+def read_log(folder: Path) -> list[dict]:
+    """The lines of a run's log, without the clock's times."""
+    lines = [json.loads(line) for line in (folder / LOG_FILE).read_text().splitlines()]
+    clock = ("seconds", "sentences_per_second")
+    return [{name: value for name, value in line.items() if name not in clock} for line in lines]
+
+
+def assert_same_run(one: Path, other: Path, step: int) -> None:
+    """Two runs that end with `checkpoint-<step>` have the same weights, optimizers, generators, sums and log lines."""
+    for name in ("model.safetensors", f"checkpoint-{step}/model.safetensors", f"checkpoint-{step}/{TRAINING_FILE}"):
+        values, others = load_file(one / name), load_file(other / name)
+        assert values.keys() == others.keys(), name
+        for key, value in values.items():
+            assert torch.equal(value, others[key]), (name, key)
+    assert read_log(one) == read_log(other)
 
 
 class Halted(Exception):

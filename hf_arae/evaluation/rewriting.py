@@ -1,4 +1,7 @@
-"""Batched text in, text out: what the evaluators of text models call."""
+"""Batched text in, text out: what the evaluators of text models call.
+
+With several processes each works on its share of the rows, and all get all results.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from hf_arae.training.distributed import gather_rows, rows_of_this_process
 
 
 def batches_by_length(
@@ -25,10 +30,11 @@ def encode_texts(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch_size: int = 256
 ) -> Tensor:
     """Returns the codes of the texts, `(len(texts), code_size)`, on the CPU. Longer texts are cut to the limit."""
-    codes = torch.empty(len(texts), model.config.code_size)
-    for rows, ids, mask in batches_by_length(texts, tokenizer, batch_size, model.device):
+    mine = [texts[row] for row in rows_of_this_process(len(texts))]
+    codes = torch.empty(len(mine), model.config.code_size)
+    for rows, ids, mask in batches_by_length(mine, tokenizer, batch_size, model.device):
         codes[rows] = model.encode(ids, mask).float().cpu()
-    return codes
+    return torch.stack(gather_rows(list(codes), len(texts)))
 
 
 @torch.no_grad()
@@ -47,12 +53,14 @@ def rewrite_texts(
         attributes: wanted value of each text.
         generate_arguments: anything that the model's `decode` takes.
     """
-    wanted, outputs = torch.as_tensor(attributes), [""] * len(texts)
-    for rows, ids, mask in batches_by_length(texts, tokenizer, batch_size, model.device):
+    chosen = rows_of_this_process(len(texts))
+    mine, wanted = [texts[row] for row in chosen], torch.as_tensor([attributes[row] for row in chosen])
+    outputs = [""] * len(mine)
+    for rows, ids, mask in batches_by_length(mine, tokenizer, batch_size, model.device):
         written = model.reconstruct(ids, mask, wanted[rows].to(model.device), **generate_arguments)
         for row, text in zip(rows, tokenizer.batch_decode(written, skip_special_tokens=True), strict=True):
             outputs[row] = text
-    return outputs
+    return gather_rows(outputs, len(texts))
 
 
 def sample_texts(
@@ -64,11 +72,12 @@ def sample_texts(
     **generate_arguments,
 ) -> list[str]:
     """Writes sentences from z ~ N(0, I), attribute values in turn."""
-    texts: list[str] = []
     values = model.config.num_attributes
-    while len(texts) < num_samples:
-        count = min(batch_size, num_samples - len(texts))
+    starts = range(0, num_samples, batch_size)
+    batches = []
+    for start in (starts[number] for number in rows_of_this_process(len(starts))):
+        count = min(batch_size, num_samples - start)
         attribute = torch.arange(count, device=model.device) % values if values > 1 else None
-        ids = model.sample(count, attribute, seed=seed + len(texts), **generate_arguments)
-        texts += tokenizer.batch_decode(ids, skip_special_tokens=True)
-    return texts
+        ids = model.sample(count, attribute, seed=seed + start, **generate_arguments)
+        batches.append(tokenizer.batch_decode(ids, skip_special_tokens=True))
+    return [text for batch in gather_rows(batches, len(starts)) for text in batch]

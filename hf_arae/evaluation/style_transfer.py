@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from datasets import Dataset
@@ -19,7 +19,8 @@ from hf_arae.metrics import (
     StyleLeakage,
     TransferAccuracy,
 )
-from hf_arae.training.trainer import Evaluation
+from hf_arae.training.distributed import from_main
+from hf_arae.training.results import Evaluation
 
 
 @dataclass
@@ -82,6 +83,8 @@ def other_labels(labels: Sequence[int], num_labels: int) -> list[int]:
 class StyleTransferEvaluator:
     """Evaluator for the loop: transfers and reconstructs held-out sentences and samples new ones.
 
+    With several processes, each writes its share of the sentences and the main one scores them all.
+
     Metrics: those of [`TransferJudges.score`], and
         `reconstruction_bleu`, `exact_match` (%): greedy, each sentence with its own attribute value;
         `sample_distinct` (%), `sample_self_bleu`: of sentences written from z;
@@ -94,7 +97,7 @@ class StyleTransferEvaluator:
     Args:
         tokenizer: the model's.
         dataset: held-out rows with `text` and `label`.
-        judges: trained on the training split.
+        judges: trained on the training split, or what trains them; that is called at the first evaluation.
         accuracy_floor: in percent.
         num_printed: transfers among the samples that are printed, half from each end of the dataset.
         num_samples: sentences written from z; 0 for a model whose generator is not trained.
@@ -104,40 +107,53 @@ class StyleTransferEvaluator:
         self,
         tokenizer: PreTrainedTokenizerBase,
         dataset: Dataset,
-        judges: TransferJudges,
+        judges: TransferJudges | Callable[[], TransferJudges],
         accuracy_floor: float = 85.0,
         num_printed: int = 6,
         num_samples: int = 500,
         reverse_perplexity_samples: int = 0,
     ):
-        self.tokenizer, self.judges = tokenizer, judges
+        self.tokenizer, self._judges = tokenizer, judges
         self.texts, self.labels = list(dataset["text"]), list(dataset["label"])
         self.accuracy_floor, self.num_printed, self.num_samples = accuracy_floor, num_printed, num_samples
         self.reverse_perplexity_samples = reverse_perplexity_samples
+
+    @property
+    def judges(self) -> TransferJudges:
+        """The judges, trained now if they were not yet."""
+        if not isinstance(self._judges, TransferJudges):
+            self._judges = self._judges()
+        return self._judges
 
     def __call__(self, model: PreTrainedModel) -> Evaluation:
         targets = other_labels(self.labels, model.config.num_attributes)
         transfers = rewrite_texts(model, self.tokenizer, self.texts, targets)
         copies = rewrite_texts(model, self.tokenizer, self.texts, self.labels)
-        metrics = self.judges.score(self.texts, transfers, targets)
-        metrics["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=self.texts)["bleu"]
-        metrics.update(ExactMatch().compute(predictions=copies, references=self.texts))
-        accuracy, bleu = metrics["transfer_accuracy"], metrics["self_bleu"]
-        metrics["transfer_score"] = math.sqrt(accuracy * bleu)
-        metrics["bleu_at_floor"] = bleu if accuracy >= self.accuracy_floor else accuracy - self.accuracy_floor
+        samples = sample_texts(model, self.tokenizer, self.num_samples) if self.num_samples else []
+        metrics = from_main(lambda: self._score(transfers, targets, copies, samples))
         lines = self._transfer_lines(transfers, targets, model.config.id2label)
-        if self.num_samples:
-            samples = sample_texts(model, self.tokenizer, self.num_samples)
-            diversity = Diversity().compute(predictions=samples)
-            metrics["sample_distinct"] = diversity["distinct_sentences"]
-            metrics["sample_self_bleu"] = diversity["self_bleu"]
-            lines += [f"[sample] {text}" for text in samples[:3]]
+        lines += [f"[sample] {text}" for text in samples[:3]]
         if self.reverse_perplexity_samples:
             from hf_arae.metrics.language_model import reverse_perplexity
 
             samples = sample_texts(model, self.tokenizer, self.reverse_perplexity_samples)
             metrics["reverse_perplexity"] = reverse_perplexity(samples, self.texts, self.tokenizer)
         return Evaluation(metrics, lines)
+
+    def _score(
+        self, transfers: list[str], targets: list[int], copies: list[str], samples: list[str]
+    ) -> dict[str, float]:
+        metrics = self.judges.score(self.texts, transfers, targets)
+        metrics["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=self.texts)["bleu"]
+        metrics.update(ExactMatch().compute(predictions=copies, references=self.texts))
+        accuracy, bleu = metrics["transfer_accuracy"], metrics["self_bleu"]
+        metrics["transfer_score"] = math.sqrt(accuracy * bleu)
+        metrics["bleu_at_floor"] = bleu if accuracy >= self.accuracy_floor else accuracy - self.accuracy_floor
+        if samples:
+            diversity = Diversity().compute(predictions=samples)
+            metrics["sample_distinct"] = diversity["distinct_sentences"]
+            metrics["sample_self_bleu"] = diversity["self_bleu"]
+        return metrics
 
     def _transfer_lines(self, transfers: list[str], targets: list[int], names: dict[int, str]) -> list[str]:
         half = self.num_printed // 2
@@ -150,4 +166,4 @@ def leakage(
 ) -> dict[str, float]:
     """Accuracy (%) of a fresh probe that reads the attribute from frozen codes of held-out texts."""
     codes = encode_texts(model, tokenizer, texts)
-    return StyleLeakage().compute(predictions=codes.numpy(), references=list(labels))
+    return from_main(lambda: StyleLeakage().compute(predictions=codes.numpy(), references=list(labels)))

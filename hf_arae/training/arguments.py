@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -32,7 +33,27 @@ class TrainingArguments:
         default=0, metadata={"help": "Stop after this many evaluations without a better one; 0 never stops early."}
     )
     resume_from_checkpoint: str | None = field(
-        default=None, metadata={"help": "'last' (newest checkpoint in output_dir, if any) or a checkpoint's path."}
+        default=None,
+        metadata={"help": "'last' (newest undamaged checkpoint in output_dir, if any) or a checkpoint's path."},
+    )
+    resume_with_changes: bool = field(
+        default=False,
+        metadata={"help": "Resume although arguments of the training or objective, or the data, have changed."},
+    )
+    overwrite_output_dir: bool = field(
+        default=False,
+        metadata={"help": "Start a new run in a folder that holds an earlier one: its checkpoints and log go."},
+    )
+    max_time: float = field(
+        default=0.0,
+        metadata={"help": "Minutes after which this call saves and exits with code 75, to be resumed; 0: no limit."},
+    )
+    non_finite: str = field(
+        default="stop",
+        metadata={"help": "At a loss or gradient that is not finite: stop, or skip the update and go on."},
+    )
+    max_skipped_updates: int = field(
+        default=100, metadata={"help": "With non_finite=skip: stop after this many skipped updates."}
     )
     report_to: str = field(default="tensorboard", metadata={"help": "tensorboard or none. JSONL is always written."})
     disable_tqdm: bool = field(default=False, metadata={"help": "No progress bar."})
@@ -43,12 +64,21 @@ class TrainingArguments:
         for name in ("logging_steps", "per_device_train_batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("eval_steps", "save_steps", "early_stopping_patience"):
+        for name in ("eval_steps", "save_steps", "early_stopping_patience", "max_time", "max_skipped_updates"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.save_total_limit < 1:
             raise ValueError(f"save_total_limit must be at least 1, got {self.save_total_limit}")
         if self.early_stopping_patience and not self.metric_for_best_model:
             raise ValueError("early_stopping_patience needs metric_for_best_model")
+        if self.non_finite not in ("stop", "skip"):
+            raise ValueError(f"non_finite must be stop or skip, got {self.non_finite!r}")
+        if self.overwrite_output_dir and self.resume_from_checkpoint is not None:
+            wanted, folder = self.resume_from_checkpoint, Path(self.output_dir).resolve()
+            if wanted == "last" or Path(wanted).resolve().parent == folder:
+                raise ValueError(
+                    f"overwrite_output_dir removes the checkpoints in {self.output_dir}, and resume_from_checkpoint="
+                    f"{wanted!r} needs one of them: give one of the two"
+                )
         if self.report_to not in ("tensorboard", "none"):
             raise ValueError(f"report_to must be tensorboard or none, got {self.report_to!r}")

@@ -1,132 +1,222 @@
-"""Checkpoint folders: complete or absent, loadable with `from_pretrained`, and without pickle."""
+"""Checkpoint folders: complete or absent, checked against a manifest, and loadable with `from_pretrained`.
+
+A checkpoint is written under a hidden name, flushed to the disk and then renamed, so `checkpoint-N` is never half of
+one. `manifest.json` holds the size and SHA-256 of each file, so damage that comes later is noticed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
-from torch.optim import Optimizer
+from transformers.utils import logging
 
-TRAINING_FILE = "training_state.safetensors"
-PROGRESS_FILE = "trainer_state.json"
+logger = logging.get_logger(__name__)
+
+MANIFEST_FILE = "manifest.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
+# `.checkpoint-N.new` is being written, `.checkpoint-N.replaced` made room for a new one of its name, and
+# `.checkpoint-N.removed` is being deleted.
+_LEFTOVER = re.compile(r"\.(checkpoint-\d+|export)\.(new|replaced|removed)")
+
+
+class CheckpointDamagedError(ValueError):
+    """A checkpoint is not what was written: a file is missing, shorter or changed."""
+
+
+class CheckpointWriteError(OSError):
+    """A checkpoint or the result could not be written; what stood there before is intact."""
 
 
 def list_checkpoints(output_dir: str | os.PathLike) -> list[Path]:
-    """Returns the complete checkpoints of a run, oldest first. A folder without its last-written file is left out."""
+    """Returns the checkpoints of a run, oldest first. They are complete, but may have been damaged since."""
     folder = Path(output_dir)
-    found = [path for path in folder.glob("checkpoint-*") if _NAME.fullmatch(path.name)]
-    complete = [path for path in found if (path / PROGRESS_FILE).is_file()]
-    return sorted(complete, key=lambda path: int(_NAME.fullmatch(path.name).group(1)))
+    found = [path for path in folder.glob("checkpoint-*") if _NAME.fullmatch(path.name) and path.is_dir()]
+    return sorted(found, key=checkpoint_step)
+
+
+def checkpoint_step(folder: Path) -> int:
+    """Returns N of `checkpoint-N`."""
+    return int(_NAME.fullmatch(folder.name).group(1))
+
+
+def find_damage(folder: Path) -> str | None:
+    """Compares a checkpoint with its manifest; returns what is wrong with which file, or `None`."""
+    try:
+        files = json.loads((folder / MANIFEST_FILE).read_bytes())["files"]
+        expected = {name: (entry["size"], entry["sha256"]) for name, entry in files.items()}
+    except FileNotFoundError:
+        return f"{MANIFEST_FILE} is missing"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"{MANIFEST_FILE} cannot be read ({error})"
+    for name, (size, digest) in expected.items():
+        path = folder / name
+        try:
+            if path.stat().st_size != size:
+                return f"{name} has {path.stat().st_size} bytes, and had {size} when it was written"
+            if _digest(path) != digest:
+                return f"{name} is not what was written (its SHA-256 differs)"
+        except FileNotFoundError:
+            return f"{name} is missing"
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+    return None
+
+
+def last_good_checkpoint(output_dir: str | os.PathLike) -> Path | None:
+    """Returns the newest checkpoint of a run that is not damaged, if there is one."""
+    return next((path for path in reversed(list_checkpoints(output_dir)) if find_damage(path) is None), None)
 
 
 def find_checkpoint(wanted: str, output_dir: str | os.PathLike) -> Path | None:
-    """Resolves `resume_from_checkpoint`: `"last"` is the newest one in `output_dir`, or `None` if there is none.
+    """Resolves `resume_from_checkpoint` to a checkpoint that is not damaged.
+
+    `"last"` is the newest such one in `output_dir`, or `None` if that holds no checkpoint at all. Damaged ones are
+    named in a warning and passed over.
 
     Raises:
         FileNotFoundError: `wanted` is a path that is no checkpoint.
+        CheckpointDamagedError: the checkpoint at this path is damaged or, with `"last"`, all are.
     """
-    if wanted == "last":
-        checkpoints = list_checkpoints(output_dir)
-        return checkpoints[-1] if checkpoints else None
-    path = Path(wanted)
-    if not (path / PROGRESS_FILE).is_file() or not (path / TRAINING_FILE).is_file():
-        raise FileNotFoundError(
-            f"{wanted} is not a training checkpoint: it needs {PROGRESS_FILE} and {TRAINING_FILE}. Accepted: 'last' "
-            f"or a folder checkpoint-N of an earlier run."
+    if wanted != "last":
+        path = Path(wanted)
+        if not path.is_dir() or not (_NAME.fullmatch(path.name) or (path / MANIFEST_FILE).exists()):
+            raise FileNotFoundError(
+                f"{wanted} is not a training checkpoint. Accepted: 'last' or a folder checkpoint-N of an earlier run."
+            )
+        reason = find_damage(path)
+        if reason is not None:
+            raise CheckpointDamagedError(f"{path} is damaged and cannot be resumed from: {reason}.")
+        return path
+    damaged = []
+    for path in reversed(list_checkpoints(output_dir)):
+        reason = find_damage(path)
+        if reason is None:
+            return path
+        damaged.append(f"{path}: {reason}")
+        logger.warning("%s is damaged and is passed over: %s", path, reason)
+    if damaged:
+        raise CheckpointDamagedError(
+            "every checkpoint is damaged, so there is none to resume from. To start anew, remove them or give "
+            "--overwrite_output_dir without --resume_from_checkpoint.\n  " + "\n  ".join(damaged)
         )
-    return path
+    return None
 
 
-def write_atomically(folder: Path, write) -> None:
-    """Calls `write(temporary folder)`, then gives the folder its name: readers see all of it or nothing.
+def write_checkpoint(folder: Path, write: Callable[[Path], None]) -> None:
+    """Calls `write(temporary folder)`, adds the manifest, and gives the folder its name.
 
-    Whatever goes wrong, a folder that stood there before is intact and the half-written one is removed.
+    Whatever goes wrong, and whenever, a folder that stood there before is intact (see `clean_leftovers`).
+
+    Raises:
+        CheckpointWriteError: it could not be written. Names the folder, the reason and the last good checkpoint.
     """
-    temporary = folder.with_name(f".{folder.name}.tmp")
+    temporary, replaced = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.replaced")
+
+    def write_all(target: Path) -> None:
+        write(target)
+        _write_manifest(target)
+
+    fill(temporary, write_all, str(folder))
+    if folder.exists():
+        shutil.rmtree(replaced, ignore_errors=True)
+        folder.rename(replaced)
+    temporary.rename(folder)
+    sync(folder.parent)
+    if replaced.exists():
+        shutil.rmtree(replaced)
+
+
+def fill(temporary: Path, write: Callable[[Path], None], name: str) -> None:
+    """Calls `write(temporary)` and flushes what it wrote to the disk; removes it all if that fails.
+
+    Raises:
+        CheckpointWriteError: it failed, because the disk is full, say.
+    """
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     try:
+        temporary.mkdir(parents=True)
         write(temporary)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    except BaseException:
+        for path in sorted(temporary.rglob("*")):
+            sync(path)
+        sync(temporary)
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        if not isinstance(error, Exception):
+            raise
+        # Not OSError alone: safetensors and tokenizers report a full disk by exceptions of their own.
+        good = last_good_checkpoint(temporary.parent)
+        rest = "There is no earlier checkpoint" if good is None else f"The last good checkpoint is {good}"
+        raise CheckpointWriteError(f"{name} could not be written: {error}. {rest}.") from error
+
+
+def remove(folder: Path) -> None:
+    """Deletes a checkpoint. A deletion that is cut short leaves no checkpoint that lacks files."""
+    hidden = folder.with_name(f".{folder.name}.removed")
+    folder.rename(hidden)
+    shutil.rmtree(hidden)
 
 
 def rotate(output_dir: str | os.PathLike, keep: int, spare: Path | None) -> None:
     """Removes all but the newest `keep` checkpoints, never `spare` (the best one)."""
     for path in list_checkpoints(output_dir)[:-keep]:
         if spare is None or path.name != spare.name:
+            remove(path)
+
+
+def set_aside_later(output_dir: str | os.PathLike, step: int) -> None:
+    """Renames checkpoints of after `step` to `set-aside-checkpoint-N`.
+
+    A run that goes on from `step` would otherwise take them for its own newest ones.
+    """
+    for path in list_checkpoints(output_dir):
+        if checkpoint_step(path) > step:
+            target = path.with_name(f"set-aside-{path.name}")
+            shutil.rmtree(target, ignore_errors=True)
+            path.rename(target)
+            logger.warning("%s is later than what the run goes on from; it is kept as %s", path, target.name)
+
+
+def clean_leftovers(output_dir: str | os.PathLike) -> None:
+    """Removes what a killed run left half done, and puts back a checkpoint whose replacement was not finished."""
+    for path in sorted(Path(output_dir).iterdir()):
+        match = _LEFTOVER.fullmatch(path.name)
+        if match is None:
+            continue
+        original = path.with_name(match.group(1))
+        if match.group(2) == "replaced" and not original.exists():
+            path.rename(original)
+        else:
             shutil.rmtree(path)
 
 
-def optimizer_tensors(optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:
-    """Flattens the optimizers' state: `<player>.<parameter number>.<name>` to tensor."""
-    flat = {}
-    for player, optimizer in optimizers.items():
-        for number, state in optimizer.state_dict()["state"].items():
-            for name, value in state.items():
-                if value is not None:
-                    flat[f"{player}.{number}.{name}"] = torch.as_tensor(value).contiguous()
-    return flat
-
-
-def restore_optimizers(optimizers: dict[str, Optimizer], flat: dict[str, Tensor]) -> None:
-    """Puts the state of `optimizer_tensors` back."""
-    for player, optimizer in optimizers.items():
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in flat.items():
-            owner, number, name = key.split(".", 2)
-            if owner == player:
-                state.setdefault(int(number), {})[name] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def random_tensors() -> dict[str, Tensor]:
-    """Returns the states of torch's generators (the loop draws from no other)."""
-    states = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["random.cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def restore_random(flat: dict[str, Tensor]) -> None:
-    """Puts the generators' states of `random_tensors` back."""
-    torch.set_rng_state(flat["random.cpu"])
-    if torch.cuda.is_available() and "random.cuda" in flat:
-        torch.cuda.set_rng_state(flat["random.cuda"])
-
-
-def save_training_state(folder: Path, optimizers: dict[str, Optimizer], progress: dict[str, Any]) -> None:
-    """Writes optimizer and generator states, and last the progress, whose presence marks the folder complete."""
-    save_file({**optimizer_tensors(optimizers), **random_tensors()}, folder / TRAINING_FILE)
-    (folder / PROGRESS_FILE).write_text(json.dumps(progress, indent=2))
-
-
-def load_training_state(folder: Path, optimizers: dict[str, Optimizer]) -> dict[str, Any]:
-    """Restores optimizers and generators from a checkpoint; returns its progress.
-
-    Raises:
-        ValueError: a file is damaged, or the state is of other parameters.
-    """
+def sync(path: Path) -> None:
+    """Waits until a file or folder is on the disk, where the system can do so (Windows cannot for folders)."""
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
-        progress = json.loads((folder / PROGRESS_FILE).read_text())
-        flat = load_file(folder / TRAINING_FILE)
-        restore_optimizers(optimizers, {k: v for k, v in flat.items() if not k.startswith("random.")})
-        restore_random(flat)
-    except (SafetensorError, json.JSONDecodeError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{folder} cannot be resumed from: its training state is damaged or foreign ({error})"
-        ) from error
-    return progress
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_manifest(folder: Path) -> None:
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _digest(path)}
+    (folder / MANIFEST_FILE).write_text(json.dumps({"files": files}, indent=2))
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,34 @@ def mean_over_processes(value: float, device: torch.device) -> float | Tensor:
     total = torch.tensor(float(value), device=device)
     dist.all_reduce(total)
     return total / place()[1]
+
+
+def rows_of_this_process(count: int) -> range:
+    """Returns which of `count` rows this process works on; no row is on two processes."""
+    rank, processes = place()
+    return range(rank, count, processes)
+
+
+def gather_rows(mine: list, count: int) -> list:
+    """Returns all rows in order, on every process, from each one's results for `rows_of_this_process`."""
+    processes = place()[1]
+    if processes == 1:
+        return mine
+    parts: list = [None] * processes
+    dist.all_gather_object(parts, mine)
+    rows: list = [None] * count
+    for rank, part in enumerate(parts):
+        rows[rank::processes] = part
+    return rows
+
+
+def from_main(make: Callable[[], Any]) -> Any:
+    """Returns what `make` returns on the main process, on every process."""
+    rank, processes = place()
+    made = [make() if rank == 0 else None]
+    if processes > 1:
+        dist.broadcast_object_list(made)
+    return made[0]
 
 
 class SharedRandom:

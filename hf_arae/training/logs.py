@@ -3,68 +3,100 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
+from transformers.utils import logging
+
+logger = logging.get_logger(__name__)
 
 LOG_FILE = "training_log.jsonl"
+BOARD_FOLDER = "tensorboard"
 
 
 class RunLog:
     """Averages terms between two log lines and writes them.
 
-    `training_log.jsonl` has one object a line: `step`, `seconds` (of this process) and `<phase>/<term>` means, or
-    `eval/<metric>` values with `samples`.
+    `training_log.jsonl` has one object a line: `step`, `seconds` (of this process) and `<phase>/<term>` means over the
+    iterations in which the phase made an update, or `eval/<metric>` values with `samples`. A checkpoint keeps the
+    position in the file and the sums since the last line, so a resumed run's log is that of an uninterrupted one.
 
     Args:
         folder: where to write.
-        step: first step of this process; lines of later steps, from a run that went on and was then resumed from an
-            earlier checkpoint, are dropped.
         report_to: `"tensorboard"` or `"none"`.
         active: only the main process writes.
+
+    Raises:
+        ImportError: TensorBoard is wanted and not installed.
     """
 
-    def __init__(self, folder: Path, step: int, report_to: str, active: bool):
+    def __init__(self, folder: Path, report_to: str, active: bool):
+        self.path, self.report_to, self.active = folder / LOG_FILE, report_to, active
         self.sums: dict[str, Tensor] = {}
-        self.updates = self.sentences = 0
-        self.active, self.file, self.board = active, None, None
+        self.counts: dict[str, int] = {}
+        self.sentences = self.offset = 0
+        self.file, self.board = None, None
+        if active and report_to == "tensorboard" and find_spec("tensorboard") is None:
+            raise ImportError(
+                "report_to='tensorboard' needs the package: pip install hf_arae[tensorboard], or --report_to none"
+            )
+
+    def open(self, step: int) -> None:
+        """Starts writing where the run goes on, `step`; what stands behind, from a run that was killed, is dropped."""
         self.began = self.since = time.perf_counter()
-        if not active:
+        if not self.active:
             return
-        path = folder / LOG_FILE
-        kept = []
-        if path.exists() and step:
-            kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-        self.file = path.open("w")
-        self.file.writelines(f"{line}\n" for line in kept)
-        if report_to == "tensorboard":
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                raise ImportError(
-                    "report_to='tensorboard' needs the package: pip install hf_arae[tensorboard], or --report_to none"
-                ) from error
-            self.board = SummaryWriter(folder / "tensorboard", purge_step=step or None)
+        self.path.touch()
+        self.file = self.path.open("r+b", buffering=0)
+        size = self.path.stat().st_size
+        if size < self.offset:
+            logger.warning(
+                "%s is shorter (%d bytes) than when the checkpoint was written (%d): lines up to step %d are missing",
+                self.path,
+                size,
+                self.offset,
+                step,
+            )
+            self.offset = self.file.readall().rfind(b"\n") + 1
+        self.file.truncate(self.offset)
+        self.file.seek(self.offset)
+        if self.report_to == "tensorboard":
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(self.path.parent / BOARD_FOLDER, purge_step=step + 1 if step else None)
+
+    def position(self) -> dict[str, Any]:
+        """Returns where the log stands, beside its `sums`; what is written so far is on the disk then."""
+        if self.file is not None:
+            os.fsync(self.file.fileno())
+        return {"offset": self.offset, "counts": self.counts}
+
+    def restore(self, position: dict[str, Any], sums: dict[str, Tensor]) -> None:
+        """Puts `position` and `sums` back; `open` comes after."""
+        self.offset, self.counts, self.sums = position["offset"], dict(position["counts"]), dict(sums)
 
     def add(self, phase: str, terms: dict[str, Tensor]) -> None:
         """Adds one iteration's terms of one phase. Stays on the device: nothing is synchronised."""
         for name, value in terms.items():
             key = f"{phase}/{name}"
-            self.sums[key] = self.sums.get(key, 0) + value
+            self.sums[key] = self.sums[key] + value if key in self.sums else value
+            self.counts[key] = self.counts.get(key, 0) + 1
 
     def count(self, batch: dict[str, Tensor]) -> None:
-        """Counts an iteration and its sentences."""
-        self.updates += 1
+        """Counts an iteration's sentences."""
         self.sentences += len(next(iter(batch.values())))
 
     def flush(self, step: int, extra: dict[str, float]) -> dict[str, float]:
         """Writes and returns the means since the last flush."""
         now = time.perf_counter()
-        means = {key: float(value) / self.updates for key, value in self.sums.items()}
+        means = {key: float(value) / self.counts[key] for key, value in self.sums.items()}
         speed = {"sentences_per_second": self.sentences / (now - self.since)}
         self._write(step, {**means, **extra, **speed})
-        self.sums, self.updates, self.sentences, self.since = {}, 0, 0, now
+        self.sums, self.counts, self.sentences, self.since = {}, {}, 0, now
         return means
 
     def evaluation(self, step: int, metrics: dict[str, float], samples: list[str]) -> None:
@@ -78,8 +110,13 @@ class RunLog:
         line = {"step": step, "seconds": round(time.perf_counter() - self.began, 2), **values}
         if samples:
             line["samples"] = samples
-        self.file.write(json.dumps(line) + "\n")
-        self.file.flush()
+        left = memoryview(f"{json.dumps(line)}\n".encode())
+        self.offset += len(left)
+        try:
+            while left:
+                left = left[self.file.write(left) :]
+        except OSError as error:  # it does not name the file
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         if self.board is not None:
             for name, value in values.items():
                 self.board.add_scalar(name, value, step)
@@ -90,5 +127,7 @@ class RunLog:
         """Closes the files."""
         if self.file is not None:
             self.file.close()
+            self.file = None
         if self.board is not None:
             self.board.close()
+            self.board = None

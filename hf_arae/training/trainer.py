@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,37 +19,19 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hf_arae.data.batching import SentenceBatchSampler
-from hf_arae.training import checkpoint
+from hf_arae.training import checkpoint, run_folder, state
 from hf_arae.training.allocator import keep_freed_memory
 from hf_arae.training.arguments import TrainingArguments
-from hf_arae.training.distributed import average_gradients
+from hf_arae.training.distributed import average_gradients, from_main
+from hf_arae.training.fingerprint import check_unchanged, fingerprint
+from hf_arae.training.interruption import Interruption, TrainingInterrupted
 from hf_arae.training.logs import RunLog
+from hf_arae.training.non_finite import NonFiniteGuard
 from hf_arae.training.objective import Batch, Objective, Phase
+from hf_arae.training.results import Evaluation, TrainingResult
 from hf_arae.training.schedules import build_schedule
 
 logger = logging.get_logger(__name__)
-
-
-class NonFiniteLossError(RuntimeError):
-    """A loss or gradient is NaN or infinite; the update was not made."""
-
-
-@dataclass
-class Evaluation:
-    """What an evaluator returns: numbers to log and lines to read."""
-
-    metrics: dict[str, float]
-    samples: list[str] = field(default_factory=list)
-
-
-@dataclass
-class TrainingResult:
-    """What `train` returns: iterations done, seconds in this call, and the best evaluation (or the last one)."""
-
-    steps: int
-    seconds: float
-    metrics: dict[str, float]
-    best_checkpoint: Path | None
 
 
 class AdversarialTrainer:
@@ -70,6 +51,11 @@ class AdversarialTrainer:
         data_collator: rows to a batch of tensors.
         processing_class: tokenizer, saved beside the model.
         evaluator: called every `eval_steps` with the model in eval mode and without gradients.
+        generators: named random generators of the caller's, that the collator draws from, say: checkpoints keep their
+            states beside those of torch's own.
+
+    Raises:
+        ImportError: `report_to="tensorboard"` and the package is not installed.
     """
 
     def __init__(
@@ -81,6 +67,7 @@ class AdversarialTrainer:
         data_collator: Callable[[list[dict]], Batch],
         processing_class: PreTrainedTokenizerBase | None = None,
         evaluator: Callable[[PreTrainedModel], Evaluation] | None = None,
+        generators: dict[str, torch.Generator] | None = None,
     ):
         keep_freed_memory()
         # Precision is the loop's own: the Accelerator's is process-wide, and two trainers may differ in it.
@@ -113,6 +100,14 @@ class AdversarialTrainer:
             player: build_schedule(optimizer, settings[player], self.max_steps)
             for player, optimizer in self.optimizers.items()
         }
+        self.generators = {**(generators or {}), "cpu": torch.default_generator}
+        if self.accelerator.device.type == "cuda":
+            self.generators["cuda"] = torch.cuda.default_generators[self.accelerator.device.index or 0]
+        determining = {"max_steps": self.max_steps, "num_processes": self.accelerator.num_processes}
+        determining |= {name: getattr(arguments, name) for name in ("seed", "per_device_train_batch_size", "bf16")}
+        self.fingerprint = fingerprint(model, objective, self.sampler, processing_class, determining)
+        self.guard = NonFiniteGuard(arguments.non_finite, arguments.max_skipped_updates, model, self.output_dir)
+        self.log = RunLog(self.output_dir, arguments.report_to, self.accelerator.is_main_process)
         self.step = 0
         self.best: dict[str, float] = {}
         self.best_step: int | None = None
@@ -126,21 +121,60 @@ class AdversarialTrainer:
         """Trains to `max_steps`, from the checkpoint that the arguments name, if any.
 
         Raises:
+            CheckpointDamagedError: the checkpoint to resume from is not what was written.
+            CheckpointWriteError: a checkpoint or the result could not be written; the ones before are intact.
+            FileExistsError: a new run in a folder that holds checkpoints of an earlier one.
+            FileNotFoundError: `resume_from_checkpoint` is no checkpoint.
+            FolderInUseError: another run writes into `output_dir`.
             NonFiniteLossError: a loss or gradient is not finite; nothing is overwritten.
             OSError: `output_dir` cannot be written (raised before the first iteration).
+            RuntimeError: it has trained already, and no checkpoint is named to go on from.
+            TrainingInterrupted: SIGTERM, SIGINT or `max_time` stopped the run; it is saved and can be resumed.
+            ValueError: the run to resume differs from this one.
         """
-        arguments = self.arguments
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        set_seed(arguments.seed + self.accelerator.process_index)
-        if arguments.resume_from_checkpoint:
-            self.resume(arguments.resume_from_checkpoint)
-        log = RunLog(self.output_dir, self.step, arguments.report_to, self.accelerator.is_main_process)
-        quiet = arguments.disable_tqdm or not self.accelerator.is_main_process
         began = time.perf_counter()
+        with run_folder.RunFolder(self.output_dir, self.accelerator.is_main_process):
+            self._start()
+            self.log.open(self.step)
+            try:
+                with Interruption(self.accelerator, self.arguments.max_time) as interruption:
+                    self._run(interruption)
+                    return self._finish(time.perf_counter() - began)
+            finally:
+                self.log.close()
+
+    def _start(self) -> None:
+        """Seeds, loads the checkpoint to resume from, and only then changes anything in the run's folder."""
+        arguments, main = self.arguments, self.accelerator.is_main_process
+        set_seed(arguments.seed + self.accelerator.process_index)
+        source, wanted = None, arguments.resume_from_checkpoint
+        if wanted is not None:
+            source = from_main(lambda: checkpoint.find_checkpoint(wanted, self.output_dir))
+        if source is None and self.step:
+            raise RuntimeError("this trainer has trained already: make a new one, or set resume_from_checkpoint")
+        moves_in = source is None or source.parent.resolve() != self.output_dir.resolve()
+        if main and moves_in and not arguments.overwrite_output_dir:
+            run_folder.refuse_earlier_run(self.output_dir)
+        if source is not None:
+            self._resume(source)
+            logger.warning("resuming from %s at step %d of %d", source, self.step, self.max_steps)
+        if main and moves_in:
+            run_folder.clear(self.output_dir)
+            if source is not None:
+                best = None if self.best_step is None else self._folder(self.best_step).name
+                run_folder.adopt(source, best, self.output_dir)
+        elif main:
+            checkpoint.set_aside_later(self.output_dir, self.step)
+        self.accelerator.wait_for_everyone()
+
+    def _run(self, interruption: Interruption) -> None:
+        """The iterations, up to the last one or to a reason to stop before it."""
+        arguments, log = self.arguments, self.log
+        quiet = arguments.disable_tqdm or not self.accelerator.is_main_process
         self.model.train()
         with tqdm(total=self.max_steps, initial=self.step, disable=quiet, desc="Training", unit="it") as bar:
             for batch in self._batches():
-                self.objective.step = self.step
+                self.objective.begin_iteration(self.step, self.arguments.seed)
                 for phase in self.phases:
                     log.add(phase.name, self.run_phase(phase, batch))
                 for schedule in self.schedules.values():
@@ -151,41 +185,51 @@ class AdversarialTrainer:
                 if self.step % arguments.logging_steps == 0:
                     means = log.flush(self.step, self._rates())
                     bar.set_postfix({k: f"{v:.3g}" for k, v in means.items() if k.endswith("/loss")}, refresh=False)
-                last = self.step == self.max_steps
-                stop = False
-                if arguments.eval_steps and (last or self.step % arguments.eval_steps == 0):
-                    stop = self._evaluate_and_compare(log, bar)
-                if last or stop or (arguments.save_steps and self.step % arguments.save_steps == 0):
-                    self.save_checkpoint()
-                if last or stop:
-                    break
-        log.close()
-        return self._finish(time.perf_counter() - began)
+                if arguments.eval_steps and (self._done or self.step % arguments.eval_steps == 0):
+                    self._evaluate_and_compare(bar)
+                interrupted = not self._done and interruption.requested()
+                if self._done or interrupted or (arguments.save_steps and self.step % arguments.save_steps == 0):
+                    folder = self.save_checkpoint()
+                if interrupted:
+                    if self.accelerator.is_main_process:
+                        bar.write(
+                            f"{interruption.reason}: stopped at step {self.step} of {self.max_steps} and saved "
+                            f"{folder}. To go on, give --resume_from_checkpoint last."
+                        )
+                    self.accelerator.wait_for_everyone()
+                    raise TrainingInterrupted(folder)
+
+    @property
+    def _done(self) -> bool:
+        """Whether there is no further iteration: after `max_steps`, or without a better evaluation for too long."""
+        patience = self.arguments.early_stopping_patience
+        return self.step >= self.max_steps or bool(patience and self.evaluations_since_best >= patience)
 
     def run_phase(self, phase: Phase, batch: Batch) -> dict[str, Tensor]:
-        """Makes a phase's updates on one batch; returns its terms, averaged over the repetitions.
+        """Makes a phase's updates on one batch; returns its terms, averaged over the updates made (none: no terms).
 
         Raises:
             NonFiniteLossError: named with the phase; the parameters are as before the update.
         """
         parameters, optimizer = self.parameters[phase.player], self.optimizers[phase.player]
+        self.guard.remember()
         if phase.before is not None:
             with self._autocast():
                 phase.before(batch)
         sums: dict[str, Tensor] = {}
+        made = 0
         for _ in range(phase.repeat):
             with self._autocast():
                 terms = phase.loss(batch)
             gradients = torch.autograd.grad(terms["loss"], parameters, allow_unused=True)
             used = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
-            averaged = average_gradients(self.accelerator, [g for _, g in used])
+            # The loss goes with the gradients: NaN on one process is then NaN on all, and all decide alike.
+            loss = terms["loss"].detach().reshape(1)
+            *averaged, loss = average_gradients(self.accelerator, [*(g for _, g in used), loss])
             norm = torch.nn.utils.get_total_norm(averaged)
-            if not torch.isfinite(norm + terms["loss"].detach()):
-                raise NonFiniteLossError(
-                    f"step {self.step}: phase {phase.name!r} has loss {terms['loss'].item():g} and gradient norm "
-                    f"{norm.item():g}. The update was not made. Lower the learning rate of player {phase.player!r}, "
-                    f"or resume from the last checkpoint in {self.output_dir}."
-                )
+            if not torch.isfinite(norm + loss):
+                self.guard.refuse(self.step, phase, loss.item(), norm.item())
+                continue
             if phase.max_grad_norm is not None and norm > phase.max_grad_norm:
                 torch._foreach_mul_(averaged, phase.max_grad_norm / norm)
             for (parameter, _), gradient in zip(used, averaged, strict=True):
@@ -195,23 +239,28 @@ class AdversarialTrainer:
             torch.clear_autocast_cache()  # under a caller's autocast it would hold the weights of before the update
             if phase.after is not None:
                 phase.after()
+            self.guard.remember()
+            made += 1
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0) + value.detach().float()
-        return {name: value / phase.repeat for name, value in sums.items()}
+        return {name: value / made for name, value in sums.items()}
 
     def _batches(self) -> Iterator[Batch]:
         """Endless batches on the device, from the data position of the current step on."""
-        while self.step < self.max_steps:
+        while not self._done:
             epoch, start = divmod(self.step, len(self.sampler))
             self.sampler.set_position(epoch, start)
             for batch in self.loader:
                 yield {name: value.to(self.accelerator.device) for name, value in batch.items()}
+                if self._done:
+                    return
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.arguments.bf16)
 
     def _rates(self) -> dict[str, float]:
-        return {f"learning_rate/{player}": s.get_last_lr()[0] for player, s in self.schedules.items()}
+        rates = {f"learning_rate/{player}": s.get_last_lr()[0] for player, s in self.schedules.items()}
+        return rates | ({"skipped_updates": self.guard.skipped} if self.guard.skipped else {})
 
     # Evaluation
 
@@ -227,13 +276,13 @@ class AdversarialTrainer:
         self.model.train()
         return evaluation
 
-    def _evaluate_and_compare(self, log: RunLog, bar: tqdm) -> bool:
-        """Evaluates, prints, keeps the best checkpoint; returns whether to stop early."""
+    def _evaluate_and_compare(self, bar: tqdm) -> None:
+        """Evaluates, prints and keeps the best checkpoint."""
         if self.evaluator is None:
-            return False
+            return
         evaluation = self.evaluate()
         self.last_metrics = evaluation.metrics
-        log.evaluation(self.step, evaluation.metrics, evaluation.samples)
+        self.log.evaluation(self.step, evaluation.metrics, evaluation.samples)
         if self.accelerator.is_main_process:
             numbers = "  ".join(f"{name} {value:.2f}" for name, value in evaluation.metrics.items())
             bar.write(f"step {self.step}: {numbers}")
@@ -241,7 +290,7 @@ class AdversarialTrainer:
                 bar.write(f"    {line}")
         name = self.arguments.metric_for_best_model
         if name is None:
-            return False
+            return
         if name not in evaluation.metrics:
             raise ValueError(
                 f"metric_for_best_model={name!r} is not among the evaluation's metrics: "
@@ -251,13 +300,11 @@ class AdversarialTrainer:
         if not self.best or sign * evaluation.metrics[name] > sign * self.best[name]:
             self.best, self.best_step, self.evaluations_since_best = evaluation.metrics, self.step, 0
             self.save_checkpoint()
-            return False
+            return
         self.evaluations_since_best += 1
-        patience = self.arguments.early_stopping_patience
-        if patience and self.evaluations_since_best >= patience:
+        if self._done and self.step < self.max_steps and self.accelerator.is_main_process:
+            patience = self.arguments.early_stopping_patience
             bar.write(f"early stop: {name} has not improved for {patience} evaluations")
-            return True
-        return False
 
     # Checkpoints
 
@@ -265,26 +312,34 @@ class AdversarialTrainer:
         return self.output_dir / f"checkpoint-{step}"
 
     def save_checkpoint(self) -> Path:
-        """Writes `checkpoint-<step>`, complete or not at all, then removes old ones beyond the limit."""
+        """Writes `checkpoint-<step>`, complete or not at all, then removes old ones beyond the limit.
+
+        Raises:
+            CheckpointWriteError: it could not be written; the ones before are intact.
+        """
         folder = self._folder(self.step)
         if self.saved_step == self.step:  # the best one, just written after the evaluation
             return folder
+        tensors = state.gather_random(self.accelerator, self.generators)
+        tensors |= state.optimizer_tensors(self.optimizers)
+        tensors |= {f"log.{key}": value for key, value in self.log.sums.items()}
         progress = {
             "step": self.step,
-            "max_steps": self.max_steps,
-            "num_processes": self.accelerator.num_processes,
             "best": self.best,
             "best_step": self.best_step,
             "evaluations_since_best": self.evaluations_since_best,
             "last_metrics": self.last_metrics,
+            "skipped_updates": self.guard.skipped,
+            "log": self.log.position(),
+            "fingerprint": self.fingerprint,
         }
 
         def write(temporary: Path) -> None:
             self._save_model(temporary)
-            checkpoint.save_training_state(temporary, self.optimizers, progress)
+            state.save_training_state(temporary, tensors, progress)
 
         if self.accelerator.is_main_process:
-            checkpoint.write_atomically(folder, write)
+            checkpoint.write_checkpoint(folder, write)
             best = None if self.best_step is None else self._folder(self.best_step)
             checkpoint.rotate(self.output_dir, self.arguments.save_total_limit, best)
         self.saved_step = self.step
@@ -296,35 +351,24 @@ class AdversarialTrainer:
         if self.processing_class is not None:
             self.processing_class.save_pretrained(folder)
 
-    def resume(self, wanted: str) -> None:
-        """Continues from `"last"` or a checkpoint's path: weights, optimizers, schedules, generators, data position.
-
-        Raises:
-            FileNotFoundError: the path is no checkpoint.
-            ValueError: its files are damaged, or of another model.
-        """
-        folder = checkpoint.find_checkpoint(wanted, self.output_dir)
-        if folder is None:
-            logger.info("no checkpoint in %s yet: starting from the beginning", self.output_dir)
-            return
+    def _resume(self, folder: Path) -> None:
+        """Puts back all that `save_checkpoint` wrote."""
+        tensors, progress = state.load_training_state(folder)
+        check_unchanged(progress["fingerprint"], self.fingerprint, self.arguments.resume_with_changes)
         self._load_weights(folder)
-        progress = checkpoint.load_training_state(folder, self.optimizers)
-        self.step = progress["step"]
+        state.restore_optimizers(self.optimizers, tensors)
+        state.restore_random(self.generators, tensors, self.accelerator.process_index)
+        self.log.restore(progress["log"], state.under("log.", tensors))
+        self.step = self.saved_step = progress["step"]
         self.best, self.best_step = progress["best"], progress["best_step"]
         self.evaluations_since_best = progress["evaluations_since_best"]
         self.last_metrics = progress["last_metrics"]
-        for schedule in self.schedules.values():
-            schedule.last_epoch = self.step
-            for group, rate, factor in zip(
-                schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
-            ):
-                group["lr"] = rate * factor(self.step)
-            schedule._last_lr = [group["lr"] for group in schedule.optimizer.param_groups]
-        logger.warning("resuming from %s at step %d of %d", folder, self.step, self.max_steps)
+        self.guard.skipped = progress["skipped_updates"]
+        state.restore_schedules(self.schedules, self.step)
 
     def _load_weights(self, folder: Path) -> None:
         try:
-            load_model(self.model, folder / "model.safetensors", device=str(self.accelerator.device))
+            load_model(self.model, folder / "model.safetensors")
         except Exception as error:
             raise ValueError(f"{folder} does not hold this model's weights: {error}") from error
 
@@ -332,10 +376,15 @@ class AdversarialTrainer:
         """Leaves the best (or last) weights in the model and in `output_dir`."""
         best = None
         if self.best_step is not None:
-            best = self._folder(self.best_step)
-            self._load_weights(best)
+            folder = self._folder(self.best_step)
+            damage = from_main(lambda: checkpoint.find_damage(folder))
+            if damage is None:
+                best = folder
+                self._load_weights(best)
+            else:
+                logger.warning("the best checkpoint, %s, is damaged (%s): the last weights are kept", folder, damage)
         if self.accelerator.is_main_process:
-            self._save_model(self.output_dir)
+            run_folder.export(self.output_dir, self._save_model)
         self.accelerator.wait_for_everyone()
         self.model.eval()
-        return TrainingResult(self.step, seconds, self.best or self.last_metrics, best)
+        return TrainingResult(self.step, seconds, self.best if best else self.last_metrics, best)

@@ -54,6 +54,7 @@ def test_training_goes_on_from_the_last_checkpoint(trained):
         "0",
         "--resume_from_checkpoint",
         "last",
+        "--resume_with_changes",  # two updates more than the run was to have
     ]
     done = run("train_style_transfer.py", *arguments, *SMALL)
     assert done.returncode == 0, done.stderr

@@ -1,63 +1,133 @@
-"""Two processes train as one with twice the batch: the same data, the averaged gradients, the same weights."""
+"""Two processes train as one with twice the batch: the same data, noise and statistics, the averaged gradients."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = """
+TRAIN = """
+    import json
     import sys
+    from pathlib import Path
+
     import torch
-    from hf_arae.data.batching import SentenceCollator
+    from safetensors.torch import save_file
+
+    from hf_arae.data.packing import PackedSentences
     from hf_arae.models.arae.configuration_arae import AraeConfig
     from hf_arae.models.arae.modeling_arae import AraeModel
     from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
+    from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
+    from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+    from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
     from hf_arae.training import AdversarialTrainer, TrainingArguments
     from testing_mixins import made_up_sentences
 
-    folder, processes = sys.argv[1], int(sys.argv[2])
+    folder, processes, case = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    names = {0: "negative", 1: "positive"}
-    model = AraeModel(AraeConfig(vocab_size=30, embedding_size=8, hidden_size=8, code_size=8, num_attributes=2,
-                                 id2label=names, initialization="scaled"))
-    # Without the adversary and the noise an iteration draws nothing at random, so one process compares with two.
-    objective = AraeObjective(model, AraeObjectiveArguments(adversary=False, noise_std=0.0, max_grad_norm=100.0))
-    arguments = TrainingArguments(output_dir=folder, max_steps=6, per_device_train_batch_size=32 // processes, seed=3,
-                                  eval_steps=0, save_steps=0, report_to="none", use_cpu=True, disable_tqdm=True)
-    rows = made_up_sentences(rows=128)
-    rows = rows.select([row for row in range(len(rows)) if rows[row]["length"] == 6] * 8)  # one length: equal weights
-    trainer = AdversarialTrainer(model, objective, arguments, rows, SentenceCollator(0))
+    torch.set_default_dtype(torch.float64)
+    sizes = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 8}
+    if case == "rnn_lm":
+        model = RnnLmForCausalLM(RnnLmConfig(dropout=0.0, **sizes))
+        objective = RnnLmObjective(model)
+    else:
+        names = {0: "negative", 1: "positive"}
+        model = AraeModel(AraeConfig(code_size=8, num_attributes=2, id2label=names, initialization="scaled", **sizes))
+        changes = json.loads(case)
+        objective = AraeObjective(model, AraeObjectiveArguments(**changes))
+    arguments = TrainingArguments(folder, max_steps=6, per_device_train_batch_size=32 // processes, seed=3,
+                                  logging_steps=2, eval_steps=0, save_steps=0, report_to="none", use_cpu=True)
+    rows = PackedSentences(made_up_sentences(rows=128), 0)
+    trainer = AdversarialTrainer(model, objective, arguments, rows)
     assert trainer.accelerator.num_processes == processes, trainer.accelerator.num_processes
     trainer.train()
+    if trainer.accelerator.is_main_process:
+        save_file(dict(model.state_dict()), Path(folder, "final.safetensors"))
+"""
+WRITE = """
+    import json
+    import sys
+    from pathlib import Path
+
+    import torch
+    from accelerate import PartialState
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    import hf_arae
+    from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts, sample_texts
+    from hf_arae.training.distributed import from_main, rows_of_this_process
+
+    folder, processes, model_folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    torch.set_num_threads(1)
+    state = PartialState(cpu=True)
+    assert state.num_processes == processes, state.num_processes
+    model = AutoModelForSeq2SeqLM.from_pretrained(model_folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(model_folder)
+    texts = ["the food was great .", "awful !", "i am never coming back .", "great food .", "the staff was friendly ."]
+    calls = {"rows": 0}
+    encode = model.encode
+    def counting(ids, *rest):
+        calls["rows"] += len(ids)
+        return encode(ids, *rest)
+    model.encode = counting
+    result = {
+        "rewritten": rewrite_texts(model, tokenizer, texts, [0, 1, 0, 1, 1]),
+        "sampled": sample_texts(model, tokenizer, 11, batch_size=4),
+        "codes": encode_texts(model, tokenizer, texts).tolist(),
+        "asked": from_main(lambda: state.process_index),
+    }
+    assert calls["rows"] == 2 * len(rows_of_this_process(5)), calls
+    Path(folder, f"{state.process_index}.json").write_text(json.dumps(result))
 """
 
 
-def test_two_processes_equal_one_with_twice_the_batch(tmp_path):
-    script = tmp_path / "train.py"
-    script.write_text(textwrap.dedent(SCRIPT))
+def launch(script: str, folder: Path, processes: int, argument: str) -> None:
+    """Runs a script on one or two processes; it gets a folder, the number of processes and an argument."""
+    folder.mkdir(parents=True)
+    path = folder / "script.py"
+    path.write_text(textwrap.dedent(script))
+    launcher = [sys.executable]
+    if processes > 1:
+        launcher += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--rdzv_backend=c10d"]
+        launcher += ["--rdzv_endpoint=127.0.0.1:0", "--master_addr=127.0.0.1", "--master_port=0"]
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
-    launchers = {1: [sys.executable], 2: [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]}
-    launchers[2] += [
-        "--master_addr=127.0.0.1",
-        "--master_port=0",
-        "--rdzv_backend=c10d",
-        "--rdzv_endpoint=127.0.0.1:0",
-    ]
-    weights = {}
-    for processes, launcher in launchers.items():
+    command = [*launcher, str(path), str(folder), str(processes), argument]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("case", ['{"noise_std": 0.3}', '{"lipschitz": "weight_clipping"}', "rnn_lm"])
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path, case):
+    final, losses = {}, {}
+    for processes in (1, 2):
         folder = tmp_path / str(processes)
-        command = [*launcher, str(script), str(folder), str(processes)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        weights[processes] = load_file(folder / "model.safetensors")
-    for name, value in weights[1].items():
-        # The mean of two halves' means is the whole's mean up to the order of the additions.
-        assert torch.allclose(value, weights[2][name], atol=1e-6), name
+        launch(TRAIN, folder, processes, case)
+        final[processes] = load_file(folder / "final.safetensors")
+        lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
+        losses[processes] = [{key: value for key, value in line.items() if "/" in key} for line in lines]
+    # Sums in another order differ by some 1e-16 of their terms. Adam divides by the gradient's size plus 1e-8, which
+    # makes of that at most 1e-16 / 1e-8 of a rate of 2e-3 an update, 2e-11; an iteration has up to ten.
+    for name, value in final[1].items():
+        assert torch.allclose(value, final[2][name], rtol=0, atol=1e-9), name
+    for one, two in zip(losses[1], losses[2], strict=True):
+        assert one == pytest.approx(two, abs=1e-6), "the log is of all processes"
+
+
+def test_two_processes_write_each_sentence_once_and_all_get_all(tmp_path, transfer_folder):
+    for processes in (1, 2):
+        launch(WRITE, tmp_path / str(processes), processes, str(transfer_folder))
+    alone = json.loads((tmp_path / "1" / "0.json").read_text())
+    for rank in range(2):
+        together = json.loads((tmp_path / "2" / f"{rank}.json").read_text())
+        assert together.pop("codes") == [pytest.approx(code, abs=1e-6) for code in alone["codes"]]
+        assert together == {key: value for key, value in alone.items() if key != "codes"}

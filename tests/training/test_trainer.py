@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from hf_arae.data.batching import SentenceCollator
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.training import AdversarialTrainer, Evaluation, TrainingArguments
+from hf_arae.training import AdversarialTrainer, CheckpointWriteError, Evaluation, TrainingArguments
 from hf_arae.training.checkpoint import list_checkpoints
 
 
@@ -93,33 +92,14 @@ def test_a_failed_save_leaves_the_older_checkpoint(tmp_path, monkeypatch):
 
     def fail_at_four(folder):
         if trainer.step == 4:
-            monkeypatch.setattr("hf_arae.training.checkpoint.save_file", full_disk)
+            monkeypatch.setattr("hf_arae.training.state.save_file", full_disk)
         return type(trainer)._save_model(trainer, folder)
 
     monkeypatch.setattr(trainer, "_save_model", fail_at_four)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(CheckpointWriteError, match=r"checkpoint-4 could not .*No space left.*is .*checkpoint-2\.$"):
         trainer.train()
     assert [path.name for path in list_checkpoints(tmp_path)] == ["checkpoint-2"]
     assert not list(tmp_path.glob(".checkpoint*")), "half-written folders must not stay"
-
-
-def test_resume_last_without_a_checkpoint_starts_from_the_beginning(tmp_path):
-    assert make_trainer(tmp_path, eval_steps=0, resume_from_checkpoint="last").train().steps == 6
-
-
-def test_resuming_from_what_is_no_checkpoint_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="not a training checkpoint"):
-        make_trainer(tmp_path, resume_from_checkpoint=str(tmp_path / "nowhere")).train()
-
-
-def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path):
-    make_trainer(tmp_path, eval_steps=0).train()
-    with pytest.raises(ValueError, match="does not hold this model's weights"):
-        make_trainer(tmp_path, eval_steps=0, vocab_size=40, resume_from_checkpoint="last").train()
-    state = tmp_path / "checkpoint-6" / "training_state.safetensors"
-    state.write_bytes(state.read_bytes()[:100])
-    with pytest.raises(ValueError, match="damaged or foreign"):
-        make_trainer(tmp_path, eval_steps=0, resume_from_checkpoint="last").train()
 
 
 def test_an_unknown_metric_is_named(tmp_path):
@@ -131,13 +111,6 @@ def test_nothing_published_or_kept_is_a_pickle(tmp_path):
     make_trainer(tmp_path, eval_steps=0).train()
     kinds = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert kinds <= {".safetensors", ".json", ".jsonl", ".py"}, kinds
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_write_permission_is_refused_before_training(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError):
-        make_trainer(tmp_path / "run").train()
 
 
 def test_an_output_dir_that_is_a_file_is_refused_before_training(tmp_path):
@@ -154,6 +127,13 @@ def test_an_output_dir_that_is_a_file_is_refused_before_training(tmp_path):
         ({"save_steps": -1}, "save_steps must not be negative"),
         ({"early_stopping_patience": 2}, "needs metric_for_best_model"),
         ({"report_to": "wandb"}, "tensorboard or none"),
+        ({"non_finite": "ignore"}, "must be stop or skip"),
+        ({"max_time": -1.0}, "max_time must not be negative"),
+        ({"overwrite_output_dir": True, "resume_from_checkpoint": "last"}, "give one of the two"),
+        (
+            {"overwrite_output_dir": True, "output_dir": "a", "resume_from_checkpoint": "./a/checkpoint-4"},
+            "one of the",
+        ),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(changes, message):

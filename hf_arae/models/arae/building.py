@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from hf_arae.data.packing import flat_column
 from hf_arae.data.salience import attribute_log_odds
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
@@ -69,6 +71,8 @@ def build_arae(
     )
     model = AraeModel(config)
     if values > 1:
-        odds = attribute_log_odds(train["input_ids"], train["attribute"], config.vocab_size, values, smoothing)
+        tokens, lengths = flat_column(train, "input_ids")
+        sentences = np.split(tokens, lengths.cumsum()[:-1])
+        odds = attribute_log_odds(sentences, train["attribute"][:], config.vocab_size, values, smoothing)
         model.attribute_log_odds.copy_(odds)
     return model

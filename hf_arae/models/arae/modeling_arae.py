@@ -342,7 +342,10 @@ class AraeModel(RecurrentTextModel):
         **generate_arguments,
     ) -> Tensor:
         """Encodes and decodes with the sentences' own attribute; returns token ids `(batch, sequence)`."""
-        return self.decode(self.encode(input_ids, attention_mask), attribute, **generate_arguments)
+        low = generate_arguments.get("precision") == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            code = self.encode(input_ids, attention_mask)
+        return self.decode(code, attribute, **generate_arguments)
 
     @torch.no_grad()
     def transfer(
@@ -364,7 +367,7 @@ class AraeModel(RecurrentTextModel):
         """
         if len(self.decoders) == 1:
             raise ValueError("this model was trained without attributes (num_attributes=1): it cannot transfer")
-        return self.decode(self.encode(input_ids, attention_mask), target, **generate_arguments)
+        return self.reconstruct(input_ids, attention_mask, target, **generate_arguments)
 
     @torch.no_grad()
     def sample(

@@ -1,0 +1,50 @@
+"""Sentences in flat arrays, from which a batch is gathered in one go."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+
+
+def flat_column(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a list column's values, one after another, and the length of each row's list."""
+    column = dataset.with_format("arrow")[name][:].combine_chunks()
+    return column.flatten().to_numpy(), column.value_lengths().to_numpy()
+
+
+class PackedSentences(torch.utils.data.Dataset):
+    """Rows of `encode_dataset`, ready to be taken in batches.
+
+    A batch is `input_ids` and `attention_mask`, `(batch, sequence)` int64, padded on the right to its longest
+    sentence, and `attribute` `(batch,)` where the rows have one. Taking it costs microseconds, where taking 128 rows
+    one by one costs over a millisecond; the tokens stand in memory, at four bytes each.
+
+    Args:
+        dataset: columns `input_ids`, and `attribute` where there is one.
+        pad_token_id: fills up.
+    """
+
+    def __init__(self, dataset: Dataset, pad_token_id: int):
+        self.pad_token_id = pad_token_id
+        tokens, self.lengths = flat_column(dataset, "input_ids")
+        self.tokens = tokens.astype(np.int32)
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.attributes = np.asarray(dataset["attribute"][:]) if "attribute" in dataset.column_names else None
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitems__(self, rows: list[int]) -> dict[str, Tensor]:
+        lengths, starts = self.lengths[rows][:, None], self.starts[rows][:, None]
+        places = np.arange(lengths.max())
+        mask = places < lengths
+        ids = np.where(mask, self.tokens[np.minimum(starts + places, len(self.tokens) - 1)], self.pad_token_id)
+        batch = {
+            "input_ids": torch.from_numpy(ids.astype(np.int64)),
+            "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+        }
+        if self.attributes is not None:
+            batch["attribute"] = torch.from_numpy(self.attributes[rows])
+        return batch

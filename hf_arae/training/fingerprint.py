@@ -1,0 +1,77 @@
+"""What determines a run's course, kept in its checkpoints so that a resumed run is the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import numpy as np
+from transformers.utils import logging
+
+from hf_arae.data.batching import SentenceBatchSampler
+from hf_arae.training.objective import Objective
+
+logger = logging.get_logger(__name__)
+
+# What saving and loading write into a config.
+_VOLATILE = {"_name_or_path", "architectures", "auto_map", "custom_pipelines", "dtype", "transformers_version"}
+_FIXED = ("model.", "objective_class", "vocabulary", "num_processes")
+
+
+def fingerprint(
+    model: Any, objective: Objective, sampler: SentenceBatchSampler, processing_class: Any, training: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns names and values of all that a run's course depends on.
+
+    Args:
+        model: its config counts.
+        objective: its class counts, and its `settings` if they are a dataclass, else those of its optimizers.
+        sampler: its rows' lengths and groups count.
+        processing_class: its vocabulary counts, if it has one.
+        training: further names and values.
+    """
+    config = {f"model.{key}": value for key, value in model.config.to_dict().items() if key not in _VOLATILE}
+    settings = getattr(objective, "settings", None)
+    if is_dataclass(settings):
+        chosen = asdict(settings)
+    else:
+        chosen = {player: asdict(optimizer) for player, optimizer in objective.optimizers().items()}
+    values = training | {"objective_class": type(objective).__name__}
+    values |= {f"objective.{key}": value for key, value in chosen.items()} | config
+    values |= {"data.rows": len(sampler.lengths), "data.lengths": _digest(np.asarray(sampler.lengths, np.int64))}
+    values["data.attributes"] = _digest(*(np.asarray(rows, np.int64) for rows in sampler.members))
+    if hasattr(processing_class, "get_vocab"):
+        words = sorted(processing_class.get_vocab().items())
+        values["vocabulary"] = f"{len(words)} tokens, SHA-256 {_digest(json.dumps(words).encode())}"
+    return json.loads(json.dumps(values, default=str))  # as it is read from a file
+
+
+def check_unchanged(before: dict[str, Any], now: dict[str, Any], accept_changes: bool) -> None:
+    """Compares a checkpoint's fingerprint with this run's. A name that only one of them has is of another version.
+
+    Raises:
+        ValueError: they differ, and changes are not accepted, or not in this. Lists every difference.
+    """
+    changed = [name for name in now if name in before and before[name] != now[name]]
+    if not changed:
+        return
+    listed = "\n".join(f"  {name}: was {before[name]!r}, now is {now[name]!r}" for name in changed)
+    fixed = [name for name in changed if name.startswith(_FIXED)]
+    if accept_changes and not fixed:
+        logger.warning("resuming with changes, so not as the run would have gone on:\n%s", listed)
+        return
+    advice = (
+        f"A run cannot be resumed with another {', '.join(fixed)}."
+        if fixed
+        else "Give them as they were, or --resume_with_changes to go on with what is now."
+    )
+    raise ValueError(f"the checkpoint is of a run that differs from this one:\n{listed}\n{advice}")
+
+
+def _digest(*parts: Any) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]

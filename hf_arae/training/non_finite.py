@@ -1,0 +1,59 @@
+"""What happens to an update whose loss or gradient is NaN or infinite: it is never made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor, nn
+from transformers.utils import logging
+
+from hf_arae.training.checkpoint import last_good_checkpoint
+from hf_arae.training.objective import Phase
+
+logger = logging.get_logger(__name__)
+
+
+class NonFiniteLossError(RuntimeError):
+    """A loss or gradient is NaN or infinite; the update was not made."""
+
+
+class NonFiniteGuard:
+    """Stops the run at such an update, or leaves the update out and counts it.
+
+    Args:
+        policy: `"stop"` or `"skip"`.
+        limit: how many updates of a run are left out before it is stopped all the same.
+        model: its buffers (running statistics, say) are put back to what they were before an update that is left out.
+        output_dir: where the checkpoints are that the error names.
+    """
+
+    def __init__(self, policy: str, limit: int, model: nn.Module, output_dir: Path):
+        self.policy, self.limit, self.model, self.output_dir = policy, limit, model, output_dir
+        self.skipped = 0
+        self.buffers: list[Tensor] = []
+
+    def remember(self) -> None:
+        """Notes the buffers as they are."""
+        if self.policy == "skip":
+            self.buffers = [buffer.clone() for buffer in self.model.buffers()]
+
+    def refuse(self, step: int, phase: Phase, loss: float, norm: float) -> None:
+        """Counts an update that is not made.
+
+        Raises:
+            NonFiniteLossError: the policy is to stop, or the limit is passed.
+        """
+        self.skipped += 1
+        what = f"step {step}: phase {phase.name!r} has loss {loss:g} and gradient norm {norm:g}"
+        if self.policy == "skip" and self.skipped <= self.limit:
+            for buffer, value in zip(self.model.buffers(), self.buffers, strict=True):
+                buffer.copy_(value)
+            if self.skipped == 1:
+                logger.warning("%s; the update is left out (training_log.jsonl counts skipped_updates)", what)
+            return
+        good = last_good_checkpoint(self.output_dir)
+        many = f", after {self.limit} updates that were left out" if self.policy == "skip" else ""
+        raise NonFiniteLossError(
+            f"{what}{many}. The update was not made. Lower the learning rate of player {phase.player!r}; "
+            + ("there is no checkpoint yet." if good is None else f"the last good checkpoint is {good}.")
+        )

@@ -1,0 +1,24 @@
+"""What an evaluator and a training return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Evaluation:
+    """What an evaluator returns: numbers to log and lines to read."""
+
+    metrics: dict[str, float]
+    samples: list[str] = field(default_factory=list)
+
+
+@dataclass
+class TrainingResult:
+    """What `train` returns: iterations done, seconds in this call, and the best evaluation (or the last one)."""
+
+    steps: int
+    seconds: float
+    metrics: dict[str, float]
+    best_checkpoint: Path | None

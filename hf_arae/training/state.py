@@ -1,0 +1,88 @@
+"""What a checkpoint holds beside the weights: optimizers, random generators, the log's sums and the progress.
+
+A schedule's state is the step alone, and so is the position in the data.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+TRAINING_FILE = "training_state.safetensors"
+PROGRESS_FILE = "trainer_state.json"
+
+
+def optimizer_tensors(optimizers: dict[str, Optimizer]) -> dict[str, Tensor]:
+    """Flattens the optimizers' state: `optimizer.<player>.<parameter number>.<name>` to tensor."""
+    flat = {}
+    for player, optimizer in optimizers.items():
+        for number, state in optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                if value is not None:
+                    flat[f"optimizer.{player}.{number}.{name}"] = torch.as_tensor(value).contiguous()
+    return flat
+
+
+def restore_optimizers(optimizers: dict[str, Optimizer], flat: dict[str, Tensor]) -> None:
+    """Puts the state of `optimizer_tensors` back."""
+    for player, optimizer in optimizers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in under(f"optimizer.{player}.", flat).items():
+            number, name = key.split(".", 1)
+            state.setdefault(int(number), {})[name] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def restore_schedules(schedules: dict[str, LambdaLR], step: int) -> None:
+    """Puts schedules, and with them the optimizers' rates, where `step` updates have brought them."""
+    for schedule in schedules.values():
+        schedule.last_epoch = step
+        groups = schedule.optimizer.param_groups
+        for group, rate, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+            group["lr"] = rate * factor(step)
+        schedule._last_lr = [group["lr"] for group in groups]
+
+
+def random_tensors(generators: dict[str, torch.Generator]) -> dict[str, Tensor]:
+    """Returns the generators' states: `random.<name>` to tensor."""
+    return {f"random.{name}": generator.get_state() for name, generator in generators.items()}
+
+
+def gather_random(accelerator: Accelerator, generators: dict[str, torch.Generator]) -> dict[str, Tensor]:
+    """Returns the generators' states on every process, which must all call it: `random.<name>.<rank>` to tensor."""
+    gathered = {}
+    for key, value in random_tensors(generators).items():
+        states = accelerator.gather(value.to(accelerator.device)).cpu().view(accelerator.num_processes, -1)
+        gathered |= {f"{key}.{rank}": state.clone() for rank, state in enumerate(states)}
+    return gathered
+
+
+def restore_random(generators: dict[str, torch.Generator], flat: dict[str, Tensor], rank: int) -> None:
+    """Puts this process's states of `gather_random` back. A generator that has none there stays as it is."""
+    for name, generator in generators.items():
+        if f"random.{name}.{rank}" in flat:
+            generator.set_state(flat[f"random.{name}.{rank}"])
+
+
+def save_training_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
+    """Writes the tensors and the progress."""
+    save_file(tensors, folder / TRAINING_FILE)
+    (folder / PROGRESS_FILE).write_text(json.dumps(progress, indent=2))
+
+
+def load_training_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Returns what `save_training_state` wrote."""
+    return load_file(folder / TRAINING_FILE), json.loads((folder / PROGRESS_FILE).read_text())
+
+
+def under(prefix: str, flat: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns what stands under a prefix, named without it."""
+    return {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
