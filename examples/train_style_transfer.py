@@ -16,9 +16,9 @@ from pathlib import Path
 
 from transformers import HfArgumentParser, set_seed
 
-from hf_arae.data.batching import SentenceCollator
 from hf_arae.data.encoding import encode_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.data.packing import PackedSentences
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
@@ -115,10 +115,9 @@ def main() -> None:
         model,
         AraeObjective(model, objective_arguments),
         training_arguments,
-        encoded,
-        SentenceCollator(tokenizer.pad_token_id),
-        tokenizer,
-        evaluator,
+        PackedSentences(encoded, tokenizer.pad_token_id),
+        processing_class=tokenizer,
+        evaluator=evaluator,
     )
     result = trainer.train()
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")

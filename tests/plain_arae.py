@@ -75,7 +75,7 @@ class PlainArae:
         return self.model.generator.layers(latent)
 
     def iterate(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        """Makes one iteration; returns its losses under the loop's names, and leaves its phases' times in `seconds`."""
+        """Makes one iteration; returns its losses by the loop's names, and leaves its phases' times in `seconds`."""
         model, settings = self.model, self.settings
         random = SharedRandom(self.seed, self.step)
         noise_std = settings.noise_std * settings.noise_decay ** (self.step // settings.noise_decay_steps)

@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from hf_arae.data.batching import SentenceCollator
+from hf_arae.data.packing import PackedSentences
 from hf_arae.training import AdversarialTrainer, Evaluation, NonFiniteLossError, TrainingArguments
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.state import TRAINING_FILE
@@ -46,7 +46,7 @@ class FamilyTests:
         return made_up_sentences(attributes=self.attributes)
 
     def batch(self) -> dict[str, torch.Tensor]:
-        return SentenceCollator(0)([self.data()[row] for row in range(16)])
+        return PackedSentences(self.data(), 0).__getitems__(range(16))
 
     def trainer(self, folder, model=None, evaluator=None, **changes) -> AdversarialTrainer:
         if model is None:
@@ -56,7 +56,7 @@ class FamilyTests:
         settings |= {"eval_steps": 0, "save_steps": 2, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(**(settings | changes))
         objective = self.build_objective(model)
-        return AdversarialTrainer(model, objective, arguments, self.data(), SentenceCollator(0), evaluator=evaluator)
+        return AdversarialTrainer(model, objective, arguments, PackedSentences(self.data(), 0), evaluator=evaluator)
 
     def test_an_iteration_moves_every_parameter_and_a_phase_only_its_player(self, tmp_path):
         trainer = self.trainer(tmp_path)

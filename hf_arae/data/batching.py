@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.utils.data import Sampler
 
 POOL_BATCHES = 50  # sentences are sorted by length within pools of this many batches: little padding, much mixing
@@ -86,26 +84,3 @@ class SentenceBatchSampler(Sampler[list[int]]):
     def _draw(rows: np.ndarray, count: int, source: np.random.Generator) -> np.ndarray:
         passes = [source.permutation(rows) for _ in range(-(-count // len(rows)))]
         return np.concatenate(passes)[:count]
-
-
-class SentenceCollator:
-    """Pads rows of `encode_dataset` on the right to the longest of the batch.
-
-    Returns:
-        `input_ids`, `attention_mask` `(batch, sequence)` int64 and, where the rows have one, `attribute` `(batch,)`.
-    """
-
-    def __init__(self, pad_token_id: int):
-        self.pad_token_id = pad_token_id
-
-    def __call__(self, rows: list[dict]) -> dict[str, Tensor]:
-        longest = max(len(row["input_ids"]) for row in rows)
-        ids = np.full((len(rows), longest), self.pad_token_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for index, row in enumerate(rows):
-            ids[index, : len(row["input_ids"])] = row["input_ids"]
-            mask[index, : len(row["input_ids"])] = 1
-        batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        if "attribute" in rows[0]:
-            batch["attribute"] = torch.tensor([row["attribute"] for row in rows])
-        return batch

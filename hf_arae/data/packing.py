@@ -33,6 +33,17 @@ class PackedSentences(torch.utils.data.Dataset):
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.attributes = np.asarray(dataset["attribute"][:]) if "attribute" in dataset.column_names else None
 
+    @property
+    def column_names(self) -> list[str]:
+        """The columns that `[name]` gives."""
+        return ["length"] if self.attributes is None else ["length", "attribute"]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """`["length"]` or `["attribute"]`, of every row."""
+        if name not in self.column_names:
+            raise KeyError(f"no column {name!r}; accepted: {', '.join(self.column_names)}")
+        return self.lengths if name == "length" else self.attributes
+
     def __len__(self) -> int:
         return len(self.lengths)
 

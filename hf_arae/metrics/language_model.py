@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from hf_arae.data.batching import SentenceCollator
+from hf_arae.data.packing import PackedSentences
 from hf_arae.metrics._checks import check_collection, check_texts
 from hf_arae.metrics.perplexity import Perplexity
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
@@ -65,7 +65,7 @@ def train_language_model(
     """
     check_collection("texts", texts)
     sentences = tokenizer(check_texts("texts", texts), truncation=True, return_attention_mask=False)["input_ids"]
-    rows = Dataset.from_dict({"input_ids": sentences, "length": [len(sentence) for sentence in sentences]})
+    rows = Dataset.from_dict({"input_ids": sentences})
     config = RnnLmConfig(
         vocab_size=len(tokenizer),
         embedding_size=embedding_size,
@@ -89,6 +89,7 @@ def train_language_model(
             RnnLmObjective(model, RnnLmObjectiveArguments(learning_rate=learning_rate)),
             TrainingArguments(
                 output_dir=os.fspath(path),
+                overwrite_output_dir=True,
                 num_train_epochs=epochs,
                 per_device_train_batch_size=min(batch_size, len(sentences)),
                 seed=seed,
@@ -98,9 +99,8 @@ def train_language_model(
                 report_to="none",
                 disable_tqdm=not progress_bar,
             ),
-            rows,
-            SentenceCollator(tokenizer.pad_token_id),
-            tokenizer,
+            PackedSentences(rows, tokenizer.pad_token_id),
+            processing_class=tokenizer,
         )
         with torch.autocast(trainer.accelerator.device.type, enabled=False):  # the caller's; `bf16` decides here
             trainer.train()

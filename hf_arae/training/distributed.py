@@ -30,13 +30,14 @@ def place() -> tuple[int, int]:
     return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
 
 
-def mean_over_processes(value: float, device: torch.device) -> float | Tensor:
-    """Returns the mean of a number that each process has its own of."""
-    if place()[1] == 1:
-        return value
-    total = torch.tensor(float(value), device=device)
+def mean_over_processes(values: Tensor) -> Tensor:
+    """Returns the mean of numbers that each process has its own of."""
+    processes = place()[1]
+    if processes == 1:
+        return values
+    total = values.clone()
     dist.all_reduce(total)
-    return total / place()[1]
+    return total / processes
 
 
 def rows_of_this_process(count: int) -> range:

@@ -9,8 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers.utils import logging
+
+from hf_arae.training.distributed import mean_over_processes
 
 logger = logging.get_logger(__name__)
 
@@ -91,9 +94,10 @@ class RunLog:
         self.sentences += len(next(iter(batch.values())))
 
     def flush(self, step: int, extra: dict[str, float]) -> dict[str, float]:
-        """Writes and returns the means since the last flush."""
+        """Writes and returns the means since the last flush, over all processes, which must all call it."""
         now = time.perf_counter()
-        means = {key: float(value) / self.counts[key] for key, value in self.sums.items()}
+        totals = mean_over_processes(torch.stack(list(self.sums.values()))).tolist() if self.sums else []
+        means = {key: total / self.counts[key] for key, total in zip(self.sums, totals, strict=True)}
         speed = {"sentences_per_second": self.sentences / (now - self.since)}
         self._write(step, {**means, **extra, **speed})
         self.sums, self.counts, self.sentences, self.since = {}, {}, 0, now

@@ -112,7 +112,7 @@ class Objective:
     @staticmethod
     def mean(total: Tensor, count: int) -> Tensor:
         """`total / count`, where processes have different counts: its average over them is their totals' mean."""
-        return total / mean_over_processes(count, total.device)
+        return total / mean_over_processes(total.new_tensor(float(count)))
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         """Returns the settings of each player's optimizer."""

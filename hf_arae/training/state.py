@@ -51,25 +51,26 @@ def restore_schedules(schedules: dict[str, LambdaLR], step: int) -> None:
         schedule._last_lr = [group["lr"] for group in groups]
 
 
-def random_tensors(generators: dict[str, torch.Generator]) -> dict[str, Tensor]:
-    """Returns the generators' states: `random.<name>` to tensor."""
-    return {f"random.{name}": generator.get_state() for name, generator in generators.items()}
-
-
-def gather_random(accelerator: Accelerator, generators: dict[str, torch.Generator]) -> dict[str, Tensor]:
-    """Returns the generators' states on every process, which must all call it: `random.<name>.<rank>` to tensor."""
+def of_each_process(accelerator: Accelerator, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns what each process has under these names: `<prefix>.<rank>.<name>` to tensor. All must call it."""
     gathered = {}
-    for key, value in random_tensors(generators).items():
-        states = accelerator.gather(value.to(accelerator.device)).cpu().view(accelerator.num_processes, -1)
-        gathered |= {f"{key}.{rank}": state.clone() for rank, state in enumerate(states)}
+    for name, value in tensors.items():
+        own = value.to(accelerator.device).reshape(1, -1)
+        for rank, part in enumerate(accelerator.gather(own).cpu()):
+            gathered[f"{prefix}.{rank}.{name}"] = part.reshape(value.shape).clone()
     return gathered
 
 
-def restore_random(generators: dict[str, torch.Generator], flat: dict[str, Tensor], rank: int) -> None:
-    """Puts this process's states of `gather_random` back. A generator that has none there stays as it is."""
-    for name, generator in generators.items():
-        if f"random.{name}.{rank}" in flat:
-            generator.set_state(flat[f"random.{name}.{rank}"])
+def random_tensors(generators: dict[str, torch.Generator]) -> dict[str, Tensor]:
+    """Returns the generators' states."""
+    return {name: generator.get_state() for name, generator in generators.items()}
+
+
+def restore_random(generators: dict[str, torch.Generator], states: dict[str, Tensor]) -> None:
+    """Puts the states of `random_tensors` back. A generator that has none there stays as it is."""
+    for name, state in states.items():
+        if name in generators:
+            generators[name].set_state(state)
 
 
 def save_training_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:

@@ -19,12 +19,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hf_arae.data.batching import SentenceBatchSampler
+from hf_arae.data.packing import PackedSentences
 from hf_arae.training import checkpoint, run_folder, state
 from hf_arae.training.allocator import keep_freed_memory
 from hf_arae.training.arguments import TrainingArguments
 from hf_arae.training.distributed import average_gradients, from_main
 from hf_arae.training.fingerprint import check_unchanged, fingerprint
 from hf_arae.training.interruption import Interruption, TrainingInterrupted
+from hf_arae.training.launch import warn_of_missing_processes
 from hf_arae.training.logs import RunLog
 from hf_arae.training.non_finite import NonFiniteGuard
 from hf_arae.training.objective import Batch, Objective, Phase
@@ -47,8 +49,8 @@ class AdversarialTrainer:
         objective: an `Objective` over `model`.
         arguments: see [`TrainingArguments`].
         train_dataset: rows with `length` and what `data_collator` needs; `attribute` where the batches are to be
-            balanced over attribute values.
-        data_collator: rows to a batch of tensors.
+            balanced over attribute values. Or [`PackedSentences`], which gives whole batches.
+        data_collator: rows to a batch of tensors; `None` if the dataset gives batches.
         processing_class: tokenizer, saved beside the model.
         evaluator: called every `eval_steps` with the model in eval mode and without gradients.
         generators: named random generators of the caller's, that the collator draws from, say: checkpoints keep their
@@ -63,8 +65,8 @@ class AdversarialTrainer:
         model: PreTrainedModel,
         objective: Objective,
         arguments: TrainingArguments,
-        train_dataset: Dataset,
-        data_collator: Callable[[list[dict]], Batch],
+        train_dataset: Dataset | PackedSentences,
+        data_collator: Callable[[list[dict]], Batch] | None = None,
         processing_class: PreTrainedTokenizerBase | None = None,
         evaluator: Callable[[PreTrainedModel], Evaluation] | None = None,
         generators: dict[str, torch.Generator] | None = None,
@@ -72,6 +74,7 @@ class AdversarialTrainer:
         keep_freed_memory()
         # Precision is the loop's own: the Accelerator's is process-wide, and two trainers may differ in it.
         self.accelerator = Accelerator(mixed_precision="no", cpu=arguments.use_cpu)
+        warn_of_missing_processes(self.accelerator.num_processes)
         self.model = model.to(self.accelerator.device)
         self.objective = objective
         self.arguments = arguments
@@ -88,7 +91,10 @@ class AdversarialTrainer:
         )
         # A generator of its own: iter() on a loader without one would draw from the global generator.
         self.loader = DataLoader(
-            train_dataset, batch_sampler=self.sampler, collate_fn=data_collator, generator=torch.Generator()
+            train_dataset,
+            batch_sampler=self.sampler,
+            collate_fn=data_collator or (lambda batch: batch),
+            generator=torch.Generator(),
         )
         epochs = math.ceil(arguments.num_train_epochs * len(self.sampler))
         self.max_steps = arguments.max_steps if arguments.max_steps > 0 else epochs
@@ -231,7 +237,7 @@ class AdversarialTrainer:
                 self.guard.refuse(self.step, phase, loss.item(), norm.item())
                 continue
             if phase.max_grad_norm is not None and norm > phase.max_grad_norm:
-                torch._foreach_mul_(averaged, phase.max_grad_norm / norm)
+                torch._foreach_mul_(averaged, phase.max_grad_norm / (norm + 1e-6))  # as torch's clip_grad_norm_
             for (parameter, _), gradient in zip(used, averaged, strict=True):
                 parameter.grad = gradient
             optimizer.step()
@@ -320,9 +326,9 @@ class AdversarialTrainer:
         folder = self._folder(self.step)
         if self.saved_step == self.step:  # the best one, just written after the evaluation
             return folder
-        tensors = state.gather_random(self.accelerator, self.generators)
+        tensors = state.of_each_process(self.accelerator, "random", state.random_tensors(self.generators))
+        tensors |= state.of_each_process(self.accelerator, "log", self.log.sums)
         tensors |= state.optimizer_tensors(self.optimizers)
-        tensors |= {f"log.{key}": value for key, value in self.log.sums.items()}
         progress = {
             "step": self.step,
             "best": self.best,
@@ -357,8 +363,9 @@ class AdversarialTrainer:
         check_unchanged(progress["fingerprint"], self.fingerprint, self.arguments.resume_with_changes)
         self._load_weights(folder)
         state.restore_optimizers(self.optimizers, tensors)
-        state.restore_random(self.generators, tensors, self.accelerator.process_index)
-        self.log.restore(progress["log"], state.under("log.", tensors))
+        own = self.accelerator.process_index
+        state.restore_random(self.generators, state.under(f"random.{own}.", tensors))
+        self.log.restore(progress["log"], state.under(f"log.{own}.", tensors))
         self.step = self.saved_step = progress["step"]
         self.best, self.best_step = progress["best"], progress["best_step"]
         self.evaluations_since_best = progress["evaluations_since_best"]

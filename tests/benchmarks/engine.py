@@ -38,7 +38,8 @@ from hf_arae.evaluation.tables import markdown_table  # noqa: E402
 from hf_arae.metrics import Bleu  # noqa: E402
 from hf_arae.models.arae.building import AraeModelArguments, build_arae  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
-from hf_arae.training import AdversarialTrainer, TrainingArguments, trainer as trainer_module  # noqa: E402
+from hf_arae.training import AdversarialTrainer, TrainingArguments  # noqa: E402
+from hf_arae.training import trainer as trainer_module  # noqa: E402
 from hf_arae.training.allocator import keep_freed_memory  # noqa: E402
 
 PHASES = ("reconstruct", "criticise", "classify", "imitate", "conceal")
@@ -61,14 +62,18 @@ class Setting:
         self.tokenizer = train_tokenizer(self.data["train"]["text"], 30_000, 1, 25)
         self.encoded = encode_dataset(self.data["train"], self.tokenizer)
         torch.manual_seed(0)
-        self.model = build_arae(
-            PUBLISHED, self.tokenizer, self.encoded, self.data["train"].features["label"].names
-        )
+        self.model = build_arae(PUBLISHED, self.tokenizer, self.encoded, self.data["train"].features["label"].names)
 
     def trainer(self, settings: AraeObjectiveArguments, **changes) -> AdversarialTrainer:
         model = copy.deepcopy(self.model)
         arguments = TrainingArguments(
-            tempfile.mkdtemp(), max_steps=100_000, eval_steps=0, save_steps=0, report_to="none", use_cpu=True, **changes
+            tempfile.mkdtemp(),
+            max_steps=100_000,
+            eval_steps=0,
+            save_steps=0,
+            report_to="none",
+            use_cpu=True,
+            **changes,
         )
         arguments.disable_tqdm = True
         rows = PackedSentences(self.encoded, self.tokenizer.pad_token_id)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
-from hf_arae.data.batching import SentenceBatchSampler, SentenceCollator
+from hf_arae.data.batching import SentenceBatchSampler
 
 LENGTHS = np.random.default_rng(0).integers(3, 20, 1000)
 GROUPS = (np.arange(1000) % 3 == 0).astype(int)  # 666 and 334
@@ -67,11 +66,3 @@ def test_two_processes_see_what_one_sees_with_twice_the_batch():
 def test_batches_that_cannot_be_made_are_refused(size, groups, message):
     with pytest.raises(ValueError, match=message):
         SentenceBatchSampler(LENGTHS, size, groups)
-
-
-def test_the_collator_pads_on_the_right():
-    batch = SentenceCollator(0)([{"input_ids": [1, 5, 2], "attribute": 1}, {"input_ids": [1, 2], "attribute": 0}])
-    assert batch["input_ids"].tolist() == [[1, 5, 2], [1, 2, 0]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
-    assert batch["attribute"].tolist() == [1, 0]
-    assert batch["input_ids"].dtype == torch.int64

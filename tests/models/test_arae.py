@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from transformers import AutoModel
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data.packing import PackedSentences
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
@@ -72,9 +73,7 @@ class TestThreeAttributes(FamilyTests):
         return self._balanced(15)
 
     def _balanced(self, rows):
-        from hf_arae.data.batching import SentenceCollator
-
-        return SentenceCollator(0)([self.data()[row] for row in range(rows)])
+        return PackedSentences(self.data(), 0).__getitems__(range(rows))
 
     def trainer(self, folder, model=None, **changes):
         return super().trainer(folder, model, **({"per_device_train_batch_size": 15} | changes))

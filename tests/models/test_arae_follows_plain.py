@@ -9,7 +9,7 @@ import torch
 from plain_arae import PlainArae
 from testing_mixins import made_up_sentences
 
-from hf_arae.data.batching import SentenceCollator
+from hf_arae.data.packing import PackedSentences
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
@@ -42,8 +42,8 @@ def test_losses_follow_the_plain_loop(tmp_path, default_dtype, initialization, d
     settings = AraeObjectiveArguments()
     plain = PlainArae(copy.deepcopy(model), settings, seed)
     arguments = TrainingArguments(str(tmp_path), UPDATES, per_device_train_batch_size=32, seed=seed, use_cpu=True)
-    rows = made_up_sentences(rows=400, vocab_size=600)
-    trainer = AdversarialTrainer(model, AraeObjective(model, settings), arguments, rows, SentenceCollator(0))
+    rows = PackedSentences(made_up_sentences(rows=400, vocab_size=600), 0)
+    trainer = AdversarialTrainer(model, AraeObjective(model, settings), arguments, rows)
     model.train()
     first, difference = {}, 0.0
     for step, batch in zip(range(UPDATES), trainer._batches(), strict=False):

@@ -32,7 +32,9 @@ def test_the_number_asked_for(command, wanted):
 
 def test_the_number_asked_for_in_a_configuration_file(tmp_path):
     file = tmp_path / "two.yaml"
-    file.write_text("compute_environment: LOCAL_MACHINE\ndistributed_type: MULTI_CPU\nnum_processes: 2\nuse_cpu: true\n")
+    file.write_text(
+        "compute_environment: LOCAL_MACHINE\ndistributed_type: MULTI_CPU\nnum_processes: 2\nuse_cpu: true\n"
+    )
     assert _wanted_processes(["accelerate", "launch", "--config_file", str(file), "x.py"]) == 2
 
 

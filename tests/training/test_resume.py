@@ -11,9 +11,10 @@ import threading
 import pytest
 import torch
 from test_trainer import Scripted, make_trainer
-from testing_mixins import Halted, assert_same_run, halt_after, read_log, weight_size
+from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, read_log, weight_size
 from transformers.utils import logging
 
+from hf_arae.data.packing import PackedSentences
 from hf_arae.training import (
     AdversarialTrainer,
     CheckpointDamagedError,
@@ -143,13 +144,8 @@ def test_every_difference_to_the_run_is_listed(halted):
 def test_changes_can_be_accepted(halted, warnings):
     trainer = resumed(halted, max_steps=10, resume_with_changes=True)
     trainer.objective.settings.noise_std = 0.5
-    trainer = AdversarialTrainer(
-        trainer.model,
-        trainer.objective,
-        trainer.arguments,
-        trainer.loader.dataset.select(range(48)),
-        trainer.loader.collate_fn,
-    )
+    fewer = PackedSentences(made_up_sentences(attributes=1).select(range(48)), 0)
+    trainer = AdversarialTrainer(trainer.model, trainer.objective, trainer.arguments, fewer)
     assert trainer.train().steps == 10
     for line in ("max_steps: was 8, now is 10", "noise_std: was 0, now is 0.5", "data.rows: was 64, now is 48"):
         assert line in warnings.text

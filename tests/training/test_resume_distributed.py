@@ -19,7 +19,7 @@ SCRIPT = """
     import sys
     from dataclasses import replace
     import torch
-    from hf_arae.data.batching import SentenceCollator
+    from hf_arae.data.packing import PackedSentences
     from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
     from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
     from hf_arae.training import AdversarialTrainer, TrainingArguments, TrainingInterrupted
@@ -34,8 +34,8 @@ SCRIPT = """
         settings = {"max_steps": 8, "per_device_train_batch_size": 8, "logging_steps": 3, "eval_steps": 0}
         settings |= {"save_steps": 4, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(output_dir=f"{sys.argv[1]}/{name}", **(settings | changes))
-        return AdversarialTrainer(model, RnnLmObjective(model), arguments, made_up_sentences(attributes=1),
-                                  SentenceCollator(0))
+        rows = PackedSentences(made_up_sentences(attributes=1), 0)
+        return AdversarialTrainer(model, RnnLmObjective(model), arguments, rows)
 
     def on_the_other_process(trainer, step, act):
         run = trainer.run_phase
@@ -86,7 +86,7 @@ def test_two_processes_stop_together_and_go_on_exactly(tmp_path):
     assert "a signal to another process: stopped at step 5 of 8" in done.stdout
     assert_same_run(tmp_path / "straight", tmp_path / "resumed", 8)
     states = load_file(tmp_path / "straight" / "checkpoint-8" / "training_state.safetensors")
-    assert not torch.equal(states["random.cpu.0"], states["random.cpu.1"])
+    assert not torch.equal(states["random.0.cpu"], states["random.1.cpu"])
     lines = read_log(tmp_path / "broken")
     assert [line.get("skipped_updates", 0) for line in lines] == [0, 0, 0, 1, 1, 1, 1, 1]
     assert "predict/loss" not in lines[3]

@@ -9,7 +9,7 @@ import torch
 from testing_mixins import made_up_sentences
 from transformers import HfArgumentParser
 
-from hf_arae.data.batching import SentenceCollator
+from hf_arae.data.packing import PackedSentences
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
@@ -30,8 +30,7 @@ def make_trainer(folder, evaluator=None, vocab_size=30, **changes) -> Adversaria
         model,
         objective,
         TrainingArguments(**(settings | changes)),
-        made_up_sentences(attributes=1),
-        SentenceCollator(0),
+        PackedSentences(made_up_sentences(attributes=1), 0),
         evaluator=evaluator,
     )
 

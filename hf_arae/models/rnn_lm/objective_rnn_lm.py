@@ -62,4 +62,4 @@ class RnnLmObjective(Objective):
     def predict(self, batch: Batch) -> Terms:
         """-log p(x), mean over tokens (nats); the exponential is the training perplexity."""
         total, count = self.model.token_loss(batch["input_ids"])
-        return {"loss": total / count}
+        return {"loss": self.mean(total, count)}
