@@ -19,28 +19,24 @@ class _LinearCrossEntropy(torch.autograd.Function):
     relative precision as p(t) nears 1, even where the exponentials are stored in bfloat16. Only they need a matrix:
     the division is made on the rows of the products, and the target's part is one row of the table a position.
 
-    The table carries its bias and a column of ones, so the products with it give bias, sum and the bias' gradient.
-    The logits' matrix is `(vocabulary, positions)`: the products are faster that way round.
+    A row of ones beside the table gives the sum o with the product for the states' gradient, and a column beside the
+    states the bias' gradient with the weight's. The logits' matrix is `(vocabulary, positions)`: the products are
+    faster that way round.
     """
 
     @staticmethod
     def forward(ctx, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
-        low, width = torch.finfo(dtype).bits < 32, weight.shape[1]
-        columns = -(-(width + 2) // 16) * 16 if low else width + 2
-        table = weight.new_zeros(weight.shape[0], columns, dtype=dtype)
-        table[:, :width], table[:, width], table[:, width + 1] = weight, bias, 1.0
+        width = weight.shape[1]
+        projection = _Projection(weight, bias, dtype)
         needs_hidden, needs_table = ctx.needs_input_grad[0], any(ctx.needs_input_grad[1:3])
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
-        grad_table = weight.new_zeros(weight.shape[0], width + 1) if needs_table else None
+        grad_table = None
         total = hidden.new_zeros(())
         for start in range(0, hidden.shape[0], CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
             states, wanted = hidden[part], targets[part]
-            count = states.shape[0]
-            rows = table.new_zeros(-(-count // ROW_MULTIPLE) * ROW_MULTIPLE if low else count, columns)
-            rows[:count, :width], rows[:count, width] = states, 1.0
-            exponentials, target_logits, products = _exponentials(table, rows, wanted, ones=width + 1)
-            others = products[:, width + 1]
+            exponentials, target_logits, products = projection.exponentials(states, wanted)
+            others = products[:, width]
             margin = others.log() - target_logits
             total += F.softplus(margin).sum()
             inverse, missing = 1 / (others + target_logits.exp()), margin.sigmoid().unsqueeze(1)  # 1 / sum, 1 - p(t)
@@ -48,10 +44,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 torch.mul(products[:, :width], inverse.unsqueeze(1), out=grad_hidden[part])
                 grad_hidden[part] -= missing * weight.index_select(0, wanted)
             if needs_table:
-                rows[:count] *= inverse.unsqueeze(1)
-                rows[count:] = 0
-                grad_table += torch.mm(exponentials, rows)[:, : width + 1]
-                grad_table.index_add_(0, wanted, -missing * F.pad(states, (0, 1), value=1.0))
+                augmented = F.pad(states, (0, 1), value=1.0)
+                scaled = projection.padded(augmented * inverse.unsqueeze(1))
+                gradient = torch.mm(exponentials, scaled)[:, : width + 1].to(weight.dtype)
+                gradient.index_add_(0, wanted, -missing * augmented)
+                grad_table = gradient if grad_table is None else grad_table.add_(gradient)
+        if needs_table and grad_table is None:
+            grad_table = weight.new_zeros(weight.shape[0], width + 1)
         ctx.save_for_backward(grad_hidden, grad_table)
         return total
 
@@ -69,24 +68,58 @@ class _LinearCrossEntropy(torch.autograd.Function):
         )
 
 
-def _exponentials(table: Tensor, rows: Tensor, targets: Tensor, ones: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns exp(logits) `(vocabulary, rows)`, 0 at the targets; the targets' logits; the product with the table.
+class _Projection:
+    """The table in the forms that the products want.
 
-    Column `ones` of the product is the exponentials' sum. Logits beyond 88 overflow, and are then taken relative to
-    each row's largest. On a CPU that is done where it is needed; a GPU would have to wait for the answer.
+    Below 32 bits everything is padded, the width to a multiple of 16 and the rows to one of `ROW_MULTIPLE`, and the
+    bias is a column of the table. In 32 bits the product is twice as fast without that column.
     """
-    targets, places = targets.unsqueeze(0), torch.arange(targets.shape[0], device=targets.device)
-    for shift in (False, True) if targets.device.type == "cpu" else (True,):
-        logits = torch.mm(table, rows.T)
-        if shift:
-            logits -= logits.amax(0)
-        target_logits = logits.gather(0, targets).squeeze(0).to(torch.promote_types(logits.dtype, torch.float32))
-        logits.exp_()[targets[0], places] = 0  # scatter_ would copy the whole matrix twice
-        products = torch.mm(logits.T, table)[: targets.shape[1]].to(target_logits.dtype)
-        sums = products[:, ones] + target_logits.exp()
-        if not shift and (sums.isfinite() & (sums > 0)).all():
-            break
-    return logits, target_logits, products
+
+    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype):
+        self.vocabulary, self.width = weight.shape
+        self.low = torch.finfo(dtype).bits < 32
+        self.dtype = dtype
+        self.columns = -(-(self.width + 1) // 16) * 16 if self.low else self.width + 1
+        self.bias = bias.to(dtype).unsqueeze(1)
+        self.transposed = weight.new_ones(self.columns, self.vocabulary, dtype=dtype)
+        self.transposed[: self.width] = weight.T
+        self.table = weight.to(dtype)
+        if self.low:
+            self.table = F.pad(self.table, (0, self.columns - self.width))
+            self.table[:, self.width : self.width + 1] = self.bias
+
+    def padded(self, rows: Tensor) -> Tensor:
+        """Brings `(rows, width + 1)` into the products' form."""
+        if not self.low:
+            return rows.to(self.dtype)
+        count = -(-rows.shape[0] // ROW_MULTIPLE) * ROW_MULTIPLE
+        return F.pad(rows.to(self.dtype), (0, self.columns - rows.shape[1], 0, count - rows.shape[0]))
+
+    def exponentials(self, states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns exp(logits), 0 at the targets; the targets' logits; the product with the table and with ones.
+
+        Logits beyond 88 overflow, and are then taken relative to each row's largest. On a CPU that is done where it is
+        needed; a GPU would have to wait for the answer.
+
+        Returns:
+            `(vocabulary, rows)`, with rows that fill up, if need be; `(rows,)`; and `(rows, width + 1)`.
+        """
+        count, targets = states.shape[0], targets.unsqueeze(0)
+        places = torch.arange(count, device=states.device)
+        inputs = self.padded(F.pad(states, (0, 1), value=1.0)) if self.low else states
+        for shift in (False, True) if states.device.type == "cpu" else (True,):
+            logits = torch.mm(self.table, inputs.T)
+            if not self.low:
+                logits += self.bias
+            if shift:
+                logits -= logits.amax(0)
+            target_logits = logits.gather(0, targets).squeeze(0).to(torch.promote_types(self.dtype, torch.float32))
+            logits.exp_()[targets[0], places] = 0  # scatter_ would copy the whole matrix twice
+            products = torch.mm(self.transposed, logits)[: self.width + 1, :count].T.to(target_logits.dtype)
+            sums = products[:, -1] + target_logits.exp()
+            if not shift and (sums.isfinite() & (sums > 0)).all():
+                break
+        return logits, target_logits, products
 
 
 def linear_cross_entropy(
