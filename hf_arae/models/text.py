@@ -14,6 +14,7 @@ from hf_arae.models.base import FamilyModel
 from hf_arae.nn.decoding import RecurrentWriter, WriterCell
 from hf_arae.nn.vocabulary import VocabularyProjection
 
+_DEFAULT_SETTINGS = vars(GenerationConfig())
 # What a `generation_config` may say without a need for `generate()` itself.
 _PLAIN_SETTINGS = {
     "bos_token_id",
@@ -98,7 +99,8 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
             ValueError: a precision other than float32 is asked for together with what needs `generate()`.
         """
         precision = arguments.pop("precision", "float32")
-        settings = self.generation_config.to_diff_dict() | {k: v for k, v in arguments.items() if v is not None}
+        chosen = {k: v for k, v in vars(self.generation_config).items() if v != _DEFAULT_SETTINGS.get(k)}
+        settings = chosen | {k: v for k, v in arguments.items() if v is not None}
         off = {key for key, value in settings.items() if value is None or value is False}
         needed = {key for key in settings if not key.startswith("_")} - _PLAIN_SETTINGS - off
         if settings.get("num_beams", 1) == 1:

@@ -64,7 +64,7 @@ class RecurrentWriter:
         if precision == "int8":
             self.project = _quantized_projection(weight.detach(), bias)
         else:
-            self.project = _projection(weight.detach().to(self.dtype), bias.to(self.dtype))
+            self.project = _projection(weight.detach(), bias, self.dtype)
 
     @torch.no_grad()
     def write(
@@ -162,7 +162,7 @@ class RecurrentWriter:
             for cell, (a, b) in zip(self.cells, bounds, strict=True):
                 if a == b:
                     continue
-                inputs = cell.table.index_select(0, token[a:b]) if below is None else below[a:b]
+                inputs = cell.embed(token[a:b]) if below is None else below[a:b]
                 offset = constant[a:b] if layer == 0 else cell.offsets[layer]
                 parts.append(torch.addmm(offset, torch.cat([inputs, hidden[layer][a:b]], dim=1), cell.weights[layer]))
             gates = parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -184,7 +184,7 @@ class _Cell:
     def __init__(self, cell: WriterCell, dtype: torch.dtype):
         lstm = cell.lstm
         self.hidden_size, self.num_layers = lstm.hidden_size, lstm.num_layers
-        self.table = cell.table.detach().to(dtype)
+        self.table = cell.table.detach()
         self.weights, self.offsets = [], []
         own = self.table.shape[1]
         for layer in range(lstm.num_layers):
@@ -203,6 +203,10 @@ class _Cell:
             self.offsets.append(offset)
         self.dtype = dtype
 
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Maps `(rows,)` to `(rows, input)`."""
+        return self.table.index_select(0, tokens).to(self.dtype)
+
     def constant(self, rows: int, context: Tensor | None) -> Tensor:
         """The first layer's gates before any token is read: biases and context, `(rows, 4 * hidden)`."""
         if context is None:
@@ -216,18 +220,18 @@ def _reordered(gates: Tensor) -> Tensor:
     return torch.cat([keep, forget, out, new])
 
 
-def _projection(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
+def _projection(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
     """Returns a function from states `(rows, width)` to logits `(vocabulary, rows)`: faster that way round.
 
     Below 32 bits the bias is one more column of the table. In 32 bits the product is twice as fast without.
     """
-    if weight.dtype == torch.float32:
+    if dtype == torch.float32:
         offset = bias.unsqueeze(1)
         return lambda states: torch.mm(weight, states.T).add_(offset)
     width = weight.shape[1]
     columns = -(-(width + 1) // 16) * 16
-    table = nn.functional.pad(weight, (0, columns - width))
-    table[:, width] = bias
+    table = weight.new_zeros(weight.shape[0], columns, dtype=dtype)
+    table[:, :width], table[:, width] = weight, bias
 
     def project(states: Tensor) -> Tensor:
         inputs = nn.functional.pad(states, (0, columns - width))
@@ -241,12 +245,15 @@ def _quantized_projection(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Te
     """As `_projection`, with weights in 8 bits, one scale a word, and inputs in 8 bits."""
     if weight.device.type != "cpu":
         raise ValueError(f"precision='int8' is for CPUs; the model is on {weight.device}. Accepted there: bfloat16")
-    scales = (weight.abs().amax(1) / 127).clamp(min=1e-8).double()
-    codes = torch.quantize_per_channel(
-        weight.float(), scales, torch.zeros_like(scales, dtype=torch.int64), 0, torch.qint8
-    )
-    packed = torch.ops.quantized.linear_prepack(codes, bias.float())
-    return lambda states: torch.ops.quantized.linear_dynamic(states.float(), packed).T
+    scales = (weight.abs().amax(1) / 127).clamp(min=1e-8)
+    table = (weight / scales.unsqueeze(1)).round().to(torch.int8).T
+
+    def project(states: Tensor) -> Tensor:
+        scale = (states.abs().amax(1, keepdim=True) / 127).clamp(min=1e-8)
+        sums = torch._int_mm((states / scale).round().to(torch.int8), table)
+        return torch.addcmul(bias, sums, scale * scales).T
+
+    return project
 
 
 def _choose(logits: Tensor, temperature: float | None) -> Tensor:
