@@ -18,7 +18,7 @@ from .hf_arae_data_detokenization import detokenize as join_words
 logger = logging.get_logger(__name__)
 
 _OWN_ARGUMENTS = ("target", "source", "truncation", "detokenize")
-_GENERATE_ARGUMENTS = tuple(name for name in vars(GenerationConfig()) if not name.startswith("_"))
+_GENERATE_ARGUMENTS = ("precision", *(name for name in vars(GenerationConfig()) if not name.startswith("_")))
 
 
 class TextStyleTransferPipeline(Pipeline):
@@ -78,7 +78,8 @@ class TextStyleTransferPipeline(Pipeline):
             truncation: cut sentences that are too long, instead of raising.
             detokenize: join punctuation and contractions and capitalise. `False` returns words separated by spaces.
             arguments: generation parameters, such as `num_beams`, `do_sample`, `temperature`, `top_k`, `top_p`,
-                `num_return_sequences`, `max_new_tokens`.
+                `num_return_sequences`, `max_new_tokens`; and `precision` (`"bfloat16"` or `"int8"` is faster and
+                approximate).
 
         Returns:
             For a string, `{"text": ..., "target": label, "source": label}`, or a list of such dictionaries with
