@@ -146,7 +146,8 @@ def time_decoding(arguments: argparse.Namespace) -> list[dict]:
     model, tokenizer = trainer.model.eval(), setting.tokenizer
     plain = PlainArae(copy.deepcopy(model), AraeObjectiveArguments())
     plain.model.eval()
-    texts = sorted(setting.data["validation"]["text"][: arguments.sentences], key=lambda text: len(text.split()))
+    split = "validation" if len(setting.data["validation"]) >= 1024 else "train"  # the built-in corpus' has 1 000
+    texts = sorted(setting.data[split]["text"][: arguments.sentences], key=lambda text: len(text.split()))
     batches = {}
     for size in (64, 1024):
         parts = [texts[start : start + size] for start in range(0, len(texts) - size + 1, size)]
