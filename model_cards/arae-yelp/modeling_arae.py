@@ -192,7 +192,7 @@ class AraeModel(RecurrentTextModel):
             rows = (attribute == value).nonzero().squeeze(1)
             if rows.numel() == 0:
                 continue
-            table = self.embeddings[0 if self.config.share_embeddings else 1 + value]
+            table = self._decoder_table(value)
             begin = None if state is None else tuple(part.index_select(1, rows) for part in state)
             part, (h, c) = decoder(table(decoder_input_ids[rows]), code[rows], begin)
             states.append(part)
@@ -225,6 +225,9 @@ class AraeModel(RecurrentTextModel):
     def generate_codes(self, latent: Tensor) -> Tensor:
         """Maps z `(batch, latent_size)` to generated codes `(batch, code_size)` in (-1, 1)."""
         return self.generator(latent)
+
+    def _decoder_table(self, value: int) -> nn.Embedding:
+        return self.embeddings[0 if self.config.share_embeddings else 1 + value]
 
     def _shared_table(self) -> Tensor | None:
         return self.embeddings[0].weight if self.config.share_embeddings else None
@@ -307,29 +310,20 @@ class AraeModel(RecurrentTextModel):
         Args:
             code: codes, from `encode` or `generate_codes`.
             attribute: a value for all sentences, or one each `(batch,)`.
-            generate_arguments: anything that `generate` takes (`num_beams`, `do_sample`, `temperature`, ...), and
-                `precision`: `"float32"`, or `"bfloat16"` or `"int8"` for greedy decoding and plain sampling, faster
-                and approximate.
+            generate_arguments: anything that `generate` takes (`num_beams`, `do_sample`, `temperature`, ...); on that
+                path also `precision`: `"float32"`, or `"bfloat16"` or `"int8"`, faster and approximate.
 
         Raises:
             ValueError: an attribute value is missing or out of range, or `precision` does not go with the others.
         """
         values = self._attribute_tensor(attribute, code.shape[0])
-        if values is None and len(self.decoders) > 1:
-            raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
-        tables = [self.embeddings[0 if self.config.share_embeddings else 1 + k] for k in range(len(self.decoders))]
-        cells = [
-            WriterCell(table.weight, decoder.lstm, decoder.code_gain)
-            for table, decoder in zip(tables, self.decoders, strict=True)
-        ]
+        parts = enumerate(self.decoders)
+        cells = [WriterCell(self._decoder_table(value).weight, part.lstm, part.code_gain) for value, part in parts]
         written = self._write(cells, self._shared_table(), code.shape[0], generate_arguments, code, values)
         if written is not None:
             return written
-        written = self.generate(
-            encoder_outputs=BaseModelOutput(last_hidden_state=code.unsqueeze(1)),
-            attribute=values,
-            **generate_arguments,
-        )
+        encoded = BaseModelOutput(last_hidden_state=code.unsqueeze(1))
+        written = self.generate(encoder_outputs=encoded, attribute=values, **generate_arguments)
         if not isinstance(written, Tensor) or self.config.eos_token_id is None:
             return written
         # Beam search in transformers takes the padding token 0 for none and fills ended rows with <eos>.
@@ -394,8 +388,10 @@ class AraeModel(RecurrentTextModel):
         return self.decode(self.generate_codes(latent.to(self.dtype)), attribute, **generate_arguments)
 
     def _attribute_tensor(self, attribute: Tensor | int | None, batch_size: int) -> Tensor | None:
-        if attribute is None or len(self.decoders) == 1:
+        if len(self.decoders) == 1:
             return None
+        if attribute is None:
+            raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
         values = torch.as_tensor(attribute, device=self.device)
         if ((values < 0) | (values >= len(self.decoders))).any():
             raise ValueError(

@@ -307,18 +307,15 @@ class AraeModel(RecurrentTextModel):
         Args:
             code: codes, from `encode` or `generate_codes`.
             attribute: a value for all sentences, or one each `(batch,)`.
-            generate_arguments: anything that `generate` takes (`num_beams`, `do_sample`, `temperature`, ...), and
-                `precision`: `"float32"`, or `"bfloat16"` or `"int8"` for greedy decoding and plain sampling, faster
-                and approximate.
+            generate_arguments: anything that `generate` takes (`num_beams`, `do_sample`, `temperature`, ...); on that
+                path also `precision`: `"float32"`, or `"bfloat16"` or `"int8"`, faster and approximate.
 
         Raises:
             ValueError: an attribute value is missing or out of range, or `precision` does not go with the others.
         """
         values = self._attribute_tensor(attribute, code.shape[0])
-        cells = [
-            WriterCell(self._decoder_table(value).weight, decoder.lstm, decoder.code_gain)
-            for value, decoder in enumerate(self.decoders)
-        ]
+        parts = enumerate(self.decoders)
+        cells = [WriterCell(self._decoder_table(value).weight, part.lstm, part.code_gain) for value, part in parts]
         written = self._write(cells, self._shared_table(), code.shape[0], generate_arguments, code, values)
         if written is not None:
             return written
