@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,13 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 from torch import distributed as dist
+
+
+@atexit.register
+def _leave_the_others() -> None:
+    """Ends gloo's threads before the interpreter does, which would abort the process in the middle of them."""
+    if dist.is_available() and dist.is_initialized() and dist.get_backend() == "gloo":
+        dist.destroy_process_group()
 
 
 def average_gradients(accelerator: Accelerator, gradients: list[Tensor]) -> list[Tensor]:
