@@ -9,9 +9,12 @@ from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
+from hf_arae.data.news_text import news_normalizer
+
 # The order fixes the ids, which the configs' defaults name: pad 0, bos 1, eos 2, unk 3, mask 4.
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>", "<mask>")
 NUMBER_TOKEN = "_num_"
+STYLES = ("sentence", "news")
 
 _NAMES = "|".join(token[1:-1] for token in SPECIAL_TOKENS)
 _RULES: tuple[tuple[str, str], ...] = (
@@ -37,7 +40,9 @@ _RULES: tuple[tuple[str, str], ...] = (
 )
 
 
-def _normalizer(mask_numbers: bool) -> normalizers.Normalizer:
+def _normalizer(style: str, mask_numbers: bool) -> normalizers.Normalizer:
+    if style == "news":
+        return news_normalizer()
     rules = list(_RULES)
     if mask_numbers:
         rules.append((r"(?<=\s|^)\d+([.,]\d+)*(?=\s|$)", NUMBER_TOKEN))
@@ -47,13 +52,17 @@ def _normalizer(mask_numbers: bool) -> normalizers.Normalizer:
 
 
 def train_tokenizer(
-    texts: Iterable[str], vocab_size: int = 30_000, min_frequency: int = 1, max_length: int = 25
+    texts: Iterable[str],
+    vocab_size: int = 30_000,
+    min_frequency: int = 1,
+    max_length: int = 25,
+    style: str = "sentence",
 ) -> PreTrainedTokenizerFast:
     """Builds a word-level tokenizer from texts.
 
-    It lower-cases, splits contractions and punctuation (so `The food was AWFUL!` reads as `the food was awful !`),
-    and frames each sentence as `<bos> w1 ... wn <eos>`. Where the texts write numbers as `_num_`, a typed number
-    becomes that word too. Words outside the vocabulary become `<unk>`.
+    It frames each sentence as `<bos> w1 ... wn <eos>`; words outside the vocabulary become `<unk>`. In the style
+    "sentence" it lower-cases and splits contractions and punctuation (so `The food was AWFUL!` reads as
+    `the food was awful !`), and where the texts write numbers as `_num_`, a typed number becomes that word too.
 
     Args:
         texts: training sentences.
@@ -61,13 +70,17 @@ def train_tokenizer(
             texts give the same vocabulary in any order.
         min_frequency: words seen less often are left out.
         max_length: longest sentence in words; `truncation=True` cuts to it.
+        style: how text is read: "sentence", or "news", as `hf_arae.data.news_text.normalize_news` writes it, so that a
+            typed news sentence reads as Gigaword's do.
 
     Raises:
-        ValueError: there is no word in the texts, or `vocab_size` leaves room for none.
+        ValueError: there is no word in the texts, `vocab_size` leaves room for none, or `style` is unknown.
     """
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
     if vocab_size <= len(SPECIAL_TOKENS):
         raise ValueError(f"vocab_size must exceed the {len(SPECIAL_TOKENS)} special tokens, got {vocab_size}")
-    plain = _normalizer(mask_numbers=False)
+    plain = _normalizer(style, mask_numbers=False)
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(plain.normalize_str(text).split())
@@ -80,7 +93,7 @@ def train_tokenizer(
     vocabulary = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *kept))}
 
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.normalizer = _normalizer(mask_numbers=NUMBER_TOKEN in vocabulary)
+    tokenizer.normalizer = _normalizer(style, mask_numbers=NUMBER_TOKEN in vocabulary)
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A <eos>", special_tokens=[(token, vocabulary[token]) for token in ("<bos>", "<eos>")]

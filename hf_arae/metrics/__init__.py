@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hf_arae.metrics.perplexity import Perplexity
     from hf_arae.metrics.rouge import Rouge
     from hf_arae.metrics.style_leakage import StyleLeakage
+    from hf_arae.metrics.summary_shape import SummaryShape
     from hf_arae.metrics.transfer_accuracy import TransferAccuracy
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Perplexity",
     "Rouge",
     "StyleLeakage",
+    "SummaryShape",
     "TransferAccuracy",
 ]
 
@@ -42,6 +44,7 @@ _MODULES = {
     "Perplexity": "perplexity",
     "Rouge": "rouge",
     "StyleLeakage": "style_leakage",
+    "SummaryShape": "summary_shape",
     "TransferAccuracy": "transfer_accuracy",
 }
 

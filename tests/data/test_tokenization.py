@@ -90,3 +90,44 @@ def test_limits():
 def test_nothing_to_learn_from_is_an_error(texts, options, message):
     with pytest.raises(ValueError, match=message):
         train_tokenizer(texts, **options)
+
+
+NEWS = ["japan 's nec corp. said `` no '' to #,### u.s. workers .", "unk hits &amp; misses -lrb- again -rrb-"]
+
+
+@pytest.fixture(scope="module")
+def news_tokenizer():
+    return train_tokenizer(NEWS, max_length=20, style="news")
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Japan\u2019s NEC Corp. said \u201cno\u201d to 1,200 U.S. workers.", NEWS[0]),
+        ("UNK <NEC> hits & <unk> (again)", "unk hits &amp; unk -lrb- again -rrb-"),
+        ("hits zebras", "hits <unk>"),
+        ("<pad> <eos> again", "<unk> <unk> again"),
+    ],
+)
+def test_typed_news_reads_like_the_corpus(news_tokenizer, tmp_path, typed, read):
+    assert words(news_tokenizer, typed) == read.split()
+    # Out of what is saved, without this package.
+    news_tokenizer.save_pretrained(tmp_path)
+    assert words(AutoTokenizer.from_pretrained(tmp_path), typed) == words(news_tokenizer, typed)
+
+
+def test_news_are_left_as_they_are(news_tokenizer):
+    for text in NEWS:
+        assert news_tokenizer.decode(news_tokenizer(text)["input_ids"], skip_special_tokens=True) == text
+    assert news_tokenizer("")["input_ids"] == news_tokenizer(" \n")["input_ids"] == [1, 2]
+    assert news_tokenizer.model_max_length == 22
+
+
+def test_raw_news_give_the_vocabulary_of_news_that_are_rewritten():
+    raw = ['Japan\'s NEC Corp. said "no" to 1,200 U.S. workers.']
+    assert train_tokenizer(raw, style="news").get_vocab() == train_tokenizer(NEWS[:1], style="news").get_vocab()
+
+
+def test_unknown_style_is_an_error():
+    with pytest.raises(ValueError, match="one of sentence, news, got 'tweet'"):
+        train_tokenizer(TEXTS, style="tweet")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import hf_arae.metrics
-from hf_arae.metrics import Bleu, Diversity, ExactMatch, Rouge, StyleLeakage, TransferAccuracy
+from hf_arae.metrics import Bleu, Diversity, ExactMatch, Rouge, StyleLeakage, SummaryShape, TransferAccuracy
 
 FOLDER = Path(hf_arae.metrics.__file__).parent
 LOADABLE = ["bleu", "rouge", "exact_match", "transfer_accuracy", "style_leakage", "diversity", "content_preservation"]
+LOADABLE += ["summary_shape"]
 
 
 def run_python(code: str) -> str:
@@ -104,7 +105,7 @@ def test_nothing_is_written(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize("metric", [Bleu, Rouge, ExactMatch, TransferAccuracy, StyleLeakage])
+@pytest.mark.parametrize("metric", [Bleu, Rouge, ExactMatch, TransferAccuracy, StyleLeakage, SummaryShape])
 @pytest.mark.parametrize(
     ("inputs", "error", "message"),
     [
@@ -122,7 +123,7 @@ def test_wrong_collections_are_refused(metric, inputs, error, message):
         metric().compute(**inputs)
 
 
-@pytest.mark.parametrize("metric", [Bleu, Rouge, ExactMatch])
+@pytest.mark.parametrize("metric", [Bleu, Rouge, ExactMatch, SummaryShape])
 def test_items_that_are_not_text_are_refused(metric):
     with pytest.raises(TypeError, match="predictions must hold str, got NoneType at position 1"):
         metric().compute(predictions=["a", None], references=["a", "b"])

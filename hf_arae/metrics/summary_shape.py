@@ -1,0 +1,67 @@
+"""What summaries look like beside their documents: how short, how much copied, and from where."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import datasets
+import evaluate
+
+from hf_arae.metrics._checks import InMemoryMetric, check_texts
+
+
+class SummaryShape(InMemoryMetric):
+    """Lengths, copying and variety of summaries: shows a model that copies the beginning, or writes one thing always.
+
+    `compute` takes
+        predictions: list of n str, the summaries, tokens separated by spaces; may be empty strings.
+        references: list of n str, the documents that they summarise, tokenized in the same way.
+    and returns
+        mean_length: words a summary.
+        compression: words of all summaries over words of all documents, in percent.
+        copy_rate: words of the summaries that occur in their documents, in 0..100.
+        novel_bigrams: pairs of neighbouring words of the summaries that do not stand so in their documents, in 0..100.
+        prefix_overlap: words of the summaries that are also their document's word at the same place, in 0..100.
+        distinct: different summaries over n, in 0..100; low shows collapse.
+        empty: summaries without a word, in 0..100.
+    Rates are over all words (bigrams) of all summaries, and 0 where there are none.
+
+    Raises:
+        TypeError: if an item is not a str.
+        ValueError: if there are no predictions, or the numbers differ.
+    """
+
+    def _info(self) -> evaluate.MetricInfo:
+        value = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=type(self).__doc__,
+            citation="Grusky et al. 2018, Newsroom; See et al. 2017, Get To The Point (novel n-grams)",
+            features=datasets.Features({"predictions": value, "references": value}),
+        )
+
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        summaries = [tuple(text.split()) for text in check_texts("predictions", predictions)]
+        documents = [tuple(text.split()) for text in check_texts("references", references)]
+        copied: list[bool] = []
+        novel: list[bool] = []
+        in_place: list[bool] = []
+        for summary, document in zip(summaries, documents, strict=True):
+            words, bigrams = set(document), set(pairwise(document))
+            copied += [word in words for word in summary]
+            novel += [bigram not in bigrams for bigram in pairwise(summary)]
+            same = [word == other for word, other in zip(summary, document, strict=False)]
+            in_place += same + [False] * (len(summary) - len(same))
+        num_words = sum(map(len, summaries))
+        return {
+            "mean_length": num_words / len(summaries),
+            "compression": 100 * num_words / max(1, sum(map(len, documents))),
+            "copy_rate": _percent(copied),
+            "novel_bigrams": _percent(novel),
+            "prefix_overlap": _percent(in_place),
+            "distinct": 100 * len(set(summaries)) / len(summaries),
+            "empty": _percent([not summary for summary in summaries]),
+        }
+
+
+def _percent(flags: Sequence[bool]) -> float:
+    return 100 * sum(flags) / len(flags) if flags else 0.0
