@@ -24,6 +24,10 @@ _MODULES = {
     "RnnLmForCausalLM": "hf_arae.models.rnn_lm.modeling_rnn_lm",
     "TextStyleTransferPipeline": "hf_arae.pipelines.text_style_transfer",
     "TrainingArguments": "hf_arae.training.arguments",
+    "UrsaeConfig": "hf_arae.models.ursae.configuration_ursae",
+    "UrsaeForConditionalGeneration": "hf_arae.models.ursae.modeling_ursae",
+    "UrsaeObjective": "hf_arae.models.ursae.objective_ursae",
+    "UrsaeObjectiveArguments": "hf_arae.models.ursae.objective_ursae",
     "train_tokenizer": "hf_arae.data.tokenization",
 }
 
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
     from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
     from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
     from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+    from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+    from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+    from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
     from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
     from hf_arae.training.arguments import TrainingArguments
     from hf_arae.training.objective import Objective, Phase
@@ -51,6 +58,10 @@ __all__ = [
     "RnnLmForCausalLM",
     "TextStyleTransferPipeline",
     "TrainingArguments",
+    "UrsaeConfig",
+    "UrsaeForConditionalGeneration",
+    "UrsaeObjective",
+    "UrsaeObjectiveArguments",
     "__version__",
     "train_tokenizer",
 ]

@@ -17,6 +17,8 @@ from hf_arae.hub import ExportError
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.auto import FAMILIES
+from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 
 SENTENCE = "The food was awful, never again!"
 
@@ -33,7 +35,7 @@ sys.meta_path.insert(0, Blocker())
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 
-transfer, causal, again, sentence = sys.argv[1:]
+transfer, causal, summarizer, again, sentence = sys.argv[1:]
 trusted = {"trust_remote_code": True}
 found = {}
 try:
@@ -51,6 +53,9 @@ with torch.no_grad():
     ids = torch.tensor([[1, 7, 8, 2]])
     lm = AutoModelForCausalLM.from_pretrained(causal, **trusted)
     found["causal"] = lm(ids).logits.tolist()
+    summarizing = AutoModelForSeq2SeqLM.from_pretrained(summarizer, **trusted)
+    found["summary"] = summarizing.summarize(ids, target_length=3, num_beams=2).tolist()
+    found["reconstruction"] = summarizing.reconstruct_loss(ids, ids)[0].tolist()
 found["transfer"] = model.transfer(**inputs, target=1, num_beams=3).tolist()
 
 pipe = pipeline(model=transfer, **trusted)
@@ -80,12 +85,23 @@ def causal(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def elsewhere(transfer_folder, causal, tmp_path_factory):
+def summarizer(tmp_path_factory):
+    """A small summarizer, whose modeling file needs another family's, and its folder."""
+    torch.manual_seed(0)
+    model = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=20, embedding_size=4, hidden_size=4, conv_size=4))
+    folder = tmp_path_factory.mktemp("summarizer") / "tiny-summarizer"
+    model.eval().save_pretrained(folder)
+    return model, folder
+
+
+@pytest.fixture(scope="module")
+def elsewhere(transfer_folder, causal, summarizer, tmp_path_factory):
     """What an interpreter without the package finds in the folders."""
     place = tmp_path_factory.mktemp("elsewhere")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HOME": str(place / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", ELSEWHERE, str(transfer_folder), str(causal[1]), str(place / "again"), SENTENCE]
+    folders = [str(folder) for folder in (transfer_folder, causal[1], summarizer[1], place / "again")]
+    command = [sys.executable, "-c", ELSEWHERE, *folders, SENTENCE]
     done = subprocess.run(
         command, cwd=place, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
@@ -113,6 +129,13 @@ def test_a_causal_model_s_outputs_are_the_package_s_own(elsewhere, causal):
     torch.testing.assert_close(torch.tensor(elsewhere["causal"]), logits)
 
 
+@torch.no_grad()
+def test_a_summarizer_s_outputs_are_the_package_s_own(elsewhere, summarizer):
+    ids = torch.tensor([[1, 7, 8, 2]])
+    assert elsewhere["summary"] == summarizer[0].summarize(ids, target_length=3, num_beams=2).tolist()
+    torch.testing.assert_close(torch.tensor(elsewhere["reconstruction"]), summarizer[0].reconstruct_loss(ids, ids)[0])
+
+
 def test_pipelines_are_the_package_s_own(elsewhere, transfer_folder):
     result = pipeline("text-style-transfer", model=str(transfer_folder))(SENTENCE)
     assert elsewhere["pipeline"] == elsewhere["named pipeline"] == result
@@ -124,8 +147,8 @@ def test_what_was_loaded_from_the_code_can_be_saved_again(elsewhere, name):
     assert elsewhere[f"{name} saved again"] == elsewhere["pipeline"]
 
 
-def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal):
-    for folder in (transfer_folder, causal[1]):
+def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal, summarizer):
+    for folder in (transfer_folder, causal[1], summarizer[1]):
         files = list(folder.glob("*.py"))
         assert files and not list(folder.glob(".*"))
         for file in files:

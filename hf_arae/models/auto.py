@@ -12,6 +12,8 @@ from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.base import FamilyConfig, FamilyModel
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Family:
 FAMILIES = (
     Family(AraeConfig, {"AutoModel": AraeModel, "AutoModelForSeq2SeqLM": AraeModel}),
     Family(RnnLmConfig, {"AutoModelForCausalLM": RnnLmForCausalLM}),
+    Family(UrsaeConfig, {"AutoModelForSeq2SeqLM": UrsaeForConditionalGeneration}),
 )
 
 

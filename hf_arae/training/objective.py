@@ -24,6 +24,7 @@ class OptimizerSettings:
         learning_rate: step size, > 0.
         betas: Adam's decay rates (ignored by SGD).
         weight_decay: decoupled for AdamW, L2 otherwise.
+        momentum: of SGD, in [0, 1); Nesterov's where it is not 0 (ignored by Adam).
         schedule: `"constant"`, `"linear"` or `"cosine"`: the shape of the rate over the run's updates.
         warmup_ratio: share of the updates over which the rate rises from 0.
     """
@@ -32,6 +33,7 @@ class OptimizerSettings:
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    momentum: float = 0.0
     schedule: str = "constant"
     warmup_ratio: float = 0.0
 
@@ -46,7 +48,14 @@ class OptimizerSettings:
                 parameters, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=True
             )
         if self.name == "sgd":
-            return torch.optim.SGD(parameters, self.learning_rate, weight_decay=self.weight_decay, fused=True)
+            return torch.optim.SGD(
+                parameters,
+                self.learning_rate,
+                self.momentum,
+                weight_decay=self.weight_decay,
+                nesterov=self.momentum > 0,
+                fused=True,
+            )
         raise ValueError(f"unknown optimizer {self.name!r}; accepted: 'adam', 'adamw', 'sgd'")
 
 

@@ -80,7 +80,11 @@ class RnnLmForCausalLM(RecurrentTextModel):
         """
         targets = self._targets(input_ids)
         states, _ = self.hidden_states(input_ids[:, :-1])
-        return linear_cross_entropy(*self.projection.operands(states, self._shared_table()), targets)
+        return linear_cross_entropy(*self.projection_operands(states), targets)
+
+    def projection_operands(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns (states, weight, bias) such that the logits are `states @ weight.T + bias`."""
+        return self.projection.operands(states, self._shared_table())
 
     def _targets(self, labels: Tensor) -> Tensor:
         return labels[:, 1:].masked_fill(labels[:, 1:] == self.config.pad_token_id, -100)

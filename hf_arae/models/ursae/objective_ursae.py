@@ -1,0 +1,223 @@
+"""Training of a URSAE: reconstruct the source from drafts of a summary, and read so that drafts become better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+from hf_arae.models.ursae.policy import Drafts, SummaryPolicy
+from hf_arae.training.distributed import mean_over_processes
+from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+
+
+@dataclass
+class UrsaeObjectiveArguments:
+    """Settings of the objective, ready for `HfArgumentParser`.
+
+    Published: SGD at rate 0.25 with momentum 0.9, divided by 10 on plateaus, for both players; `baseline="greedy"`;
+    `language_model_weight=1`; `eta_start=1e-6`. What is not in the thesis is off by default.
+    """
+
+    optimizer: str = field(default="adam", metadata={"help": "adam, adamw or sgd (published), for both players."})
+    reader_learning_rate: float = field(default=3e-4, metadata={"help": "Published: 0.25 with sgd."})
+    reconstructor_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 0.25 with sgd."})
+    momentum: float = field(default=0.9, metadata={"help": "Nesterov momentum of sgd, in [0, 1)."})
+    schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "Clip each player's gradient norm to this."})
+    samples: int = field(default=4, metadata={"help": "Drafts that are drawn of each source's summary (K)."})
+    baseline: str = field(
+        default="greedy",
+        metadata={"help": "greedy: reward of the greedy draft; mean: mean reward of the source's other drafts."},
+    )
+    language_model_weight: float = field(default=1.0, metadata={"help": "lambda: weight of log p_LM(Z), >= 0."})
+    eta_start: float = field(default=1e-6, metadata={"help": "First factor on words not in the source, in (0, 1]."})
+    eta_steps: int = field(
+        default=20_000, metadata={"help": "Iterations over which log eta rises to 0, in a line. 0: eta is 1."}
+    )
+    shortest_summary: int = field(default=1, metadata={"help": "Fewest words of a draft."})
+    longest_summary: int = field(default=0, metadata={"help": "Most words of a draft; 0: the model's longest."})
+    force_lengths: bool = field(
+        default=False,
+        metadata={"help": "Each source's drafts have one length, drawn evenly from shortest to longest."},
+    )
+    block_ngrams: int = field(default=0, metadata={"help": "No n-gram of this size twice in a draft; 0: allowed."})
+    reward_normalization: str = field(
+        default="none",
+        metadata={"help": "none; length: both rewards a token; std: advantages over their root mean square."},
+    )
+    length_penalty: float = field(default=0.0, metadata={"help": "Taken from the reward for each word (nats)."})
+    entropy_weight: float = field(default=0.0, metadata={"help": "Weight of the entropy of drafts, a word, >= 0."})
+    reader_start: int = field(
+        default=0, metadata={"help": "Iterations before the reader learns: rewards mean little at first."}
+    )
+    train_reader: bool = field(default=True, metadata={"help": "Off: the reconstructor alone learns."})
+
+    def __post_init__(self):
+        for name, accepted in (
+            ("optimizer", ("adam", "adamw", "sgd")),
+            ("schedule", ("constant", "linear", "cosine")),
+            ("baseline", ("greedy", "mean")),
+            ("reward_normalization", ("none", "length", "std")),
+        ):
+            if getattr(self, name) not in accepted:
+                raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
+        for name in ("reader_learning_rate", "reconstructor_learning_rate", "max_grad_norm"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        counts = ("eta_steps", "block_ngrams", "longest_summary", "reader_start")
+        for name in (*counts, "language_model_weight", "entropy_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("samples", "shortest_summary"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.eta_start <= 1:
+            raise ValueError(f"eta_start must lie in (0, 1], got {self.eta_start}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
+        if self.baseline == "mean" and self.samples < 2:
+            raise ValueError('baseline="mean" needs samples of at least 2: a draft is compared with the others')
+
+
+class UrsaeObjective(Objective):
+    """The phases of URSAE (thesis, sections 5.2 and 5.4); the writer is frozen.
+
+    Drafts of each source's summary are written once an iteration, for both phases. `reconstruct` lowers
+    -log p_dec(X | Z) by backpropagation, equation 5.3; `read` raises the reward of drafts by REINFORCE,
+    equations 5.4 and 5.5.
+
+    Batches: `input_ids`, `attention_mask` `(batch, source)`.
+
+    Args:
+        model: an [`UrsaeForConditionalGeneration`] whose writer is pretrained. Its parameters are taken out of
+            training (`requires_grad`).
+        settings: see [`UrsaeObjectiveArguments`].
+
+    Raises:
+        ValueError: the lengths of the settings do not fit the model's.
+    """
+
+    players = {"reconstructor": ("reconstructor",), "reader": ("reader",)}
+
+    def __init__(self, model: UrsaeForConditionalGeneration, settings: UrsaeObjectiveArguments | None = None):
+        super().__init__(model)
+        s = self.settings = settings or UrsaeObjectiveArguments()
+        most = model.config.max_summary_length
+        self.longest = s.longest_summary or most
+        if self.longest > most:
+            raise ValueError(f"longest_summary is {self.longest}, but the model's max_summary_length is {most}")
+        if s.shortest_summary > self.longest:
+            raise ValueError(f"shortest_summary is {s.shortest_summary}, but drafts end after {self.longest} words")
+        model.writer.requires_grad_(False)
+        self._policy: SummaryPolicy | None = None
+        self._drafts: Drafts | None = None
+
+    def optimizers(self) -> dict[str, OptimizerSettings]:
+        s = self.settings
+        common = {"name": s.optimizer, "momentum": s.momentum, "schedule": s.schedule}
+        return {
+            "reconstructor": OptimizerSettings(learning_rate=s.reconstructor_learning_rate, **common),
+            "reader": OptimizerSettings(learning_rate=s.reader_learning_rate, **common),
+        }
+
+    def phases(self) -> tuple[Phase, ...]:
+        s = self.settings
+        return (
+            Phase("reconstruct", "reconstructor", self.reconstruct, max_grad_norm=s.max_grad_norm, before=self.write),
+            Phase("read", "reader", self.read, max_grad_norm=s.max_grad_norm, enabled=s.train_reader),
+        )
+
+    def eta(self) -> float:
+        """Factor on words that are not in the source at the current step: `eta_start ** (1 - step / eta_steps)`."""
+        s = self.settings
+        return s.eta_start ** (1 - self.step / s.eta_steps) if self.step < s.eta_steps else 1.0
+
+    def write(self, batch: Batch) -> None:
+        """Draws `samples` drafts of each source's summary, and a greedy one if the baseline needs it."""
+        s, ids = self.settings, batch["input_ids"]
+        numbers = torch.empty(len(ids), s.samples, self.longest, device=ids.device)
+        shortest = torch.full((len(ids),), s.shortest_summary, device=ids.device)
+        longest = torch.full_like(shortest, self.longest)
+        if s.force_lengths:
+            room = self.longest - s.shortest_summary + 1
+            longest = shortest = shortest + (self.rand(numbers[:, 0, 0]) * room).long()
+        mask = batch.get("attention_mask")
+        self._policy = SummaryPolicy(self.model, ids, mask, self.eta(), shortest, longest, s.block_ngrams)
+        self._drafts = self._policy.write(self.rand(numbers), greedy=s.baseline == "greedy" and s.train_reader)
+
+    def reconstruct(self, batch: Batch) -> Terms:
+        """-log p_dec(X | Z), mean over the tokens of X (nats), of the drawn drafts."""
+        if self._drafts is None:
+            self.write(batch)
+        drafts = self._drafts.ids[:, : self.settings.samples]
+        sources = _repeated(batch["input_ids"], drafts)
+        return {"loss": self.mean(*self.model.total_reconstruct_loss(drafts.flatten(0, 1), sources))}
+
+    def read(self, batch: Batch) -> Terms:
+        """-(R(Z) - baseline) * log p'_enc(Z | X), mean over drafts; see `rewards` for R.
+
+        Terms: `reward` and `baseline` of drafts; `reconstruction` and `language_model`, nats a token; `length` in
+        words; `copy_rate`, the share of words that the source has; `entropy`, nats a word; `eta`.
+        """
+        s, (policy, drafts) = self.settings, self._take(batch)
+        rewards, terms = self.rewards(drafts.ids, batch)
+        drawn = rewards[:, : s.samples]
+        if s.baseline == "greedy":
+            baseline = rewards[:, s.samples :].expand_as(drawn)
+        else:
+            baseline = (drawn.sum(1, keepdim=True) - drawn) / (s.samples - 1)
+        advantage = drawn - baseline
+        if s.reward_normalization == "std":
+            advantage = advantage / mean_over_processes(advantage.square().mean()).sqrt().clamp(min=1e-6)
+        samples = drafts.first(s.samples)
+        log_probs, entropies = policy.score(samples)
+        decisions = (samples.ids[:, :, 1:] != self.model.config.pad_token_id).sum(2)
+        entropy = (entropies / decisions).mean()
+        loss = -(advantage * log_probs).mean() - s.entropy_weight * entropy
+        terms |= {"reward": drawn.mean(), "baseline": baseline.mean(), "entropy": entropy}
+        terms["eta"] = rewards.new_tensor(self.eta())
+        return {"loss": loss if self.step >= s.reader_start else 0 * loss, **terms}
+
+    @torch.no_grad()
+    def rewards(self, ids: Tensor, batch: Batch) -> tuple[Tensor, Terms]:
+        """R(Z) = log p_dec(X | Z) + lambda * log p_LM(Z) - length_penalty * words.
+
+        Of drafts `(batch, drafts, tokens)`. The reconstructor drops nothing here. With `reward_normalization="length"`
+        the first term is divided by the tokens of X, the second by those of Z.
+
+        Returns:
+            Rewards `(batch, drafts)`, and terms for the log: means over the drawn drafts.
+        """
+        s, model, flat = self.settings, self.model, ids.flatten(0, 1)
+        training = model.reconstructor.training
+        model.reconstructor.eval()
+        losses, counts = model.reconstruct_loss(flat, _repeated(batch["input_ids"], ids))
+        model.reconstructor.train(training)
+        scores = model.language_model_score(flat)
+        tokens = (flat[:, 1:] != model.config.pad_token_id).sum(1)
+        written = ids[:, : s.samples, 1:]
+        is_word = (written != model.config.pad_token_id) & (written != model.config.eos_token_id)
+        copied = model.source_words(batch["input_ids"]).gather(1, written.flatten(1)).view_as(written)
+        drawn = {"reconstruction": losses / counts, "language_model": -scores / tokens, "length": tokens - 1.0}
+        terms = {name: value.view(ids.shape[:2])[:, : s.samples].mean() for name, value in drawn.items()}
+        terms["copy_rate"] = (copied & is_word).sum() / is_word.sum()
+        if s.reward_normalization == "length":
+            losses, scores = losses / counts, scores / tokens
+        rewards = s.language_model_weight * scores - losses - s.length_penalty * (tokens - 1)
+        return rewards.view(ids.shape[:2]), terms
+
+    def _take(self, batch: Batch) -> tuple[SummaryPolicy, Drafts]:
+        """The iteration's drafts, written now if no phase has asked for them yet; the next iteration has new ones."""
+        if self._drafts is None:
+            self.write(batch)
+        policy, drafts = self._policy, self._drafts
+        self._policy = self._drafts = None
+        return policy, drafts
+
+
+def _repeated(input_ids: Tensor, drafts: Tensor) -> Tensor:
+    """Each source once for each of its drafts: `(batch * drafts, source)`."""
+    return input_ids.repeat_interleave(drafts.shape[1], 0)

@@ -1,0 +1,439 @@
+"""URSAE: the language model in it, what its verbs promise, and that training raises the reward."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from huggingface_hub.errors import StrictDataclassClassValidationError
+from safetensors.torch import load_file
+from testing_mixins import FamilyTests
+from torch.nn import functional as F
+from transformers import AutoModelForSeq2SeqLM
+
+import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
+from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
+from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration, writer_config
+from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
+from hf_arae.models.ursae.policy import SummaryPolicy
+from hf_arae.training.state import TRAINING_FILE
+
+PAD, BOS, EOS, UNK, MASK = range(5)
+SIZES = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 8, "reader_size": 5, "conv_size": 10}
+SIZES |= {"max_source_length": 12, "max_summary_length": 6, "encoder_layers": 2, "decoder_layers": 2}
+IDS = torch.tensor([[BOS, 9, 8, 7, 20, 21, EOS], [BOS, 6, 11, EOS, PAD, PAD, PAD], [BOS, 5, 13, 12, 17, EOS, PAD]])
+
+
+def make_model(seed=0, spread=4.0, **changes) -> UrsaeForConditionalGeneration:
+    """A model in evaluation mode; `spread` sharpens its distributions, which are near uniform at first."""
+    torch.manual_seed(seed)
+    model = UrsaeForConditionalGeneration(UrsaeConfig(**(SIZES | changes))).eval()
+    with torch.no_grad():
+        for parameter in (*model.writer.parameters(), *model.reader.parameters()):
+            parameter.mul_(spread)
+    return model
+
+
+def words_of(summary: torch.Tensor) -> list[list[int]]:
+    """The words of each row, checking the frame around them."""
+    rows = []
+    for row in summary.tolist():
+        end = row.index(EOS)
+        assert row[0] == BOS and not any(row[end + 1 :])
+        rows.append(row[1:end])
+    return rows
+
+
+class TestUrsaeFamily(FamilyTests):
+    attributes = 1
+
+    def build_model(self):
+        model = UrsaeForConditionalGeneration(UrsaeConfig(**SIZES))
+        self.never_moved = frozenset(name for name, _ in model.named_parameters() if name.startswith("writer."))
+        return model
+
+    def build_objective(self, model):
+        return UrsaeObjective(model, UrsaeObjectiveArguments(samples=2, eta_steps=5))
+
+
+class TestSharedUrsaeBySgd(TestUrsaeFamily):
+    """The published optimizer, whose momentum a resumed run needs; one table; every option that is off by default."""
+
+    def build_model(self):
+        model = UrsaeForConditionalGeneration(
+            UrsaeConfig(**SIZES, share_embeddings=True, reader_kernel=3, copy_gate=True)
+        )
+        self.never_moved = frozenset(name for name, _ in model.named_parameters() if name.startswith("writer."))
+        return model
+
+    def build_objective(self, model):
+        settings = {"optimizer": "sgd", "reader_learning_rate": 0.25, "reconstructor_learning_rate": 0.25}
+        settings |= {"baseline": "mean", "samples": 3, "reward_normalization": "std", "force_lengths": True}
+        settings |= {"block_ngrams": 2, "entropy_weight": 0.1, "length_penalty": 0.1, "shortest_summary": 2}
+        return UrsaeObjective(model, UrsaeObjectiveArguments(**settings))
+
+    def test_the_momentum_is_in_the_checkpoint(self, tmp_path):
+        self.trainer(tmp_path).train()
+        buffers = [name for name in load_file(tmp_path / "checkpoint-4" / TRAINING_FILE) if "momentum_buffer" in name]
+        assert {name.split(".")[1] for name in buffers} == {"reader", "reconstructor"}
+
+
+# The language model in it
+
+
+@pytest.mark.parametrize(("share_embeddings", "copy_gate"), [(False, False), (True, False), (True, True)])
+def test_without_a_read_vector_it_is_the_language_model_bit_for_bit(share_embeddings, copy_gate):
+    model = make_model(share_embeddings=share_embeddings, copy_gate=copy_gate)
+    judge = RnnLmForCausalLM(writer_config(model.config)).eval()
+    model.load_writer(judge)
+    written = torch.tensor([[BOS, 9, 14, EOS], [BOS, 21, EOS, PAD], [BOS, 7, 7, 7]])
+    assert not torch.equal(model(IDS, decoder_input_ids=written).logits, judge(written).logits)
+    torch.nn.init.zeros_(model.reader.value)
+    if copy_gate:
+        torch.nn.init.zeros_(model.reader.gate.bias)
+    assert torch.equal(model(IDS, decoder_input_ids=written).logits, judge(written).logits)
+    totals = torch.stack([-judge.token_loss(row[None])[0] for row in written])
+    torch.testing.assert_close(model.language_model_score(written), totals)
+
+
+@pytest.mark.parametrize("copy_gate", [False, True])
+def test_attending_to_a_word_raises_its_logit_and_to_bos_none(copy_gate):
+    model = make_model(spread=1.0, copy_gate=copy_gate)
+    states = torch.zeros(1, 1, 8)
+    for place, word in ((1, 9), (3, 7), (0, None)):
+        reading = model.read_source(IDS[:1])
+        reading.last_hidden_state = torch.zeros_like(reading.last_hidden_state)
+        reading.mask = torch.arange(7).unsqueeze(0) == place
+        logits, weights = model.summary_logits(states, reading)
+        assert weights[0, 0, place] == 1
+        change = logits[0, 0] - model.writer.projection(states)[0, 0]
+        if word is None:
+            assert not change.any()
+        else:
+            expected = model.writer.projection.weight[word].square().sum() + (1.0 if copy_gate else 0.0)
+            torch.testing.assert_close(change[word], expected)
+
+
+def test_the_writer_drops_nothing_while_the_rest_is_trained():
+    model = make_model(dropout=0.5).train()
+    assert model.reconstructor.training and not model.writer.training and not model.writer.lstm.training
+    assert torch.equal(model(IDS, labels=IDS).logits, model(IDS, labels=IDS).logits)
+
+
+# Shapes and invariances
+
+
+def test_the_loss_is_the_cross_entropy_of_the_logits():
+    model = make_model()
+    output = model(IDS, labels=IDS[:, :5])
+    assert output.logits.shape == (3, 4, 30) and output.read_weights.shape == (3, 4, 7)
+    expected = F.cross_entropy(output.logits.flatten(0, 1), IDS[:, 1:5].flatten(), ignore_index=PAD)
+    torch.testing.assert_close(output.loss, expected)
+    torch.testing.assert_close(output.read_weights.sum(-1), torch.ones(3, 4))
+    assert model(IDS, labels=IDS, return_dict=False)[0] == model(IDS, labels=IDS).loss
+
+
+@pytest.mark.parametrize(("reader_kernel", "copy_gate"), [(1, False), (3, True)])
+def test_padding_changes_nothing(reader_kernel, copy_gate):
+    model = make_model(reader_kernel=reader_kernel, copy_gate=copy_gate)
+    summary = torch.tensor([[BOS, 9, 8, EOS], [BOS, 6, EOS, PAD], [BOS, 13, 5, 12]])
+    wide = F.pad(IDS, (0, 9))  # beyond max_source_length, too
+    logits = model(IDS, decoder_input_ids=summary).logits
+    torch.testing.assert_close(model(wide, wide != PAD, summary).logits, logits)
+    torch.testing.assert_close(model(IDS[1:2, :4], decoder_input_ids=summary[1:2]).logits, logits[1:2])
+    losses, counts = model.reconstruct_loss(summary, IDS)
+    assert counts.tolist() == [6, 3, 5]
+    torch.testing.assert_close(model.reconstruct_loss(F.pad(summary, (0, 2)), wide)[0], losses)
+    torch.testing.assert_close(model.reconstruct_loss(summary[1:2, :3], IDS[1:2, :4])[0], losses[1:2])
+    torch.testing.assert_close(model.language_model_score(F.pad(summary, (0, 3))), model.language_model_score(summary))
+    assert torch.equal(model.summarize(wide), model.summarize(IDS))
+    assert words_of(model.summarize(IDS[1:2, :4])) == words_of(model.summarize(IDS))[1:2]
+
+
+def test_both_reconstruction_losses_and_their_gradients_agree():
+    model = make_model(share_embeddings=True)
+    summary = torch.tensor([[BOS, 9, 8, EOS], [BOS, 6, EOS, PAD], [BOS, 13, 5, 12]])
+    losses, counts = model.reconstruct_loss(summary, IDS)
+    total, count = model.total_reconstruct_loss(summary, IDS)
+    torch.testing.assert_close(total, losses.sum())
+    assert count == counts.sum()
+    parameters = list(model.reconstructor.parameters())
+    by_row, at_once = (torch.autograd.grad(value, parameters) for value in (losses.sum(), total))
+    for one, other in zip(by_row, at_once, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_the_reconstruction_of_a_word_does_not_see_it_or_what_follows():
+    model = make_model()
+    summary, other = torch.tensor([[BOS, 9, 8, EOS]]), IDS[:1].clone()
+    other[0, 4:] = 25
+    logits = []
+    for source in (IDS[:1], other):
+        states, weight, bias = model.reconstructor(summary, source)
+        logits.append(F.linear(states, weight, bias))
+    torch.testing.assert_close(logits[0][:, :4], logits[1][:, :4])
+    assert not torch.allclose(logits[0][:, 4:], logits[1][:, 4:])
+
+
+# Writing
+
+
+@pytest.mark.parametrize("copy_gate", [False, True])
+@pytest.mark.parametrize("arguments", [{}, {"num_beams": 3}, {"do_sample": True}], ids=["greedy", "beams", "sampling"])
+def test_cached_writing_equals_uncached(arguments, copy_gate):
+    model, written = make_model(seed=1, copy_gate=copy_gate), []
+    for use_cache in (True, False):
+        torch.manual_seed(3)
+        written.append(model.summarize(IDS, use_cache=use_cache, **arguments))
+    assert torch.equal(*written)
+    words_of(written[0])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"num_beams": 3}, {"do_sample": True}, {"num_beams": 2, "num_return_sequences": 2}],
+    ids=["greedy", "beams", "sampling", "several"],
+)
+def test_a_target_length_is_kept_to_the_word(arguments):
+    for seed in range(3):
+        model, copies = make_model(seed), arguments.get("num_return_sequences", 1)
+        for target in (1, 4, 6):
+            written = model.summarize(IDS, target_length=target, **arguments)
+            assert [len(words) for words in words_of(written)] == [target] * 3 * copies
+        each = torch.tensor([5, 1, 3])
+        written = words_of(model.summarize(IDS, target_length=each, **arguments))
+        assert [len(words) for words in written] == each.repeat_interleave(copies).tolist()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"num_beams": 3}, {"do_sample": True}], ids=["greedy", "beams", "sampling"])
+def test_words_can_be_held_to_the_source_s(arguments):
+    model = make_model()
+    for words, source in zip(
+        words_of(model.summarize(IDS, target_length=5, source_words_only=True, **arguments)), IDS.tolist(), strict=True
+    ):
+        assert set(words) <= set(source)
+    once = {"no_repeat_ngram_size": 1, "source_words_only": True}
+    for words, source in zip(words_of(model.summarize(IDS, target_length=4, **once, **arguments)), IDS, strict=True):
+        assert len(set(words)) == 4 and not set(words) & {PAD, BOS, UNK, MASK}
+        own = set(source.tolist()) - {PAD, BOS, EOS}
+        assert len(own & set(words)) == min(4, len(own)), "other words only once the source's are used up"
+
+
+def test_a_summary_is_never_empty_and_ends_in_time():
+    model = make_model()
+    with torch.no_grad():
+        model.writer.projection.bias[EOS] = 50.0
+    assert [len(words) for words in words_of(model.summarize(IDS))] == [1, 1, 1]
+    with torch.no_grad():
+        model.writer.projection.bias[EOS] = -50.0
+    assert [len(words) for words in words_of(model.summarize(IDS))] == [6, 6, 6]
+    assert [len(words) for words in words_of(model.summarize(IDS, max_new_tokens=4))] == [3, 3, 3]
+
+
+def test_the_policy_writes_as_summarize_does():
+    model = make_model()
+    with torch.no_grad():
+        model.writer.projection.bias[EOS] = 1.0
+    one, most = torch.ones(3), torch.full((3,), 6)
+    for block in (0, 1, 2):
+        policy = SummaryPolicy(model, IDS, None, 1.0, one, most, block)
+        greedy = policy.write(torch.empty(3, 0, 6), greedy=True).ids[:, 0]
+        assert words_of(greedy) == words_of(model.summarize(IDS, no_repeat_ngram_size=block))
+
+
+# Training
+
+
+def test_the_score_of_a_draft_is_the_policy_s_own():
+    model = make_model()
+    policy = SummaryPolicy(model, IDS, None, 0.01, torch.full((3,), 2), torch.full((3,), 4), 2)
+    drafts = policy.write(torch.rand(3, 5, 6), greedy=True)
+    assert drafts.ids.shape == (3, 6, 8)
+    lengths = [len(words) for words in words_of(drafts.ids.flatten(0, 1))]
+    assert min(lengths) >= 2 and max(lengths) <= 4
+    log_probs, entropy = policy.score(drafts)
+    present = model.source_words(IDS)
+    for row in range(3):
+        for draft in range(6):
+            ids, total = drafts.ids[row, draft].tolist(), 0.0
+            for place in range(ids.index(EOS)):
+                logits = model(IDS[row : row + 1], decoder_input_ids=torch.tensor([ids[: place + 1]])).logits[0, -1]
+                logits = logits + math.log(0.01) * ~present[row]
+                logits[[PAD, BOS, UNK, MASK]] = -math.inf
+                if place < 2:
+                    logits[EOS] = -math.inf
+                for first, second in itertools.pairwise(ids[1 : place + 1]):
+                    if first == ids[place] and place:
+                        logits[second] = -math.inf
+                if place == 4:
+                    continue
+                total += logits.log_softmax(-1)[ids[place + 1]].item()
+            assert log_probs[row, draft].item() == pytest.approx(total, abs=1e-4)
+    assert (entropy > 0).all() and (entropy < 5 * math.log(30)).all()
+
+
+def test_draws_follow_the_policy_and_only_the_given_numbers():
+    model = make_model()
+    policy = SummaryPolicy(model, IDS[:1], None, 1.0, torch.ones(1), torch.full((1,), 6))
+    numbers = torch.rand(1, 20_000, 1)
+    words = policy.write(numbers, greedy=False).ids[0, :, 1]
+    assert torch.equal(words, policy.write(numbers, greedy=False).ids[0, :, 1])
+    state, _ = model.writer.hidden_states(torch.tensor([[BOS]]))
+    expected = policy.log_probs(state, torch.tensor([[[BOS]]])).exp()[0, 0] * 20_000
+    possible = expected > 1e-6
+    counts = words.bincount(minlength=30)
+    assert not counts[~possible].any() and not possible[[PAD, BOS, EOS, UNK, MASK]].any()
+    statistic = ((counts - expected)[possible] ** 2 / expected[possible]).sum()
+    assert statistic < 51.2  # 99.9 % point of chi-square with 24 degrees of freedom
+
+
+def test_a_small_eta_keeps_drafts_to_the_source():
+    model = make_model(spread=1.0)
+    batch = {"input_ids": IDS, "attention_mask": (IDS != PAD).long()}
+    rates = []
+    for steps, step in ((10, 0), (10, 10), (0, 0)):
+        objective = UrsaeObjective(model, UrsaeObjectiveArguments(samples=8, eta_steps=steps))
+        objective.begin_iteration(step)
+        rates.append(objective.read(batch)["copy_rate"].item())
+    assert rates[0] == 1.0 and max(rates[1:]) < 0.5
+
+
+def test_eta_rises_in_a_line_of_its_logarithm():
+    objective = UrsaeObjective(make_model(), UrsaeObjectiveArguments(eta_start=1e-6, eta_steps=100))
+    found = []
+    for objective.step in (0, 50, 75, 100, 500):
+        found.append(objective.eta())
+    assert found == pytest.approx([1e-6, 1e-3, 10**-1.5, 1.0, 1.0])
+
+
+def test_the_reader_waits_for_its_start():
+    model = make_model()
+    objective = UrsaeObjective(model, UrsaeObjectiveArguments(samples=2, reader_start=5))
+    for step, learns in ((4, False), (5, True)):
+        objective.begin_iteration(step)
+        gradients = torch.autograd.grad(objective.read({"input_ids": IDS})["loss"], list(model.reader.parameters()))
+        assert any(gradient.any() for gradient in gradients) == learns
+
+
+@pytest.mark.parametrize("baseline", ["greedy", "mean"])
+def test_reinforce_raises_the_probability_of_what_is_rewarded(baseline):
+    """The reward counts a word of each source; after some updates it is written, in the sources that have it."""
+
+    class Wanted(UrsaeObjective):
+        def rewards(self, ids, batch):
+            return (ids == batch["input_ids"][:, 2, None, None]).any(2).float(), {}
+
+    model = make_model(spread=1.0)
+    torch.nn.init.normal_(model.writer.projection.weight)
+    settings = UrsaeObjectiveArguments(samples=8, eta_steps=0, baseline=baseline, longest_summary=2)
+    objective = Wanted(model, settings)
+    batch = {"input_ids": IDS.repeat(4, 1), "attention_mask": None}
+    optimizer = torch.optim.Adam(model.reader.parameters(), 0.03)
+    before = {name: value.clone() for name, value in model.writer.named_parameters()}
+    rewards = []
+    for step in range(100):
+        objective.begin_iteration(step)
+        terms = objective.read(batch)
+        optimizer.zero_grad()
+        terms["loss"].backward()
+        optimizer.step()
+        rewards.append(terms["reward"].item())
+    assert sum(rewards[:5]) / 5 < 0.4 and sum(rewards[-5:]) / 5 > 0.8, rewards
+    assert all(torch.equal(value, before[name]) for name, value in model.writer.named_parameters())
+
+
+def test_the_reward_is_what_it_says():
+    model = make_model().train()
+    batch = {"input_ids": IDS}
+    drafts = torch.tensor([[[BOS, 9, EOS, PAD], [BOS, 7, 8, EOS]]] * 3)
+    flat, sources = drafts.flatten(0, 1), IDS.repeat_interleave(2, 0)
+    losses, counts = model.eval().reconstruct_loss(flat, sources)
+    scores, words = model.language_model_score(flat), torch.tensor([1, 2] * 3)
+    model.train()
+
+    def rewards(**settings):
+        return UrsaeObjective(model, UrsaeObjectiveArguments(samples=2, **settings)).rewards(drafts, batch)
+
+    found, terms = rewards(language_model_weight=0.5, length_penalty=3.0)
+    torch.testing.assert_close(found.flatten(), (-losses + 0.5 * scores - 3.0 * words).detach())
+    assert model.reconstructor.training
+    assert terms["length"] == 1.5 and terms["copy_rate"] == pytest.approx(3 / 9)
+    found, _ = rewards(reward_normalization="length")
+    torch.testing.assert_close(found.flatten(), (-losses / counts + scores / (words + 1)).detach())
+
+
+def test_half_precision_trains(tmp_path):
+    trainer = TestUrsaeFamily().trainer(tmp_path, bf16=True)
+    for phase in trainer.phases:
+        terms = trainer.run_phase(phase, TestUrsaeFamily().batch())
+        assert all(torch.isfinite(value) for value in terms.values())
+
+
+# Building, saving, refusing
+
+
+@pytest.mark.parametrize("share_embeddings", [False, True])
+def test_saved_and_loaded_is_the_same(tmp_path, share_embeddings):
+    model = make_model(share_embeddings=share_embeddings)
+    model.save_pretrained(tmp_path)
+    loaded = AutoModelForSeq2SeqLM.from_pretrained(tmp_path)
+    assert type(loaded) is UrsaeForConditionalGeneration and not loaded.training
+    assert torch.equal(loaded.summarize(IDS, num_beams=2), model.summarize(IDS, num_beams=2))
+    assert torch.equal(loaded.reconstruct_loss(IDS[:, :5], IDS)[0], model.reconstruct_loss(IDS[:, :5], IDS)[0])
+
+
+def test_a_model_is_built_around_a_pretrained_writer(tokenizer):
+    config = RnnLmConfig(vocab_size=len(tokenizer), embedding_size=6, hidden_size=8, dropout=0.3)
+    judge = RnnLmForCausalLM(config).eval()
+    model = build_ursae(UrsaeModelArguments(reader_size=4, conv_size=6), tokenizer, judge).eval()
+    ids = tokenizer(["the food was great .", "awful !"], padding=True, return_tensors="pt")["input_ids"]
+    torch.testing.assert_close(model.language_model_score(ids).sum(), -judge.token_loss(ids)[0])
+    assert model.config.max_source_length == tokenizer.model_max_length - 2 and model.config.dropout == 0.3
+    assert build_ursae(UrsaeModelArguments(hidden_size=7), tokenizer).config.hidden_size == 7
+
+
+def long_source() -> torch.Tensor:
+    return torch.tensor([[BOS, *[5] * 13, EOS]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.summarize(IDS, target_length=0), r"must lie in 1\.\.6 .max_summary_length., got \[0\]"),
+        (lambda m: m.summarize(IDS, target_length=torch.tensor([1, 7, 2])), r"1\.\.6"),
+        (lambda m: m.summarize(IDS, target_length=torch.tensor([1, 2])), r"one a source, \(3,\)"),
+        (lambda m: m.summarize(IDS, target_length=2.5), "whole number"),
+        (lambda m: m.summarize(IDS, target_length=2, max_new_tokens=3), "not both"),
+        (lambda m: m.summarize(IDS, max_new_tokens=1), "at least 2"),
+        (
+            lambda m: m.summarize(torch.tensor([[BOS, 5, EOS], [BOS, EOS, PAD]])),
+            r"nothing to summarize in row.s. \[1\]",
+        ),
+        (lambda m: m.summarize(torch.zeros(1, 4, dtype=torch.long)), r"row.s. \[0\]"),
+        (lambda m: m.summarize(IDS, torch.zeros_like(IDS)), r"row.s. \[0, 1, 2\]"),
+        (lambda m: m.summarize(long_source()), "15 tokens; accepted: at most 14, that is max_source_length=12"),
+        (lambda m: m(IDS), "decoder_input_ids or labels"),
+        (lambda m: m.load_writer(RnnLmForCausalLM(RnnLmConfig(vocab_size=31))), "vocab_size is 31, not 30"),
+        (lambda m: UrsaeConfig(hiden_size=3), "Did you mean hidden_size"),
+        (lambda m: UrsaeConfig(conv_size=0), "conv_size must be at least 1"),
+        (lambda m: UrsaeConfig(reader_kernel=2), "reader_kernel must be odd"),
+        (lambda m: UrsaeConfig(reconstructor_dropout=1.0), r"reconstructor_dropout must lie in \[0, 1\)"),
+        (lambda m: UrsaeConfig(eos_token_id=None), "eos_token_id is needed"),
+        (lambda m: UrsaeObjectiveArguments(baseline="none"), "greedy, mean"),
+        (lambda m: UrsaeObjectiveArguments(baseline="mean", samples=1), "samples of at least 2"),
+        (lambda m: UrsaeObjectiveArguments(eta_start=0.0), r"eta_start must lie in \(0, 1\]"),
+        (lambda m: UrsaeObjectiveArguments(momentum=1.0), r"momentum must lie in \[0, 1\)"),
+        (lambda m: UrsaeObjectiveArguments(reader_start=-1), "reader_start must not be negative"),
+        (lambda m: UrsaeObjectiveArguments(samples=0), "samples must be at least 1"),
+        (lambda m: UrsaeObjectiveArguments(length_penalty=1.0, entropy_weight=-1.0), "entropy_weight must not be"),
+        (lambda m: UrsaeObjective(m, UrsaeObjectiveArguments(longest_summary=7)), "max_summary_length is 6"),
+        (lambda m: UrsaeObjective(m, UrsaeObjectiveArguments(shortest_summary=7)), "end after 6 words"),
+    ],
+)
+def test_wrong_input_is_refused_with_what_is_accepted(call, message):
+    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=message):
+        call(make_model())
