@@ -23,6 +23,7 @@ _MODULES = {
     "RnnLmConfig": "hf_arae.models.rnn_lm.configuration_rnn_lm",
     "RnnLmForCausalLM": "hf_arae.models.rnn_lm.modeling_rnn_lm",
     "TextStyleTransferPipeline": "hf_arae.pipelines.text_style_transfer",
+    "TextSummarizationPipeline": "hf_arae.pipelines.text_summarization",
     "TrainingArguments": "hf_arae.training.arguments",
     "UrsaeConfig": "hf_arae.models.ursae.configuration_ursae",
     "UrsaeForConditionalGeneration": "hf_arae.models.ursae.modeling_ursae",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
     from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
     from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
+    from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
     from hf_arae.training.arguments import TrainingArguments
     from hf_arae.training.objective import Objective, Phase
     from hf_arae.training.trainer import AdversarialTrainer
@@ -57,6 +59,7 @@ __all__ = [
     "RnnLmConfig",
     "RnnLmForCausalLM",
     "TextStyleTransferPipeline",
+    "TextSummarizationPipeline",
     "TrainingArguments",
     "UrsaeConfig",
     "UrsaeForConditionalGeneration",

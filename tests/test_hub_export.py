@@ -68,6 +68,11 @@ for name, saved in (("model", model), ("pipeline", pipe)):
     saved.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     found[f"{name} saved again"] = pipeline(model=folder, **trusted)(sentence)
+
+found["summary pipeline"] = pipeline("arae-text-summarization", model=summarizer, **trusted)(sentence)
+summarizing.save_pretrained(f"{again}-summarizer")
+tokenizer.save_pretrained(f"{again}-summarizer")
+found["summarizer saved again"] = pipeline(model=f"{again}-summarizer", **trusted)(sentence)
 print("FOUND", json.dumps(found))
 """
 
@@ -85,12 +90,14 @@ def causal(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def summarizer(tmp_path_factory):
+def summarizer(tokenizer, tmp_path_factory):
     """A small summarizer, whose modeling file needs another family's, and its folder."""
     torch.manual_seed(0)
-    model = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=20, embedding_size=4, hidden_size=4, conv_size=4))
+    sizes = {"vocab_size": len(tokenizer), "embedding_size": 4, "hidden_size": 4, "conv_size": 4}
+    model = UrsaeForConditionalGeneration(UrsaeConfig(**sizes))
     folder = tmp_path_factory.mktemp("summarizer") / "tiny-summarizer"
     model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return model, folder
 
 
@@ -140,6 +147,11 @@ def test_pipelines_are_the_package_s_own(elsewhere, transfer_folder):
     result = pipeline("text-style-transfer", model=str(transfer_folder))(SENTENCE)
     assert elsewhere["pipeline"] == elsewhere["named pipeline"] == result
     assert elsewhere["config can be printed"]
+
+
+def test_summaries_are_the_package_s_own(elsewhere, summarizer):
+    result = pipeline("text-summarization", model=str(summarizer[1]))(SENTENCE)
+    assert elsewhere["summary pipeline"] == elsewhere["summarizer saved again"] == result
 
 
 @pytest.mark.parametrize("name", ["model", "pipeline"])

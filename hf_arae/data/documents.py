@@ -140,6 +140,17 @@ def load_titles(arguments: DocumentArguments) -> list[str]:
     Raises:
         FileNotFoundError, ValueError: As in `load_documents`.
     """
+    return load_titled_documents(arguments)[0]
+
+
+def load_titled_documents(arguments: DocumentArguments) -> tuple[list[str], list[str]]:
+    """As `load_titles`, and each title's own document, as `load_documents` rewrites it; "" where there is none.
+
+    With the document it can be told which article a title must not be put beside, if it is to be an unpaired one.
+
+    Raises:
+        FileNotFoundError, ValueError: As in `load_documents`.
+    """
     _check_normalization(arguments.normalization)
     if arguments.titles_name is not None and arguments.titles_file is not None:
         raise ValueError("Both titles_name and titles_file are given; give one of them.")
@@ -152,15 +163,22 @@ def load_titles(arguments: DocumentArguments) -> list[str]:
         sources = _load_several(arguments.titles_name, arguments.titles_config_name, "titles")
         parts = [usual_splits(splits)["train"] for splits in sources]
     titles: list[str] = []
+    documents: list[str] = []
     for part in parts:
+        name = next((name for name in _alternatives(arguments.document_column) if name in part.column_names), None)
+        texts = [""] * len(part) if name is None else [text or "" for text in part[name]]
         part = _with_columns(part, "train", {"title": arguments.titles_column}, "titles_column")
-        titles += [
-            _rewrite(title, arguments) for title in part.select(rows_with_text(part, "title", "train"))["title"]
-        ]
-    titles = [title for title in titles if title.strip()]
+        rows = rows_with_text(part, "title", "train")
+        rewritten = _rewrite_rows(
+            {"title": part.select(rows)["title"][:], "document": [texts[row] for row in rows]}, **_options(arguments)
+        )
+        for title, document in zip(rewritten["title"], rewritten["document"], strict=True):
+            if title.strip():
+                titles.append(title)
+                documents.append(document)
     if parts and not titles:
         raise ValueError("The titles are empty: there is none that is more than white space.")
-    return titles
+    return titles, documents
 
 
 def _check_arguments(arguments: DocumentArguments, summary_required: bool) -> None:
@@ -307,6 +325,11 @@ def _rewrite(text: str, arguments: DocumentArguments) -> str:
     return normalize_news(text) if arguments.normalization == "news" else text
 
 
+def _options(arguments: DocumentArguments) -> dict[str, Any]:
+    """What decides how texts are rewritten."""
+    return {name: getattr(arguments, name) for name in ("first_sentence", "max_document_words", "normalization")}
+
+
 def _rewrite_rows(rows: dict[str, list[str]], **options: Any) -> dict[str, list[str]]:
     arguments = DocumentArguments(**options)
     rewritten = {column: [_rewrite(text, arguments) for text in rows[column]] for column in rows.keys() - {"document"}}
@@ -325,7 +348,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _rewritten(splits: Mapping[str, Dataset], arguments: DocumentArguments) -> DatasetDict:
-    options = {name: getattr(arguments, name) for name in ("first_sentence", "max_document_words", "normalization")}
+    options = _options(arguments)
     finished = DatasetDict()
     dropped = 0
     for split, dataset in splits.items():

@@ -13,14 +13,15 @@ from transformers import PreTrainedTokenizerBase
 
 from hf_arae.metrics._checks import import_extra
 
+# The first four are those that `hf_arae.nn.word_selector.WEIGHTED` begins with.
 SIGNALS = (
     "smoothed_ratio",
     "ratio",
     "ratio_to_all",
+    "digit",
     "smoothed_ratio_to_all",
     "suffix_ratio",
     "log_frequency",
-    "digit",
     "rare",
 )
 _CONTEXT_WORDS = 1500  # the most frequent words, whose places around a word make its vector
@@ -92,10 +93,10 @@ def headline_signals(
             ratio(smoothed, 1, 0.2),
             ratio(counts, 1, 1.0),
             ratio(counts, 2, 5.0),
+            np.array([float("#" in word or any(map(str.isdigit, word))) for word in words]),
             ratio(smoothed, 2, 0.2),
             ratio(suffixed, 1, 5.0),
             np.log1p(in_all),
-            np.array([float("#" in word or any(map(str.isdigit, word))) for word in words]),
             (in_all <= _RARE).astype(float),
         ],
         axis=1,
@@ -121,7 +122,8 @@ def _vectors(sentences: Sequence[list[int]], counts: np.ndarray, size: int) -> n
     """Unit vectors `(vocab_size, size)`; 0 for words that are not in the articles."""
     sparse = import_extra("scipy.sparse")
     context = np.full(len(counts), _CONTEXT_WORDS)
-    context[np.argsort(-counts, kind="stable")[:_CONTEXT_WORDS]] = np.arange(_CONTEXT_WORDS)
+    frequent = np.argsort(-counts, kind="stable")[:_CONTEXT_WORDS]
+    context[frequent] = np.arange(len(frequent))
     width = _CONTEXT_WORDS + 2  # the others together, and the outside of a sentence
     rows, columns = [], []
     for ids in sentences:

@@ -32,8 +32,8 @@ def stems(word: str) -> tuple[str, ...]:
 def mine_titles(
     articles: Sequence[str],
     titles: Sequence[str],
-    article_origins: Sequence[str | None] | None = None,
-    title_origins: Sequence[str | None] | None = None,
+    article_origins: Sequence[str] | None = None,
+    title_origins: Sequence[str] | None = None,
     minimum_similarity: float = 0.36,
 ) -> list[tuple[int, int]]:
     """Finds for each article the most similar title of another document.
@@ -44,7 +44,7 @@ def mine_titles(
     Args:
         articles: normalised sentences, words separated by spaces.
         titles: likewise.
-        article_origins, title_origins: where each comes from (dataset and row, say); `None`, or an origin of `None`,
+        article_origins, title_origins: where each comes from (the document's text, say); `None`, or an origin of "",
             says that it is of no document on the other side.
         minimum_similarity: less similar pairs are left out, in [0, 1).
 
@@ -69,14 +69,14 @@ def mine_titles(
     title_vectors = vectorizer.transform([titles[row] for row in usable]).T.tocsr()
     own: dict[str, list[int]] = {}
     for place, row in enumerate(usable):
-        if title_origins is not None and title_origins[row] is not None:
+        if title_origins is not None and title_origins[row]:
             own.setdefault(title_origins[row], []).append(place)
     found = []
     for start in range(0, len(articles), _BLOCK_ROWS):
         similarity = (article_vectors[start : start + _BLOCK_ROWS] @ title_vectors).tolil()
         if article_origins is not None:
             for row, origin in enumerate(article_origins[start : start + _BLOCK_ROWS]):
-                for place in own.get(origin, ()) if origin is not None else ():
+                for place in own.get(origin, ()):
                     similarity[row, place] = 0.0
         similarity = similarity.tocsr()
         best, value = np.asarray(similarity.argmax(1)).ravel(), similarity.max(1).toarray().ravel()

@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from hf_arae.nn.linear_cross_entropy import linear_cross_entropy_by_row
+
 CHUNK_ROWS = 4096  # places whose logits are held at once
 
 
@@ -27,12 +29,13 @@ def token_log_probs(states: Tensor, weight: Tensor, bias: Tensor, targets: Tenso
         `(...)`, float32 or wider.
     """
     rows, wanted = states.reshape(-1, states.shape[-1]), targets.reshape(-1)
+    if not torch.is_grad_enabled():
+        keep = (wanted != ignore_index).nonzero().squeeze(1)
+        losses = linear_cross_entropy_by_row(rows.index_select(0, keep), weight, bias, wanted.index_select(0, keep))
+        return -losses.new_zeros(len(wanted)).index_copy(0, keep, losses).view(targets.shape)
+    settings = {"use_reentrant": False, "preserve_rng_state": False}
     pieces = zip(rows.split(CHUNK_ROWS), wanted.split(CHUNK_ROWS), strict=True)
-    if torch.is_grad_enabled():
-        settings = {"use_reentrant": False, "preserve_rng_state": False}
-        parts = [checkpoint(_negated, part, weight, bias, goal, ignore_index, **settings) for part, goal in pieces]
-    else:
-        parts = [_negated(part, weight, bias, goal, ignore_index) for part, goal in pieces]
+    parts = [checkpoint(_negated, part, weight, bias, goal, ignore_index, **settings) for part, goal in pieces]
     return -torch.cat(parts).view(targets.shape)
 
 

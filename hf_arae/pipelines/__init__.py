@@ -3,8 +3,9 @@
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
+from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
 
-TASKS = {"text-style-transfer": TextStyleTransferPipeline}
+TASKS = {"text-style-transfer": TextStyleTransferPipeline, "text-summarization": TextSummarizationPipeline}
 
 
 def register() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+from hf_arae.nn.word_selector import WordSelector
 
 
 @dataclass
@@ -67,3 +69,29 @@ def build_ursae(
     if writer is not None:
         model.load_writer(writer)
     return model
+
+
+def add_selector(
+    model: UrsaeForConditionalGeneration,
+    signals: Tensor,
+    selectable: Tensor,
+    forms: Tensor,
+    selector_size: int = 64,
+    selector_members: int = 3,
+) -> None:
+    """Gives a model an untrained selector, in place of the one that it may have.
+
+    Args:
+        model: a summarizer.
+        signals, selectable: see `hf_arae.data.headline_signals.headline_signals`.
+        forms: the token that is written for each, `(vocab_size,)`; see `hf_arae.data.tense.present_forms`.
+        selector_size, selector_members: see [`UrsaeConfig`].
+    """
+    config = model.config
+    config.selector_size, config.selector_members = selector_size, selector_members
+    config.selector_signals = signals.shape[1]
+    selector = WordSelector(config.vocab_size, signals.shape[1], selector_size, selector_members)
+    selector.signals.copy_(signals)
+    selector.selectable.copy_(selectable)
+    selector.forms.copy_(forms)
+    model.selector = selector.to(model.device)

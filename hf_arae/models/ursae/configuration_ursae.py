@@ -28,6 +28,10 @@ class UrsaeConfig(FamilyConfig):
         encoder_layers, encoder_kernel: the reconstructor's convolutions over the summary.
         decoder_layers, decoder_kernel: the reconstructor's causal convolutions over the source.
         reconstructor_dropout: in [0, 1).
+        selector_size: width of the networks that score the source's words in a search; 0: the model cannot search.
+        selector_members: number of those networks.
+        selector_signals: columns of their table of what is known of each word.
+        search_shortest, search_longest: words that a search chooses between, where no length is asked for.
         pad_token_id, bos_token_id, unk_token_id, mask_token_id: tokens that are never written.
         eos_token_id: token that ends a summary, and a source.
     """
@@ -51,6 +55,11 @@ class UrsaeConfig(FamilyConfig):
     decoder_layers: int = 3
     decoder_kernel: int = 3
     reconstructor_dropout: float | int = 0.1
+    selector_size: int = 0
+    selector_members: int = 3
+    selector_signals: int = 72
+    search_shortest: int = 7
+    search_longest: int = 12
     pad_token_id: int | None = 0
     bos_token_id: int | None = 1
     eos_token_id: int | None = 2
@@ -75,9 +84,18 @@ class UrsaeConfig(FamilyConfig):
             "encoder_kernel",
             "decoder_layers",
             "decoder_kernel",
+            "selector_members",
+            "selector_signals",
+            "search_shortest",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.selector_size < 0:
+            raise ValueError(f"selector_size must not be negative, got {self.selector_size}")
+        if self.search_longest < self.search_shortest:
+            raise ValueError(
+                f"search_longest is {self.search_longest}, less than search_shortest={self.search_shortest}"
+            )
         if self.reader_kernel % 2 == 0:
             raise ValueError(f"reader_kernel must be odd, got {self.reader_kernel}")
 

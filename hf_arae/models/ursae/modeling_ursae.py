@@ -15,29 +15,12 @@ from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.text import RecurrentTextModel
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
-from hf_arae.nn.convolution import ConvolutionalDecoder, ConvolutionalEncoder, attend
+from hf_arae.models.ursae.layers_ursae import Reader, Reconstructor, UrsaeReading
 from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.recurrent_cache import RecurrentCache
 from hf_arae.nn.summary_processors import SourceWordsProcessor, SummaryLengthProcessor
 from hf_arae.nn.token_log_probs import token_log_probs
-from hf_arae.nn.vocabulary import VocabularyProjection
-
-
-@dataclass
-class UrsaeReading(ModelOutput):
-    """What the reader knows of the sources before anything is written.
-
-    Args:
-        last_hidden_state: keys, `(batch, source, reader_size)`.
-        values: `(batch, source, width of the writer's output table)`.
-        mask: `(batch, source)`, false for padding.
-        input_ids: the sources, `(batch, source)`.
-    """
-
-    last_hidden_state: Tensor | None = None
-    values: Tensor | None = None
-    mask: Tensor | None = None
-    input_ids: Tensor | None = None
+from hf_arae.nn.word_selector import WordSelector
 
 
 @dataclass
@@ -59,110 +42,14 @@ class UrsaeOutput(ModelOutput):
     read_weights: Tensor | None = None
 
 
-class Reader(nn.Module):
-    """Attention over the source's words, asked by the writer's state (thesis, sections 5.4 and 5.7.1).
-
-    A value is the word's row of the writer's *output* table, times a square matrix that begins as the identity. So to
-    attend to a word is to raise its logit, by the row's squared length, from the first update on; this is what lets a
-    writer that is frozen be steered to words of the source. `<bos>` has the value 0: to attend to it leaves the
-    language model alone. `<eos>` raises the end's logit.
-
-    With `copy_gate` there is a direct way too: an attention of weight a adds a times the gate to the word's logit. The
-    rows of an output table are short, and it takes long until the square matrix has grown enough to lift a word above
-    a whole vocabulary; the gate does so within a few hundred updates.
-
-    Args:
-        config: see [`UrsaeConfig`].
-    """
-
-    gate_scale = 10.0  # logits that matter differ by about so much; the gate's parameters stay of the size of 1
-
-    def __init__(self, config: UrsaeConfig):
-        super().__init__()
-        self.bos_token_id = config.bos_token_id
-        value_size = config.embedding_size if config.share_embeddings else config.hidden_size
-        self.keys = nn.Conv1d(
-            config.embedding_size,
-            config.reader_size,
-            config.reader_kernel,
-            padding=config.reader_kernel // 2,
-            bias=False,  # the same for every word of the source: attention would not see it
-        )
-        self.positions = nn.Embedding(config.max_source_length + 2, config.reader_size)
-        self.query = nn.Linear(config.hidden_size, config.reader_size)
-        self.value = nn.Parameter(torch.empty(value_size, value_size))
-        self.gate = nn.Linear(config.hidden_size, 1) if config.copy_gate else None
-
-    def encode(self, embedded: Tensor, mask: Tensor) -> Tensor:
-        """Maps embedded words `(batch, source, embedding_size)` to keys `(batch, source, reader_size)`."""
-        columns = embedded.masked_fill(~mask.unsqueeze(2), 0.0).transpose(1, 2)
-        return self.keys(columns).transpose(1, 2) + self.positions.weight[: embedded.shape[1]]
-
-    def forward(self, states: Tensor, reading: UrsaeReading) -> tuple[Tensor, Tensor]:
-        """Returns the read vectors `(batch, places, value_size)` and the weights `(batch, places, source)`.
-
-        Args:
-            states: the writer's, `(batch, places, hidden_size)`.
-            reading: see [`UrsaeReading`].
-        """
-        read, weights = attend(self.query(states), reading.last_hidden_state, reading.values, reading.mask)
-        return F.linear(read, self.value), weights
-
-    def copy(self, logits: Tensor, states: Tensor, weights: Tensor, reading: UrsaeReading) -> Tensor:
-        """Adds the attended words' share to their logits `(batch, places, vocab_size)`, if there is a gate."""
-        if self.gate is None:
-            return logits
-        ids = reading.input_ids.unsqueeze(1)
-        shares = self.gate_scale * self.gate(states) * weights.masked_fill(ids == self.bos_token_id, 0.0)
-        return logits.scatter_add(2, ids.expand(shares.shape), shares.to(logits.dtype))
-
-
-class Reconstructor(nn.Module):
-    """p_dec: convolutional sequence-to-sequence model from the summary to the source (thesis, section 5.7.1).
-
-    Args:
-        config: see [`UrsaeConfig`].
-    """
-
-    def __init__(self, config: UrsaeConfig):
-        super().__init__()
-        self.pad_token_id = config.pad_token_id
-        # Tables begin uniform(-0.1, 0.1); times this, their entries are of the size of 1, as normalised states are.
-        self.scale = 3**0.5 / 0.1
-        width, dropout = config.conv_size, config.reconstructor_dropout
-        self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
-        self.widen = nn.Linear(config.embedding_size, width)
-        self.summary_positions = nn.Embedding(config.max_summary_length + 2, width)
-        self.source_positions = nn.Embedding(config.max_source_length + 2, width)
-        self.dropout = nn.Dropout(dropout)
-        self.encoder = ConvolutionalEncoder(width, config.encoder_layers, config.encoder_kernel, dropout)
-        self.decoder = ConvolutionalDecoder(width, config.decoder_layers, config.decoder_kernel, dropout)
-        self.projection = VocabularyProjection(
-            width, config.vocab_size, config.embedding_size if config.share_embeddings else None
-        )
-
-    def forward(self, summary_ids: Tensor, source_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the operands of the logits of the word after each of the source's, see `VocabularyProjection`.
-
-        Args:
-            summary_ids: `(batch, summary)`, padded.
-            source_ids: `(batch, source)`.
-        """
-        mask = summary_ids != self.pad_token_id
-        keys, values = self.encoder(self._embed(summary_ids, self.summary_positions), mask)
-        states = self.decoder(self._embed(source_ids, self.source_positions), keys, values, mask)
-        return self.projection.operands(states, None if hasattr(self.projection, "weight") else self.embeddings.weight)
-
-    def _embed(self, ids: Tensor, positions: nn.Embedding) -> Tensor:
-        words = self.widen(self.embeddings(ids) * self.scale)
-        return self.dropout(words + positions.weight[: ids.shape[1]] * self.scale)
-
-
 class UrsaeForConditionalGeneration(RecurrentTextModel):
     """URSAE (thesis, chapter 5): text -> summary, a sequence of words -> text again.
 
     p_enc writes the summary: a frozen LSTM language model, to whose state before the vocabulary projection the reader
     adds what it reads, nu. With nu = 0 it *is* the language model. p_dec reconstructs the source.
+
+    Another way to a summary, not the thesis', is to search the source for the subsequence of words that is most like a
+    headline; a model with a selector (`config.selector_size`) can do both.
 
     Sources and summaries are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right.
 
@@ -178,6 +65,11 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         self.writer = RnnLmForCausalLM(writer_config(config))
         self.reader = Reader(config)
         self.reconstructor = Reconstructor(config)
+        self.selector = None
+        if config.selector_size:
+            self.selector = WordSelector(
+                config.vocab_size, config.selector_signals, config.selector_size, config.selector_members
+            )
         self.post_init()
         self._set_generation_defaults(config.max_summary_length)
 
@@ -380,12 +272,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         if arguments.get("encoder_outputs") is None:
             inputs = arguments.pop("input_ids", None) if inputs is None else inputs
             mask = arguments.pop("attention_mask", None)
-            mask = inputs != self.config.pad_token_id if mask is None else mask.bool()
-            frame = (self.config.pad_token_id, self.config.bos_token_id, self.config.eos_token_id)
-            empty = ~(mask & ~torch.isin(inputs, inputs.new_tensor(frame))).any(1)
-            if empty.any():
-                rows = empty.nonzero().flatten().tolist()
-                raise ValueError(f"nothing to summarize in row(s) {rows}: no token beside <bos>, <eos> and padding")
+            self._check_sources(inputs, mask)
             arguments["encoder_outputs"] = self.read_source(inputs, mask)
         return super().generate(None, generation_config, **arguments)
 
@@ -397,25 +284,39 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         target_length: int | Tensor | None = None,
+        strategy: str | None = None,
         source_words_only: bool = False,
         **generate_arguments,
     ) -> Tensor:
-        """Writes a summary of each source; returns token ids `<bos> ... <eos>`, padded, `(batch, sequence)`.
-
-        A summary has at least one word, and `max_summary_length` at most.
+        """Makes a summary of each source; returns token ids `<bos> ... <eos>`, padded, `(batch, sequence)`.
 
         Args:
             input_ids: sources, `(batch, source)`.
             attention_mask: `(batch, source)`; derived from the padding token if `None`.
-            target_length: exactly so many words are written, for all or for each source, `(batch,)`. `None`: the model
-                ends the summary itself.
-            source_words_only: no word is written that the source does not have.
-            generate_arguments: anything that `generate` takes (`num_beams`, `do_sample`, `no_repeat_ngram_size`, ...).
+            target_length: exactly so many words, for all or for each source, `(batch,)`; a search gives fewer where
+                the source has fewer. `None`: the model chooses, when it writes up to `max_summary_length`, when it
+                searches between `search_shortest` and `search_longest`.
+            strategy: `"write"` (p_enc) or `"search"` (`select_words`); `None`: search, if the model has a selector.
+            source_words_only: no word is written that the source does not have. A search never does.
+            generate_arguments: for `"write"`: anything that `generate` takes (`num_beams`, `do_sample`,
+                `no_repeat_ngram_size`, ...).
 
         Raises:
-            ValueError: a target length is out of range or not one a source, a source has no words or too many, or
-                `max_new_tokens` is given beside `target_length`.
+            ValueError: a target length is out of range or not one a source, a source has no words or too many,
+                `max_new_tokens` is given beside `target_length`, or the strategy is unknown or not to be had.
         """
+        strategy = strategy or ("search" if self.selector is not None else "write")
+        if strategy not in ("search", "write"):
+            raise ValueError(f'strategy must be "search" or "write", got {strategy!r}')
+        if strategy == "search":
+            if generate_arguments:
+                raise ValueError(f'{", ".join(generate_arguments)}: for strategy="write" only; a search is exact')
+            positions, forms = self.select_words(input_ids, attention_mask, target_length)
+            words = torch.where(forms >= 0, forms, input_ids.gather(1, positions.clamp(min=0)))
+            words = words.masked_fill(positions < 0, self.config.pad_token_id)
+            summary = nn.functional.pad(words, (1, 1), value=self.config.pad_token_id)
+            summary[:, 0] = self.config.bos_token_id
+            return summary.scatter(1, (positions >= 0).sum(1, keepdim=True) + 1, self.config.eos_token_id)
         shortest, longest = self._summary_lengths(len(input_ids), target_length, generate_arguments)
         processors = LogitsProcessorList(generate_arguments.pop("logits_processor", None) or [])
         processors.append(SummaryLengthProcessor(shortest, longest, self.config.eos_token_id))
@@ -434,6 +335,65 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         ends = (written == self.config.eos_token_id).int()
         return written.masked_fill(ends.cumsum(1) > ends, self.config.pad_token_id)
 
+    @torch.no_grad()
+    def select_words(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, target_length: int | Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Finds in each source the words that make the best headline.
+
+        Args:
+            input_ids, attention_mask, target_length: as `summarize` takes them.
+
+        Returns:
+            Places in `input_ids` `(batch, words)`, rising, filled up with -1; and what is to be written there
+            `(batch, words)`, as a verb of the past in the present: token ids, or -1 for the source's own word.
+
+        Raises:
+            ValueError: the model has no selector, a target length is below 1 or not one a source, or a source has no
+                words.
+        """
+        if self.selector is None:
+            raise ValueError("this model has no selector (selector_size=0): it can only write")
+        self._check_sources(input_ids, attention_mask)
+        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        words, mask = input_ids[:, 1:], mask[:, 1:] & (input_ids[:, 1:] != self.config.eos_token_id)
+        if target_length is None:
+            shortest, longest = self.config.search_shortest, self.config.search_longest
+        else:
+            shortest = longest = self._checked_lengths(len(input_ids), target_length)
+            if int(longest.min()) < 1:
+                raise ValueError(f"target_length must be at least 1, got {longest.unique().tolist()}")
+        rows = torch.ones(len(words), dtype=torch.long, device=words.device)
+        scores = self.selector(words, mask)
+        chosen = self.selector.best_words(scores, rows * shortest, rows * longest, self.selector.threshold)
+        chosen |= mask & ~chosen.any(1, keepdim=True)  # nothing but punctuation: all of it
+        count = int(chosen.sum(1).max())
+        # The chosen places, in order, come before all others.
+        place = torch.arange(words.shape[1], device=words.device).expand_as(words)
+        order = place.masked_fill(~chosen, words.shape[1]).sort(1).values[:, :count]
+        found = order < words.shape[1]
+        own = words.gather(1, order.clamp(max=words.shape[1] - 1))
+        forms = self.selector.forms[own]
+        return (order + 1).masked_fill(~found, -1), forms.masked_fill((forms == own) | ~found, -1)
+
+    def _check_sources(self, input_ids: Tensor, attention_mask: Tensor | None) -> None:
+        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        frame = (self.config.pad_token_id, self.config.bos_token_id, self.config.eos_token_id)
+        empty = ~(mask & ~torch.isin(input_ids, input_ids.new_tensor(frame))).any(1)
+        if empty.any():
+            rows = empty.nonzero().flatten().tolist()
+            raise ValueError(f"nothing to summarize in row(s) {rows}: no token beside <bos>, <eos> and padding")
+
+    @staticmethod
+    def _checked_lengths(rows: int, target_length: int | Tensor) -> Tensor:
+        lengths = torch.as_tensor(target_length)
+        if lengths.is_floating_point() or lengths.dtype == torch.bool or lengths.shape not in ((), (rows,)):
+            raise ValueError(
+                f"target_length must be a whole number, or one a source, ({rows},); got {lengths.dtype} of shape "
+                f"{tuple(lengths.shape)}"
+            )
+        return lengths.long()
+
     def _summary_lengths(
         self, rows: int, target_length: int | Tensor | None, generate_arguments: dict
     ) -> tuple[Tensor, Tensor]:
@@ -447,17 +407,12 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             return torch.ones(rows, dtype=torch.long), torch.full((rows,), longest)
         if tokens is not None:
             raise ValueError("give target_length or max_new_tokens, not both")
-        lengths = torch.as_tensor(target_length).cpu()
-        if lengths.is_floating_point() or lengths.shape not in ((), (rows,)):
-            raise ValueError(
-                f"target_length must be a whole number, or one a source, ({rows},); got {lengths.dtype} of shape "
-                f"{tuple(lengths.shape)}"
-            )
+        lengths = self._checked_lengths(rows, target_length).cpu()
         if lengths.min() < 1 or lengths.max() > most:
             raise ValueError(
                 f"target_length must lie in 1..{most} (max_summary_length), got {lengths.unique().tolist()}"
             )
-        lengths = lengths.long().expand(rows)
+        lengths = lengths.expand(rows)
         return lengths, lengths
 
 

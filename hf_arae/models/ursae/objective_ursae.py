@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.models.ursae.policy import Drafts, SummaryPolicy
+from hf_arae.models.ursae.policy import Drafts, SourceWordsPolicy, SummaryPolicy
 from hf_arae.training.distributed import mean_over_processes
 from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
 
@@ -44,6 +44,13 @@ class UrsaeObjectiveArguments:
         metadata={"help": "Each source's drafts have one length, drawn evenly from shortest to longest."},
     )
     block_ngrams: int = field(default=0, metadata={"help": "No n-gram of this size twice in a draft; 0: allowed."})
+    source_words_only: bool = field(
+        default=False,
+        metadata={"help": "Drafts hold words of the source alone: eta stays 0, and drafts are cheap. Published: off."},
+    )
+    source_order: bool = field(
+        default=False, metadata={"help": "And in the source's order; with source_words_only. Published: off."}
+    )
     reward_normalization: str = field(
         default="none",
         metadata={"help": "none; length: both rewards a token; std: advantages over their root mean square."},
@@ -51,7 +58,11 @@ class UrsaeObjectiveArguments:
     length_penalty: float = field(default=0.0, metadata={"help": "Taken from the reward for each word (nats)."})
     entropy_weight: float = field(default=0.0, metadata={"help": "Weight of the entropy of drafts, a word, >= 0."})
     reader_start: int = field(
-        default=0, metadata={"help": "Iterations before the reader learns: rewards mean little at first."}
+        default=0,
+        metadata={
+            "help": "Iterations before the reader learns: rewards mean little at first. With source_words_only, "
+            "drafts are random words of the source until then."
+        },
     )
     train_reader: bool = field(default=True, metadata={"help": "Off: the reconstructor alone learns."})
 
@@ -78,6 +89,8 @@ class UrsaeObjectiveArguments:
             raise ValueError(f"eta_start must lie in (0, 1], got {self.eta_start}")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
+        if self.source_order and not self.source_words_only:
+            raise ValueError("source_order needs source_words_only")
         if self.baseline == "mean" and self.samples < 2:
             raise ValueError('baseline="mean" needs samples of at least 2: a draft is compared with the others')
 
@@ -133,6 +146,8 @@ class UrsaeObjective(Objective):
     def eta(self) -> float:
         """Factor on words that are not in the source at the current step: `eta_start ** (1 - step / eta_steps)`."""
         s = self.settings
+        if s.source_words_only:
+            return 0.0
         return s.eta_start ** (1 - self.step / s.eta_steps) if self.step < s.eta_steps else 1.0
 
     def write(self, batch: Batch) -> None:
@@ -145,8 +160,14 @@ class UrsaeObjective(Objective):
             room = self.longest - s.shortest_summary + 1
             longest = shortest = shortest + (self.rand(numbers[:, 0, 0]) * room).long()
         mask = batch.get("attention_mask")
-        self._policy = SummaryPolicy(self.model, ids, mask, self.eta(), shortest, longest, s.block_ngrams)
-        self._drafts = self._policy.write(self.rand(numbers), greedy=s.baseline == "greedy" and s.train_reader)
+        bounds = (shortest, longest, s.block_ngrams)
+        if s.source_words_only:
+            uniform = self.step < s.reader_start
+            self._policy = SourceWordsPolicy(self.model, ids, mask, *bounds, s.source_order, uniform)
+        else:
+            self._policy = SummaryPolicy(self.model, ids, mask, self.eta(), *bounds)
+        greedy = s.baseline == "greedy" and s.train_reader and self.step >= s.reader_start
+        self._drafts = self._policy.write(self.rand(numbers), greedy)
 
     def reconstruct(self, batch: Batch) -> Terms:
         """-log p_dec(X | Z), mean over the tokens of X (nats), of the drawn drafts."""
@@ -163,6 +184,8 @@ class UrsaeObjective(Objective):
         words; `copy_rate`, the share of words that the source has; `entropy`, nats a word; `eta`.
         """
         s, (policy, drafts) = self.settings, self._take(batch)
+        if self.step < s.reader_start:
+            return {"loss": sum(0 * parameter.sum() for parameter in self.parameters("reader"))}
         rewards, terms = self.rewards(drafts.ids, batch)
         drawn = rewards[:, : s.samples]
         if s.baseline == "greedy":
@@ -179,7 +202,7 @@ class UrsaeObjective(Objective):
         loss = -(advantage * log_probs).mean() - s.entropy_weight * entropy
         terms |= {"reward": drawn.mean(), "baseline": baseline.mean(), "entropy": entropy}
         terms["eta"] = rewards.new_tensor(self.eta())
-        return {"loss": loss if self.step >= s.reader_start else 0 * loss, **terms}
+        return {"loss": loss, **terms}
 
     @torch.no_grad()
     def rewards(self, ids: Tensor, batch: Batch) -> tuple[Tensor, Terms]:

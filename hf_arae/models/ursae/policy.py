@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+from hf_arae.nn.summary_processors import places_ahead
 
 _NEVER = -1e9  # a logit; not -inf, whose product with a probability of 0 is not a number
 
@@ -91,6 +92,10 @@ class SummaryPolicy:
         banned = torch.zeros_like(logits).scatter_add_(2, grams[..., -1], repeats.to(logits.dtype))
         return logits.masked_fill((banned > 0) & ~self.is_end, _NEVER)
 
+    def tokens(self, chosen: Tensor) -> Tensor:
+        """The token ids of what was chosen by `log_probs`, `(batch, drafts)`."""
+        return chosen
+
     @torch.no_grad()
     def write(self, uniform: Tensor, greedy: bool) -> Drafts:
         """Draws a summary for each number's row, and takes the likeliest words as one more if `greedy`.
@@ -114,7 +119,7 @@ class SummaryPolicy:
                 log_probs = self.log_probs(states[-1], torch.stack(ids, 2))
                 chosen = [_draw(log_probs[:, :samples], uniform[:, :, step])] if samples else []
                 chosen += [log_probs[:, samples:].argmax(-1)] if greedy else []
-                token = torch.cat(chosen, 1)
+                token = self.tokens(torch.cat(chosen, 1))
             token = torch.where(alive, token, self.padding)
             alive &= token != self.end
             ids.append(token)
@@ -138,6 +143,85 @@ class SummaryPolicy:
     def _score_step(self, states: Tensor, before: Tensor, token: Tensor) -> tuple[Tensor, Tensor]:
         log_probs = self.log_probs(states, before)
         return log_probs.gather(2, token.unsqueeze(2)).squeeze(2), -(log_probs.exp() * log_probs).sum(-1)
+
+
+class SourceWordsPolicy(SummaryPolicy):
+    """The policy at eta = 0: a draft holds words of its source alone, so that only their logits are made.
+
+    Some fifty logits a word in place of the vocabulary's: drafts cost next to nothing. A word that the source has
+    several times is chosen once, at the first place that may be taken. Where no place may be, the draft ends.
+
+    Args:
+        model, input_ids, attention_mask, shortest, longest, block_ngrams: see [`SummaryPolicy`].
+        source_order: words are taken in the source's order.
+        uniform: all places that may be taken are equally likely, whatever the model says.
+    """
+
+    def __init__(
+        self,
+        model: UrsaeForConditionalGeneration,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        shortest: Tensor,
+        longest: Tensor,
+        block_ngrams: int = 0,
+        source_order: bool = False,
+        uniform: bool = False,
+    ):
+        self.model, self.end, self.padding = model, model.config.eos_token_id, model.config.pad_token_id
+        self.reading = model.read_source(input_ids, attention_mask)
+        self.shortest, self.longest = shortest.view(-1, 1, 1), longest.view(-1, 1, 1)
+        self.block_ngrams, self.source_order, self.uniform = block_ngrams, source_order, uniform
+        ids = self.reading.input_ids
+        self.same = (ids.unsqueeze(2) == ids.unsqueeze(1)).float()
+        self.earlier = self.same.triu(1)  # [i, j]: i is an earlier place of j's word
+        never = torch.tensor([*model.generation_config.suppress_tokens, self.end], device=ids.device)
+        self.is_word = (self.reading.mask & ~torch.isin(ids, never)).unsqueeze(1)
+        self.is_end = (self.reading.mask & (ids == self.end)).unsqueeze(1)
+
+    def log_probs(self, states: Tensor, before: Tensor) -> Tensor:
+        """log p' of taking each place of the source next, `(batch, drafts, source)`; see [`SummaryPolicy`]."""
+        ids, words = self.reading.input_ids, before.shape[2] - 1
+        allowed = self.is_word.expand(-1, before.shape[1], -1)
+        if self.source_order:
+            allowed = allowed & places_ahead(ids, before, self.shortest.squeeze(2), self.end)
+        if self.block_ngrams and words >= self.block_ngrams - 1:
+            allowed = allowed & ~self._repeats(before)
+        allowed = allowed & (words < self.longest) & (allowed.to(self.same.dtype) @ self.earlier == 0)
+        may_end = (words >= self.shortest) | ~allowed.any(2, keepdim=True)
+        logits = self._logits(states)
+        return logits.masked_fill(~(allowed | (self.is_end & may_end)), _NEVER).log_softmax(-1)
+
+    def _logits(self, states: Tensor) -> Tensor:
+        """What `summary_logits` gives for the source's words, `(batch, drafts, source)`."""
+        ids, reader = self.reading.input_ids, self.model.reader
+        if self.uniform:
+            return torch.zeros(*states.shape[:2], ids.shape[1], device=ids.device)
+        read, weights = reader(states, self.reading)
+        narrow, _, bias = self.model.writer.projection_operands(states)
+        logits = ((narrow + read) @ self.reading.values.transpose(1, 2)).float() + bias.detach()[ids].unsqueeze(1)
+        if reader.gate is not None:
+            logits = logits + reader.gate_scale * reader.gate(states) * (weights @ self.same)
+        return logits
+
+    def _repeats(self, before: Tensor) -> Tensor:
+        """Places whose word would make an n-gram that the draft has already."""
+        size = self.block_ngrams
+        if before.shape[2] <= size:
+            return torch.zeros_like(self.is_word)
+        grams = before[:, :, 1:].unfold(2, size, 1)
+        suffix = before[:, :, before.shape[2] - size + 1 :].unsqueeze(2)
+        repeated = torch.where((grams[..., :-1] == suffix).all(-1), grams[..., -1], -1)
+        return (repeated.unsqueeze(3) == self.reading.input_ids[:, None, None]).any(2)
+
+    def tokens(self, chosen: Tensor) -> Tensor:
+        return self.reading.input_ids.gather(1, chosen)
+
+    def _score_step(self, states: Tensor, before: Tensor, token: Tensor) -> tuple[Tensor, Tensor]:
+        log_probs = self.log_probs(states, before)
+        here = token.unsqueeze(2) == self.reading.input_ids.unsqueeze(1)
+        chosen = log_probs.masked_fill(~here, _NEVER).amax(2)  # a word's other places have _NEVER
+        return chosen, -(log_probs.exp() * log_probs).sum(-1)
 
 
 def _draw(log_probs: Tensor, uniform: Tensor) -> Tensor:

@@ -1,0 +1,185 @@
+"""Scores summarizers: the first words, two ways of counting, and any number of checkpoints, in one run.
+
+    python examples/evaluate_summarization.py --models runs/ursae-news
+    python examples/evaluate_summarization.py --models runs/search runs/write --dataset_name ARTICLES,MORE_ARTICLES \\
+        --titles_name MORE_ARTICLES --target_length 10 --language_model runs/judge
+
+Steps: 1 arguments, 2 data, 3 the judge, a language model of titles, 4 rows of baselines, 5 rows of checkpoints, one
+for each strategy that it has, 6 the table. Of the datasets, the training splits and the titles are counted; scored
+are all rows of the test split, or of the validation split where there is no other, which needs summaries.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser, pipeline
+
+import hf_arae  # noqa: F401 (registers the models and the pipeline)
+from hf_arae.data.documents import DocumentArguments, load_documents, load_titles
+from hf_arae.data.news import build_titles
+from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.metrics import Perplexity, Rouge, SummaryShape
+from hf_arae.metrics.language_model import train_language_model
+from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
+
+SAMPLES = 10
+SHAPES = ("mean_length", "copy_rate")
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    models: list[str] = field(default_factory=list, metadata={"help": "Checkpoint folders or Hub ids."})
+    output_dir: str = field(default="runs/evaluation", metadata={"help": "Where table, samples and outputs go."})
+    target_length: int | None = field(
+        default=None, metadata={"help": "Words of the checkpoints' summaries; by default each model decides."}
+    )
+    num_beams: int = field(default=1, metadata={"help": "Beams of strategy write; 1 is greedy."})
+    source_words_only: bool = field(default=True, metadata={"help": "Strategy write: only words of the document."})
+    no_repeat_ngram_size: int = field(default=2, metadata={"help": "Strategy write: no n-gram twice; 0: it may."})
+    batch_size: int = field(default=128, metadata={"help": "Documents that are summarised at once."})
+    language_model: str | None = field(
+        default=None,
+        metadata={"help": "Folder of the perplexity judge: loaded if it is there, else trained and saved."},
+    )
+    bf16: bool = field(default=False, metadata={"help": "Train the judge under bfloat16 autocast."})
+    seed: int = field(default=0, metadata={"help": "Of the judge."})
+
+
+def main() -> None:
+    # 1. Arguments
+    script, data_arguments = HfArgumentParser((ScriptArguments, DocumentArguments)).parse_args_into_dataclasses()
+
+    # 2. Data
+    data = load_documents(data_arguments)
+    documents, references = held_out(data, data_arguments)
+    titles = load_titles(data_arguments)
+    if not titles and data_arguments.dataset_name is None and data_arguments.train_file is None:
+        titles = build_titles()
+    output_dir = Path(script.output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+
+    # 3. The judge
+    judge = None
+    if titles:
+        judge = title_judge(titles, script, "news" if data_arguments.normalization == "news" else "sentence")
+    else:
+        print("No titles_name or titles_file: no perplexity, and no row of words that titles prefer.")
+
+    rows, samples = [], []
+
+    def add(system: str, summarize: Callable[[Sequence[str]], list[str]]) -> None:
+        begin = time.perf_counter()
+        outputs = summarize(documents)
+        seconds = time.perf_counter() - begin
+        shape = SummaryShape().compute(predictions=outputs, references=documents)
+        row = {"system": system, **Rouge().compute(predictions=outputs, references=references)}
+        row |= {name: shape[name] for name in SHAPES}
+        if judge is not None:
+            row |= judge.compute(predictions=outputs)
+        rows.append(row | {"sentences_per_second": len(documents) / seconds})
+        path = output_dir / f"outputs-{re.sub(r'[^a-zA-Z0-9._]+', '-', system).strip('-.')}.jsonl"
+        with open(path, "w", encoding="utf-8") as file:
+            for document, reference, output in zip(documents, references, outputs, strict=True):
+                line = {"document": document, "reference": reference, "summary": output}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        count = min(SAMPLES, len(documents))
+        samples.append(f"\n{system}")
+        for at in (number * len(documents) // count for number in range(count)):
+            samples.append(f"  {documents[at]}\n    -> {outputs[at]}\n    reference: {references[at]}")
+
+    # 4. Rows of baselines
+    for count in (8, 10):
+        add(f"first {count} words", lambda texts, count=count: [" ".join(text.split()[:count]) for text in texts])
+    add("first 10 content words", content_words)
+    if titles:
+        add("11 words that titles prefer", HeadlineWords(titles, data["train"]["document"]))
+
+    shape = SummaryShape().compute(predictions=references, references=documents)
+    row = {"system": "the references themselves", **{name: shape[name] for name in SHAPES}}
+    rows.append(row | (judge.compute(predictions=references) if judge is not None else {}))
+
+    # 5. Rows of checkpoints
+    for name in script.models:
+        model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+        # Documents are cut to a sentence already, where they are to be.
+        summarize = pipeline(
+            "text-summarization",
+            model=model,
+            tokenizer=tokenizer,
+            target_length=script.target_length,
+            first_sentence=False,
+            truncation=True,
+            detokenize=False,
+        )
+        writing = {
+            "num_beams": script.num_beams,
+            "source_words_only": script.source_words_only,
+            "no_repeat_ngram_size": script.no_repeat_ngram_size,
+        }
+        strategies = {"search": {}} if getattr(model.config, "selector_size", 0) else {}
+        for strategy, arguments in (strategies | {"write": writing}).items():
+            given = {"batch_size": script.batch_size, "strategy": strategy, **arguments}
+            add(f"{name} ({strategy})", partial(summaries_of, summarize, **given))
+
+    # 6. The table
+    table = markdown_table(rows)
+    print("\n".join(samples))
+    print(f"\n{len(documents)} documents\n\n{table}")
+    (output_dir / "table.md").write_text(table + "\n")
+    (output_dir / "table.json").write_text(json.dumps(rows, indent=2))
+    (output_dir / "samples.txt").write_text("\n".join(samples) + "\n")
+
+
+def summaries_of(summarize: TextSummarizationPipeline, texts: Sequence[str], **arguments: Any) -> list[str]:
+    """The texts' summaries; those of like length are made together, which is faster."""
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row].split()))
+    outputs = [""] * len(texts)
+    for row, result in zip(order, summarize([texts[row] for row in order], **arguments), strict=True):
+        outputs[row] = result["summary_text"]
+    return outputs
+
+
+def held_out(data: DatasetDict, arguments: DocumentArguments) -> tuple[list[str], list[str]]:
+    """Documents and summaries of the test split, or of the validation split where there is no other.
+
+    Raises:
+        ValueError: it has no summaries.
+    """
+    split = "test" if "test" in data else "validation"
+    if "summary" not in data[split].column_names:
+        raise ValueError(
+            f"The {split} split has no summaries to score against: no column {arguments.summary_column!r} "
+            "(summary_column), or a blank one. Name the column, or give a test_file that has it."
+        )
+    return list(data[split]["document"]), list(data[split]["summary"])
+
+
+def title_judge(titles: list[str], script: ScriptArguments, style: str) -> Perplexity:
+    """Perplexity under a language model of titles, trained or loaded with its tokenizer."""
+    folder = script.language_model
+    if folder is not None and Path(folder, "config.json").exists():
+        return Perplexity(AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
+    # Words seen once are <unk>, so that the model learns where unknown words stand.
+    tokenizer = train_tokenizer(titles, min_frequency=2, max_length=50, style=style)
+    model = train_language_model(titles, tokenizer, seed=script.seed, bf16=script.bf16)
+    if folder is not None:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return Perplexity(model, tokenizer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Summarises a text file, a text a line, to JSON lines.
+
+    python examples/summarize_file.py --model runs/ursae-news --input_file news.txt --output_file summaries.jsonl
+    ... --target_length 8                       # words of each summary; or --compression 0.3, of each text's words
+    ... --strategy write --num_beams 5          # written by the generator instead of chosen from the text
+
+Line n of the output is about line n of the input: `{"line": n, "summary_text": ..., "source_words": ...,
+"summary_words": ...}`, or `{"line": n, "summary_text": null, "note": "blank line"}`. The output appears when it is
+whole: a run that fails leaves what was there before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+from transformers import HfArgumentParser, pipeline
+
+import hf_arae  # noqa: F401 (registers the pipeline)
+from hf_arae.data.sources import read_lines
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    input_file: str = field(metadata={"help": "UTF-8 text, one to summarise a line; blank lines are kept as null."})
+    output_file: str = field(metadata={"help": "JSON lines; replaced if it exists."})
+    model: str = field(default="runs/ursae-news", metadata={"help": "Checkpoint folder or Hub id."})
+    target_length: int | None = field(default=None, metadata={"help": "Words of each summary."})
+    compression: float | None = field(default=None, metadata={"help": "Or their share of the text's, in (0, 1]."})
+    strategy: str | None = field(
+        default=None, metadata={"help": "search or write; by default search, where the model can."}
+    )
+    num_beams: int = field(default=1, metadata={"help": "Beams of strategy write; 1 is greedy."})
+    first_sentence: bool = field(default=True, metadata={"help": "Cut texts to their first sentence."})
+    truncation: bool = field(default=False, metadata={"help": "Cut texts that are too long, instead of ending."})
+    batch_size: int = field(default=32, metadata={"help": "Texts that are summarised at once."})
+
+
+class NumberedLines:
+    """Hands out the lines that are not blank, and knows which was the last."""
+
+    def __init__(self, lines: list[str]):
+        self.lines, self.line, self.index = lines, 0, -1
+
+    def __iter__(self) -> Iterator[str]:
+        for number, text in enumerate(self.lines, start=1):
+            if text.strip():
+                self.line = number
+                self.index += 1
+                yield text
+
+
+def main() -> None:
+    # 1. Arguments and the file
+    (script,) = HfArgumentParser(ScriptArguments).parse_args_into_dataclasses()
+    source, target = Path(script.input_file), Path(script.output_file)
+    if not source.is_file():
+        raise FileNotFoundError(f"No file {script.input_file!r}.")
+    if target.is_dir() or (target.exists() and target.samefile(source)):
+        raise ValueError(f"output_file {script.output_file!r} is a folder or the input_file itself.")
+    if script.batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {script.batch_size}")
+    lines = read_lines(source)
+
+    # 2. The model
+    names = ("target_length", "compression", "strategy", "first_sentence", "truncation")
+    arguments = {name: getattr(script, name) for name in names}
+    if script.num_beams > 1:
+        arguments["num_beams"] = script.num_beams
+    summarize = pipeline("text-summarization", model=script.model, **arguments)
+
+    # 3. Line by line
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    texts = NumberedLines(lines)
+    try:
+        with open(unfinished, "w", encoding="utf-8") as file:
+            results = iter(summarize((text for text in texts), batch_size=script.batch_size))
+            for number, text in enumerate(tqdm(lines, desc="Summarising", unit=" lines"), start=1):
+                row = next(results) if text.strip() else {"summary_text": None, "note": "blank line"}
+                file.write(json.dumps({"line": number} | row, ensure_ascii=False) + "\n")
+        unfinished.replace(target)
+    except ValueError as error:
+        # A text is checked as it is read, so that the last one read is the wrong one.
+        reason = str(error).replace(f"text {texts.index} ", "the text ", 1)
+        raise ValueError(f"{source}, line {texts.line}: {reason}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    print(f"{texts.index + 1} summaries of {len(lines)} lines in {target}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Teaches a summarizer to search: to pick the words of an article that make the best headline, from unpaired titles.
+
+    python examples/train_headline_search.py --model runs/ursae-news
+    accelerate launch examples/train_headline_search.py --model MODEL --dataset_name ARTICLES --titles_name TITLES
+
+No article is ever seen with its own title: titles are put beside articles of *other* documents that tell a like
+story, and networks learn which words of the article the title has. Validation pairs choose nine numbers, no more.
+
+The steps: 1 arguments, 2 data, 3 signals of the words, 4 titles beside like articles, 5 training, 6 tuning, 7 the
+test split's table. The result, `--output_dir`, loads with `pipeline("text-summarization", model=...)`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datasets import Dataset
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser, pipeline, set_seed
+
+import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
+from hf_arae.data.headline_signals import headline_signals
+from hf_arae.data.mining import mine_titles, title_words
+from hf_arae.data.news import build_titles
+from hf_arae.data.packing import PackedSentences
+from hf_arae.data.tense import present_forms
+from hf_arae.evaluation.search_tuning import tune_search
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.metrics import Rouge, SummaryShape
+from hf_arae.models.ursae.building import add_selector
+from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
+from hf_arae.training import AdversarialTrainer, TrainingArguments
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    model: str = field(metadata={"help": "A summarizer from train_summarization.py: its vocabulary is kept."})
+    minimum_similarity: float = field(
+        default=0.36, metadata={"help": "Cosine of tf-idf above which a title tells an article's story, in [0, 1)."}
+    )
+    headlines_from_validation: float = field(
+        default=0.0,
+        metadata={
+            "help": "Share of the validation rows, in [0, 1), whose summaries join the titles (never beside their own "
+            "documents). Tuning uses the other rows."
+        },
+    )
+    selector_size: int = field(default=64, metadata={"help": "Width of the networks."})
+    selector_members: int = field(default=3, metadata={"help": "Networks whose scores are averaged."})
+    vector_size: int = field(default=64, metadata={"help": "Width of the words' vectors, among their signals."})
+    most_words: float = field(default=11.0, metadata={"help": "Mean length of the summaries, at most."})
+
+
+@dataclass
+class SelectionTrainingArguments(TrainingArguments):
+    """Defaults that suit some thousand pairs."""
+
+    output_dir: str = field(default="runs/headline-search", metadata={"help": "Where everything goes."})
+    num_train_epochs: float = field(default=4.0, metadata={"help": "Passes over the pairs."})
+    per_device_train_batch_size: int = field(default=64, metadata={"help": "Articles an iteration on each process."})
+    eval_steps: int = field(default=0, metadata={"help": "Iterations between two evaluations; 0 for none."})
+    save_steps: int = field(default=0, metadata={"help": "Iterations between two checkpoints; 0 for the last only."})
+
+
+def main() -> None:
+    # 1. Arguments
+    parser = HfArgumentParser(
+        (ScriptArguments, DocumentArguments, SelectionObjectiveArguments, SelectionTrainingArguments)
+    )
+    script, data_arguments, objective_arguments, training_arguments = parser.parse_args_into_dataclasses()
+    if not 0 <= script.headlines_from_validation < 1:
+        raise ValueError(f"headlines_from_validation must lie in [0, 1), got {script.headlines_from_validation}")
+    set_seed(training_arguments.seed)
+
+    # 2. Data
+    data = load_documents(data_arguments, summary_required=True)
+    titles, title_documents = load_titled_documents(data_arguments)
+    if not titles:
+        titles = build_titles()
+        title_documents = [""] * len(titles)
+    own_articles = [text for text in title_documents if text]
+    validation = data["validation"]
+    taken = int(script.headlines_from_validation * len(validation))
+    titles = titles + validation["summary"][:taken]
+    title_documents = title_documents + validation["document"][:taken]
+    tuning = validation.select(range(taken, len(validation)))
+    model = AutoModelForSeq2SeqLM.from_pretrained(script.model)
+    tokenizer = AutoTokenizer.from_pretrained(script.model)
+    limit = tokenizer.model_max_length - 2
+    articles = [text for text in dict.fromkeys(data["train"]["document"]) if len(text.split()) <= limit]
+    print(f"{len(articles)} articles, {len(titles)} unpaired titles, {len(tuning)} pairs for tuning")
+
+    # 3. Signals of the words
+    signals, selectable = headline_signals(
+        articles, titles, tokenizer, own_articles or None, vector_size=script.vector_size
+    )
+    forms = present_forms(tokenizer)
+    add_selector(model, signals, selectable, forms, script.selector_size, script.selector_members)
+
+    # 4. Titles beside articles of other documents
+    pairs = mine_titles(articles, titles, articles, title_documents, script.minimum_similarity)
+    rows = []
+    for article, title in pairs:
+        ids = tokenizer(articles[article], truncation=True)["input_ids"]
+        labels = [int(label) for label in title_words(articles[article], titles[title])]
+        if len(ids) == len(labels) + 2:
+            rows.append({"input_ids": ids, "length": len(ids), "labels": [0, *labels, 0]})
+    if len(rows) < training_arguments.per_device_train_batch_size:
+        raise ValueError(
+            f"only {len(rows)} articles have a title of another document that is like them: lower "
+            f"minimum_similarity ({script.minimum_similarity}), or give more titles or articles"
+        )
+    print(f"{len(rows)} articles beside a title of another document, such as")
+    for article, title in pairs[:: max(1, len(pairs) // 3)][:3]:
+        print(f"    {articles[article]}\n      {titles[title]}")
+
+    # 5. Training
+    trainer = AdversarialTrainer(
+        model,
+        SelectionObjective(model, objective_arguments),
+        training_arguments,
+        PackedSentences(Dataset.from_list(rows), tokenizer.pad_token_id),
+        processing_class=tokenizer,
+    )
+    result = trainer.train()
+    print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
+
+    # 6. Tuning
+    tuned = tune_search(model, tokenizer, tuning["document"][:], tuning["summary"][:], most_words=script.most_words)
+    print("tuned: " + "  ".join(f"{name} {value:.2f}" for name, value in tuned.items()))
+
+    # 7. The test split's table (the validation split's, where there is no test split)
+    test = data.get("test", tuning)
+    documents, summaries = test["document"][:], test["summary"][:]
+    if not trainer.accelerator.is_main_process:
+        return
+    model.save_pretrained(training_arguments.output_dir)
+    summarize = pipeline("text-summarization", model=training_arguments.output_dir, batch_size=128)
+    scores, samples = {}, []
+    for name, length in (("its own length", None), ("8 words", 8), ("10 words", 10), ("11 words", 11)):
+        options = {"strategy": "search", "target_length": length, "first_sentence": False, "truncation": True}
+        outputs = [result["summary_text"] for result in summarize(documents, detokenize=False, **options)]
+        scores[name] = Rouge().compute(predictions=outputs, references=summaries)
+        scores[name] |= SummaryShape().compute(predictions=outputs, references=documents)
+        samples = samples or list(zip(documents, summaries, outputs, strict=True))[:10]
+    for document, summary, output in samples:
+        print(f"\n{document}\n  = {summary}\n  > {output}")
+    print(f"\n{len(documents)} held-out articles; = is the reference, > the search at its own length")
+    print(markdown_table([{"length": name, **row} for name, row in scores.items()], decimals=2))
+    run = {"command": "python " + " ".join(sys.argv), "seed": training_arguments.seed, "updates": result.steps}
+    run |= {"minutes": result.seconds / 60, "tuned": tuned, "test": scores}
+    Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Trains a URSAE to summarize sentences without having seen a summary.
+
+    python examples/train_summarization.py                              # built-in news, a few minutes on a CPU
+    accelerate launch examples/train_summarization.py --dataset_name OWNER/NAME --document_column article
+    ... --writer_text titles --titles_name OWNER/OTHER                  # the writer learns from unpaired titles
+    ... --writer_epochs 0                                               # ablation: a writer that knows no language
+    ... --resume_from_checkpoint last                                   # go on with either stage
+
+The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 the writer, a language model of articles ("Major") or of titles
+("Minor"), 6 reader and reconstructor, the writer being frozen, 7 the test split's table, 8 curves and samples. The
+result, `--output_dir`, loads with `pipeline("unsupervised-summarization", model=...)` and
+`AutoModelForSeq2SeqLM.from_pretrained`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from datasets import Dataset
+from transformers import HfArgumentParser, set_seed
+
+from hf_arae.data.documents import DocumentArguments, load_documents, load_titles
+from hf_arae.data.encoding import encode_dataset
+from hf_arae.data.news import build_titles
+from hf_arae.data.packing import PackedSentences
+from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.evaluation.curves import draw_curves
+from hf_arae.evaluation.summarization import (
+    SummarizationEvaluator,
+    lead_bytes,
+    lead_words,
+    samples_over_training,
+    summary_scores,
+)
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
+from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
+from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
+from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training.logs import LOG_FILE
+
+COLUMNS = ("rouge1", "rouge2", "rougeL", "mean_length", "copy_rate", "prefix_overlap", "distinct")
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    vocab_size: int = field(default=30_000, metadata={"help": "Most words in the vocabulary."})
+    min_frequency: int = field(default=1, metadata={"help": "Words seen less often become <unk>."})
+    min_length: int = field(default=10, metadata={"help": "Training documents with fewer words are left out."})
+    max_length: int = field(default=50, metadata={"help": "Longest document in words; longer ones are cut."})
+    writer_text: str = field(
+        default="articles",
+        metadata={"help": "What the writer is a language model of.", "choices": ["articles", "titles"]},
+    )
+    writer_epochs: float = field(default=3.0, metadata={"help": "Passes over that text; 0: no pretraining."})
+    writer_learning_rate: float = field(default=2e-3, metadata={"help": "Of Adam, at the start."})
+    writer_batch_size: int = field(default=64, metadata={"help": "Sentences an update on each process."})
+    validation_size: int = field(default=1000, metadata={"help": "Documents that evaluations while training use."})
+    target_length: int = field(
+        default=8, metadata={"help": "Words of the summaries that are evaluated; 0: the model ends them itself."}
+    )
+    source_words_only: bool = field(default=True, metadata={"help": "They hold only words of their document."})
+    no_repeat_ngram_size: int = field(default=2, metadata={"help": "They hold no n-gram twice; 0: they may."})
+
+
+@dataclass
+class SummarizationModelArguments(UrsaeModelArguments):
+    """Sizes that train on one CPU core."""
+
+    embedding_size: int = field(default=128, metadata={"help": "Width of the token embeddings. Published: 300."})
+    hidden_size: int = field(default=256, metadata={"help": "Width of the writer's state. Published: 300."})
+    reader_size: int = field(default=128, metadata={"help": "Width of the reader's queries and keys. Published: 300."})
+    conv_size: int = field(default=128, metadata={"help": "Feature maps of the reconstructor. Published: 300."})
+
+
+@dataclass
+class SummarizationObjectiveArguments(UrsaeObjectiveArguments):
+    """The settings of the best run found."""
+
+
+@dataclass
+class SummarizationTrainingArguments(TrainingArguments):
+    """Defaults that suit the built-in corpus."""
+
+    output_dir: str = field(default="runs/ursae-news", metadata={"help": "Where everything goes."})
+    max_steps: int = field(default=1000, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
+    per_device_train_batch_size: int = field(default=32, metadata={"help": "Documents an iteration on each process."})
+    bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
+    eval_steps: int = field(default=250, metadata={"help": "Iterations between two evaluations; 0 for none."})
+    save_steps: int = field(default=500, metadata={"help": "Iterations between two checkpoints; 0 for the last only."})
+
+
+def main() -> None:
+    # 1. Arguments
+    parser = HfArgumentParser(
+        (
+            ScriptArguments,
+            DocumentArguments,
+            SummarizationModelArguments,
+            SummarizationObjectiveArguments,
+            SummarizationTrainingArguments,
+        )
+    )
+    script, data_arguments, model_arguments, objective_arguments, training_arguments = (
+        parser.parse_args_into_dataclasses()
+    )
+    set_seed(training_arguments.seed)
+
+    # 2. Data; held-out documents are kept whatever their length, so that tables can be compared
+    data = load_documents(data_arguments)
+    documents = [text for text in data["train"]["document"] if len(text.split()) >= script.min_length]
+    if not documents:
+        raise ValueError(f"no training document has min_length={script.min_length} words")
+    held_out = data["validation"].shuffle(seed=0)
+    held_out = held_out.select(range(min(script.validation_size, len(held_out))))
+    titles = []
+    if script.writer_text == "titles":
+        built_in = data_arguments.dataset_name is None and data_arguments.train_file is None
+        titles = load_titles(data_arguments) or (build_titles() if built_in else [])
+        if not titles:
+            raise ValueError("writer_text=titles needs titles: give titles_name or titles_file")
+
+    # 3. Tokenizer
+    tokenizer = train_tokenizer(
+        [*documents, *titles], script.vocab_size, script.min_frequency, script.max_length, style="news"
+    )
+    sources = encode_dataset(Dataset.from_dict({"text": documents}), tokenizer)
+    written = encode_dataset(Dataset.from_dict({"text": titles}), tokenizer) if titles else sources
+
+    # 4. Model
+    model = build_ursae(model_arguments, tokenizer)
+    print(f"{len(documents)} documents, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
+
+    # 5. The writer, a language model. Where it is finished, its trainer only checks that nothing has changed
+    folder = Path(training_arguments.output_dir, "writer")
+    seconds = 0.0
+    if script.writer_epochs > 0:
+        anew = training_arguments.overwrite_output_dir
+        goes_on = training_arguments.resume_from_checkpoint is not None or (folder / "model.safetensors").exists()
+        writer_arguments = replace(
+            training_arguments,
+            output_dir=str(folder),
+            max_steps=-1,
+            num_train_epochs=script.writer_epochs,
+            per_device_train_batch_size=script.writer_batch_size,
+            resume_from_checkpoint="last" if goes_on and not anew else None,
+            metric_for_best_model=None,
+            early_stopping_patience=0,
+        )
+        settings = RnnLmObjectiveArguments(learning_rate=script.writer_learning_rate)
+        pretraining = AdversarialTrainer(
+            model.writer,
+            RnnLmObjective(model.writer, settings),
+            writer_arguments,
+            PackedSentences(written, tokenizer.pad_token_id),
+            processing_class=tokenizer,
+        ).train()
+        seconds = pretraining.seconds
+        print(
+            f"writer: {pretraining.steps} updates on {len(written)} {script.writer_text}, {seconds / 60:.1f} minutes"
+        )
+
+    # 6. Reader and reconstructor
+    decoding = {
+        "target_length": script.target_length or None,
+        "source_words_only": script.source_words_only,
+        "no_repeat_ngram_size": script.no_repeat_ngram_size,
+    }
+    trainer = AdversarialTrainer(
+        model,
+        UrsaeObjective(model, objective_arguments),
+        training_arguments,
+        PackedSentences(sources, tokenizer.pad_token_id),
+        processing_class=tokenizer,
+        evaluator=SummarizationEvaluator(tokenizer, held_out, **decoding),
+    )
+    start = trainer.evaluate()
+    result = trainer.train()
+    print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
+
+    # 7. The test split's table (the validation split's, where there is no test split), beside simple baselines
+    test = data.get("test", held_out)
+    last = SummarizationEvaluator(tokenizer, test, num_printed=10, **decoding)
+    evaluation, summaries = last.evaluate(model)
+    if not trainer.accelerator.is_main_process:
+        return
+    length = round(evaluation.metrics["mean_length"])
+    systems = {
+        "first 75 bytes": lead_bytes(last.documents),
+        "first 8 words": lead_words(last.documents, 8),
+        f"first {length} words": lead_words(last.documents, length),
+    }
+    rows = [{"system": name} | summary_scores(last.documents, s, last.references) for name, s in systems.items()]
+    rows.append({"system": training_arguments.output_dir} | evaluation.metrics)
+    table = markdown_table([{key: row[key] for key in ("system", *COLUMNS) if key in row} for row in rows], decimals=2)
+    print(f"\n{len(test)} held-out documents:\n\n{table}\n\n" + "\n".join(f"  {line}" for line in evaluation.samples))
+    out = Path(training_arguments.output_dir)
+    (out / "table.md").write_text(table + "\n", encoding="utf-8")
+    lines = [json.dumps({"document": d, "output": s}) for d, s in zip(last.documents, summaries, strict=True)]
+    (out / "outputs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run = {"command": "python " + " ".join(sys.argv), "seed": training_arguments.seed}
+    run |= {"updates": result.steps, "minutes": result.seconds / 60, "writer_minutes": seconds / 60}
+    (out / "metrics.json").write_text(json.dumps(run | evaluation.metrics, indent=2))
+
+    # 8. Curves and samples over the training
+    (out / "samples.md").write_text(samples_over_training(out / LOG_FILE, start), encoding="utf-8")
+    if not draw_curves(out / LOG_FILE, out / "curves.png"):
+        print("no curves.png: pip install hf_arae[plots]")
+    print(f'\nNow: pipeline("unsupervised-summarization", model="{training_arguments.output_dir}")')
+
+
+if __name__ == "__main__":
+    main()
