@@ -23,7 +23,7 @@ from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, leakage, other_labels
-from hf_arae.evaluation.tables import markdown_table
+from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.metrics import Bleu, ExactMatch
 from hf_arae.metrics.language_model import reverse_perplexity, train_language_model
 
@@ -122,7 +122,7 @@ def main() -> None:
             shown = [at for at, own in enumerate(labels) if own == value][:10]
             samples += [f"  {texts[at]}\n    -> {names[targets[at]]}: {outputs[at]}" for at in shown]
         lines = [{"source": s, "label": names[o], "output": t} for s, o, t in zip(texts, labels, outputs, strict=True)]
-        path = output_dir / f"outputs-{Path(name).name}.jsonl"
+        path = output_dir / outputs_name(name)
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     # 6. The table

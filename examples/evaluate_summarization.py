@@ -12,7 +12,6 @@ are all rows of the test split, or of the validation split where there is no oth
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from hf_arae.data.documents import DocumentArguments, load_documents, load_title
 from hf_arae.data.news import build_titles
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
-from hf_arae.evaluation.tables import markdown_table
+from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.metrics import Perplexity, Rouge, SummaryShape
 from hf_arae.metrics.language_model import train_language_model
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
@@ -90,7 +89,7 @@ def main() -> None:
         if judge is not None:
             row |= judge.compute(predictions=outputs)
         rows.append(row | {"sentences_per_second": len(documents) / seconds})
-        path = output_dir / f"outputs-{re.sub(r'[^a-zA-Z0-9._]+', '-', system).strip('-.')}.jsonl"
+        path = output_dir / outputs_name(system)
         with open(path, "w", encoding="utf-8") as file:
             for document, reference, output in zip(documents, references, outputs, strict=True):
                 line = {"document": document, "reference": reference, "summary": output}

@@ -22,11 +22,11 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser,
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
+from hf_arae.data.headline_forms import headline_forms
 from hf_arae.data.headline_signals import headline_signals
 from hf_arae.data.mining import mine_titles, title_words
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
-from hf_arae.data.tense import present_forms
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.metrics import Rouge, SummaryShape
@@ -41,7 +41,7 @@ class ScriptArguments:
 
     model: str = field(metadata={"help": "A summarizer from train_summarization.py: its vocabulary is kept."})
     minimum_similarity: float = field(
-        default=0.36, metadata={"help": "Cosine of tf-idf above which a title tells an article's story, in [0, 1)."}
+        default=0.42, metadata={"help": "Cosine of tf-idf above which a title tells an article's story, in [0, 1)."}
     )
     headlines_from_validation: float = field(
         default=0.0,
@@ -50,6 +50,10 @@ class ScriptArguments:
             "documents). Tuning uses the other rows."
         },
     )
+    validation_similarity: float = field(
+        default=0.30, metadata={"help": "That of those summaries, which are few, but of the wanted kind."}
+    )
+    validation_repeats: int = field(default=4, metadata={"help": "How often their pairs are learned from, each pass."})
     selector_size: int = field(default=64, metadata={"help": "Width of the networks."})
     selector_members: int = field(default=3, metadata={"help": "Networks whose scores are averaged."})
     vector_size: int = field(default=64, metadata={"help": "Width of the words' vectors, among their signals."})
@@ -86,8 +90,8 @@ def main() -> None:
     own_articles = [text for text in title_documents if text]
     validation = data["validation"]
     taken = int(script.headlines_from_validation * len(validation))
-    titles = titles + validation["summary"][:taken]
-    title_documents = title_documents + validation["document"][:taken]
+    headlines, headline_documents = validation["summary"][:taken], validation["document"][:taken]
+    titles, title_documents = titles + headlines, title_documents + headline_documents
     tuning = validation.select(range(taken, len(validation)))
     model = AutoModelForSeq2SeqLM.from_pretrained(script.model)
     tokenizer = AutoTokenizer.from_pretrained(script.model)
@@ -99,15 +103,19 @@ def main() -> None:
     signals, selectable = headline_signals(
         articles, titles, tokenizer, own_articles or None, vector_size=script.vector_size
     )
-    forms = present_forms(tokenizer)
-    add_selector(model, signals, selectable, forms, script.selector_size, script.selector_members)
+    forms, phrases = headline_forms(tokenizer)
+    add_selector(model, signals, selectable, forms, phrases, script.selector_size, script.selector_members)
 
     # 4. Titles beside articles of other documents
     pairs = mine_titles(articles, titles, articles, title_documents, script.minimum_similarity)
+    texts = [(articles[article], titles[title]) for article, title in pairs]
+    if headlines:
+        pairs = mine_titles(articles, headlines, articles, headline_documents, script.validation_similarity)
+        texts += [(articles[article], headlines[title]) for article, title in pairs] * script.validation_repeats
     rows = []
-    for article, title in pairs:
-        ids = tokenizer(articles[article], truncation=True)["input_ids"]
-        labels = [int(label) for label in title_words(articles[article], titles[title])]
+    for article, title in texts:
+        ids = tokenizer(article, truncation=True)["input_ids"]
+        labels = [int(label) for label in title_words(article, title)]
         if len(ids) == len(labels) + 2:
             rows.append({"input_ids": ids, "length": len(ids), "labels": [0, *labels, 0]})
     if len(rows) < training_arguments.per_device_train_batch_size:
@@ -116,8 +124,8 @@ def main() -> None:
             f"minimum_similarity ({script.minimum_similarity}), or give more titles or articles"
         )
     print(f"{len(rows)} articles beside a title of another document, such as")
-    for article, title in pairs[:: max(1, len(pairs) // 3)][:3]:
-        print(f"    {articles[article]}\n      {titles[title]}")
+    for article, title in texts[:: max(1, len(texts) // 3)][:3]:
+        print(f"    {article}\n      {title}")
 
     # 5. Training
     trainer = AdversarialTrainer(
@@ -154,6 +162,9 @@ def main() -> None:
     print(markdown_table([{"length": name, **row} for name, row in scores.items()], decimals=2))
     run = {"command": "python " + " ".join(sys.argv), "seed": training_arguments.seed, "updates": result.steps}
     run |= {"minutes": result.seconds / 60, "tuned": tuned, "test": scores}
+    base = Path(script.model, "metrics.json")
+    if base.is_file():
+        run["base"] = json.loads(base.read_text())
     Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run, indent=2))
 
 

@@ -8,7 +8,7 @@
 
 The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 the writer, a language model of articles ("Major") or of titles
 ("Minor"), 6 reader and reconstructor, the writer being frozen, 7 the test split's table, 8 curves and samples. The
-result, `--output_dir`, loads with `pipeline("unsupervised-summarization", model=...)` and
+result, `--output_dir`, loads with `pipeline("text-summarization", model=...)` and
 `AutoModelForSeq2SeqLM.from_pretrained`.
 """
 
@@ -64,7 +64,8 @@ class ScriptArguments:
     target_length: int = field(
         default=8, metadata={"help": "Words of the summaries that are evaluated; 0: the model ends them itself."}
     )
-    source_words_only: bool = field(default=True, metadata={"help": "They hold only words of their document."})
+    keep_source_words: bool = field(default=True, metadata={"help": "They hold only words of their document."})
+    keep_source_order: bool = field(default=True, metadata={"help": "And in its order."})
     no_repeat_ngram_size: int = field(default=2, metadata={"help": "They hold no n-gram twice; 0: they may."})
 
 
@@ -168,7 +169,8 @@ def main() -> None:
     # 6. Reader and reconstructor
     decoding = {
         "target_length": script.target_length or None,
-        "source_words_only": script.source_words_only,
+        "source_words_only": script.keep_source_words,
+        "source_order": script.keep_source_order,
         "no_repeat_ngram_size": script.no_repeat_ngram_size,
     }
     trainer = AdversarialTrainer(
@@ -211,7 +213,7 @@ def main() -> None:
     (out / "samples.md").write_text(samples_over_training(out / LOG_FILE, start), encoding="utf-8")
     if not draw_curves(out / LOG_FILE, out / "curves.png"):
         print("no curves.png: pip install hf_arae[plots]")
-    print(f'\nNow: pipeline("unsupervised-summarization", model="{training_arguments.output_dir}")')
+    print(f'\nNow: pipeline("text-summarization", model="{training_arguments.output_dir}")')
 
 
 if __name__ == "__main__":

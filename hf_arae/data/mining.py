@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from hf_arae.data.headline_forms import headline_form
 from hf_arae.metrics._checks import import_extra
 
 _BLOCK_ROWS = 2000  # articles that are compared with all titles at once
@@ -86,7 +87,11 @@ def mine_titles(
 
 
 def title_words(article: str, title: str) -> list[float]:
-    """For each word of the article, 1.0 if all its stems are in the title, else 0.0."""
+    """For each word of the article, 1.0 if its stems are all in the title, or those of its headline form; else 0.0."""
     present = {stem for word in title.split() for stem in stems(word)}
-    parts = [stems(word) for word in article.split()]
-    return [float(bool(part) and present.issuperset(part)) for part in parts]
+
+    def is_told(word: str) -> bool:
+        return bool(parts := stems(word)) and present.issuperset(parts)
+
+    words = article.split()
+    return [float(is_told(word) or is_told(headline_form(words, place))) for place, word in enumerate(words)]

@@ -49,18 +49,20 @@ def tune_search(
         words, keep = ids[:, 1:], mask[:, 1:].bool() & (ids[:, 1:] != tokenizer.eos_token_id)
         log_odds = selector.member_scores(words, keep).mean(0)
         allowed = selector.allowed(words, keep)
-        texts = [tokenizer.convert_ids_to_tokens(selector.forms[row].tolist()) for row in words]
+        written = selector.written(words)
+        texts = [tokenizer.convert_ids_to_tokens(row) for row in written.tolist()]
         own = [text_words(tokenizer, documents[row]) for row in rows]
         signals = selector.weighted_signals(words, keep)
-        parts.append((log_odds, signals, allowed, texts, own, [_all_stems(summaries[row]) for row in rows], words))
+        parts.append(
+            (log_odds, signals, allowed, texts, own, [_all_stems(summaries[row]) for row in rows], written != words)
+        )
 
     def score(weights: Tensor, shortest: int, longest: int, threshold: float) -> tuple[float, float]:
         total = length = 0.0
-        for log_odds, signals, allowed, forms, own, references, words in parts:
+        for log_odds, signals, allowed, forms, own, references, changed in parts:
             scores = (log_odds + signals @ weights).masked_fill(~allowed, -1e4)
             rows = torch.ones(len(scores), dtype=torch.long)
             chosen = selector.best_words(scores, rows * shortest, rows * longest, threshold)
-            changed = selector.forms[words] != words
             for row, reference in enumerate(references):
                 places = chosen[row].nonzero().flatten().tolist()
                 summary = [forms[row][at] if changed[row, at] else own[row][at] for at in places]

@@ -13,7 +13,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.evaluation.rewriting import batches_by_length
 from hf_arae.metrics import Rouge, SummaryShape
-from hf_arae.nn.summary_processors import SourceOrderProcessor
 from hf_arae.training.distributed import from_main, gather_rows, rows_of_this_process
 from hf_arae.training.results import Evaluation
 
@@ -26,22 +25,17 @@ def summarize_texts(
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
     batch_size: int = 128,
-    source_order: bool = False,
     **arguments: Any,
 ) -> list[str]:
     """Summarizes texts, those of like length together; with several processes each does its share.
 
     Args:
         texts: documents; longer ones are cut to the limit.
-        source_order: only words of the document are written, in its order.
         arguments: anything that the model's `summarize` takes (`target_length` as one number).
     """
     mine = [texts[row] for row in rows_of_this_process(len(texts))]
     outputs = [""] * len(mine)
     for rows, ids, mask in batches_by_length(mine, tokenizer, batch_size, model.device):
-        if source_order:
-            shortest = torch.full((len(ids),), arguments.get("target_length") or 1)
-            arguments["logits_processor"] = [SourceOrderProcessor(ids, shortest, tokenizer.eos_token_id)]
         written = model.summarize(ids, mask, **arguments)
         for row, text in zip(rows, tokenizer.batch_decode(written, skip_special_tokens=True), strict=True):
             outputs[row] = text

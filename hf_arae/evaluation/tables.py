@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 
 def markdown_table(rows: Sequence[Mapping[str, str | float]], decimals: int = 1) -> str:
@@ -28,3 +30,8 @@ def markdown_table(rows: Sequence[Mapping[str, str | float]], decimals: int = 1)
 
     rule = [("-" * (width - 1) + ":") if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
     return "\n".join([line(columns), line(rule), *map(line, body)])
+
+
+def outputs_name(system: str) -> str:
+    """Name of the file that holds a table's system's outputs: of "runs/a (search)" it is outputs-a-search.jsonl."""
+    return f"outputs-{re.sub(r'[^a-zA-Z0-9._]+', '-', Path(system).name).strip('-.')}.jsonl"

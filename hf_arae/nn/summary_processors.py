@@ -57,21 +57,39 @@ class SourceOrderProcessor(LogitsProcessor):
         source_ids: `(batch, source)`, `<bos> w1 ... wn <eos>`, padded on the right.
         shortest: least number of words, `(batch,)`.
         end: the token `<eos>`.
+        longest_gap: most words of the source that may be left out before each, where that can be kept to.
     """
 
-    def __init__(self, source_ids: Tensor, shortest: Tensor, end: int):
+    def __init__(self, source_ids: Tensor, shortest: Tensor, end: int, longest_gap: int | None = None):
         self.source_ids, self.shortest, self.end = source_ids, shortest.to(source_ids.device), end
+        self.longest_gap = longest_gap
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Maps scores `(rows, vocabulary)` after tokens `(rows, 1 + words)` to scores."""
         copies = len(scores) // len(self.source_ids)
         ids = self.source_ids.repeat_interleave(copies, 0)
         shortest = self.shortest.repeat_interleave(copies, 0)
-        ahead = places_ahead(ids, input_ids.unsqueeze(1), shortest.unsqueeze(1), self.end).squeeze(1)
+        ahead = places_ahead(ids, input_ids.unsqueeze(1), shortest.unsqueeze(1), self.end)
+        allowed = scores.isfinite().gather(1, ids).unsqueeze(1)
+        ahead = nearest_places(ahead, allowed, self.longest_gap).squeeze(1)
         counts = torch.zeros(scores.shape, device=scores.device).scatter_add_(1, ids, ahead.float())
         counts[:, self.end] = 1
         possible = ((counts > 0) & scores.isfinite()).any(1, keepdim=True)
         return scores.masked_fill((counts == 0) & possible, -torch.inf)
+
+
+def nearest_places(ahead: Tensor, allowed: Tensor, longest_gap: int | None) -> Tensor:
+    """Those places of `ahead` that leave out at most `longest_gap` words; where none is allowed of them, all.
+
+    Args:
+        ahead: what `places_ahead` gave, `(batch, drafts, source)`.
+        allowed: whether other rules allow a place's word, of a shape that goes with it.
+        longest_gap: `None`: no limit.
+    """
+    if longest_gap is None:
+        return ahead
+    near = ahead & (ahead.cumsum(2) <= longest_gap + 1)  # the places ahead stand next to each other
+    return torch.where((near & allowed).any(2, keepdim=True), near, ahead)
 
 
 def places_ahead(source_ids: Tensor, before: Tensor, shortest: Tensor, end: int) -> Tensor:

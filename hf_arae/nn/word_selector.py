@@ -18,6 +18,8 @@ WEIGHTED = (
 )
 _PLACE_FEATURES = 7
 _NEVER = -1e4
+_MOST_PHRASES = 16
+_LARGEST = 4.0  # of a signal; 127 in the table
 
 
 class _Member(nn.Module):
@@ -58,35 +60,78 @@ class WordSelector(nn.Module):
 
     def __init__(self, vocab_size: int, signal_size: int, hidden_size: int, members: int, dropout: float = 0.25):
         super().__init__()
-        self.register_buffer("signals", torch.zeros(vocab_size, signal_size))
+        # A byte a signal: in 40 000 words' table that is what a model is to be downloaded for.
+        self.register_buffer("signals", torch.zeros(vocab_size, signal_size, dtype=torch.int8))
         self.register_buffer("selectable", torch.zeros(vocab_size, dtype=torch.bool))
         self.register_buffer("forms", torch.arange(vocab_size))  # what is written for a word that was selected
+        self.register_buffer("phrases", torch.full((_MOST_PHRASES, 3), -1))  # two words, one for both
         self.register_buffer("weights", torch.zeros(len(WEIGHTED)))
         self.register_buffer("threshold", torch.zeros(()))
         size = signal_size + _PLACE_FEATURES
         self.members = nn.ModuleList(_Member(size, hidden_size, dropout) for _ in range(members))
 
+    @torch.no_grad()
+    def set_words(self, signals: Tensor, selectable: Tensor, forms: Tensor, phrases: Tensor | None = None) -> None:
+        """Sets what is known of each word.
+
+        Args:
+            signals: `(vocab_size, signal_size)`, from -4 to 4; kept as whole multiples of 4 / 127.
+            selectable: which words a summary may have, `(vocab_size,)` bool.
+            forms: the token that is written for each, `(vocab_size,)`.
+            phrases: rows of two tokens and a third, that is written where they follow each other, `(phrases, 3)`;
+                at most 16.
+        """
+        self.signals.copy_((signals.clamp(-_LARGEST, _LARGEST) * (127 / _LARGEST)).round())
+        self.selectable.copy_(selectable)
+        self.forms.copy_(forms)
+        self.phrases.fill_(-1)
+        if phrases is not None:
+            self.phrases[: len(phrases)] = phrases
+
+    def signals_of(self, words: Tensor) -> Tensor:
+        """The signals of words `(...)`, `(..., signal_size)`."""
+        return self.signals[words].to(self.weights.dtype) * (_LARGEST / 127)
+
     def member_scores(self, words: Tensor, mask: Tensor) -> Tensor:
         """Log-odds by each network, `(members, batch, words)`, of words without `<bos>` and `<eos>`."""
         place, relative, pauses, repeated = self._places(words, mask)
         places = torch.stack([place / 10, relative, place.log1p(), pauses, repeated, place == 0, place < 3], -1)
-        inputs, lengths = torch.cat([self.signals[words], places], -1), mask.sum(1).clamp(min=1)
+        inputs, lengths = torch.cat([self.signals_of(words), places], -1), mask.sum(1).clamp(min=1)
         return torch.stack([member(inputs, lengths) for member in self.members])
 
     def weighted_signals(self, words: Tensor, mask: Tensor) -> Tensor:
         """The signals of `WEIGHTED`, `(batch, words, len(WEIGHTED))`."""
         place, relative, pauses, repeated = self._places(words, mask)
         places = torch.stack([repeated, place / 10, relative, pauses], -1)
-        return torch.cat([self.signals[words][..., : len(WEIGHTED) - places.shape[-1]], places], -1)
+        return torch.cat([self.signals_of(words)[..., : len(WEIGHTED) - places.shape[-1]], places], -1)
 
-    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
-        """Scores `(batch, words)`; -1e4 for punctuation, padding and special tokens."""
+    def forward(self, words: Tensor, mask: Tensor, forms: bool = True) -> Tensor:
+        """Scores `(batch, words)`; -1e4 for words that are not `allowed`."""
         scores = self.member_scores(words, mask).mean(0) + self.weighted_signals(words, mask) @ self.weights
-        return scores.masked_fill(~self.allowed(words, mask), _NEVER)
+        return scores.masked_fill(~self.allowed(words, mask, forms), _NEVER)
 
-    def allowed(self, words: Tensor, mask: Tensor) -> Tensor:
-        """Which words a summary may have, `(batch, words)` bool."""
-        return mask & self.selectable[words]
+    def allowed(self, words: Tensor, mask: Tensor, forms: bool = True) -> Tensor:
+        """Which words a summary may have, `(batch, words)` bool: no punctuation, padding and special tokens.
+
+        Args:
+            words, mask: `(batch, words)`.
+            forms: words are written as `written` has them: of a phrase the first stands for both.
+        """
+        allowed = mask & self.selectable[words]
+        return allowed & ~nn.functional.pad(self._phrases_at(words).any(2), (1, 0)) if forms else allowed
+
+    def written(self, words: Tensor) -> Tensor:
+        """What a summary has for each word, `(batch, words)`: nearly always the word."""
+        begins = self._phrases_at(words)
+        forms = (begins * self.phrases[:, 2]).sum(2)
+        forms = nn.functional.pad(torch.where(begins.any(2), forms, self.forms[words[:, :-1]]), (0, 1))
+        forms[:, -1] = self.forms[words[:, -1]]
+        return forms
+
+    def _phrases_at(self, words: Tensor) -> Tensor:
+        """Which phrase begins at each word but the last, `(batch, words - 1, phrases)` bool."""
+        first, second = self.phrases[:, 0], self.phrases[:, 1]
+        return (words[:, :-1, None] == first) & (words[:, 1:, None] == second)
 
     @staticmethod
     def best_words(scores: Tensor, shortest: Tensor, longest: Tensor, threshold: Tensor | float = 0.0) -> Tensor:
@@ -107,9 +152,9 @@ class WordSelector(nn.Module):
     def _places(self, words: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         """Each word's place, share of the sentence before it, number of punctuation marks before it (3 at most), and
         whether it stood before: each `(batch, words)` float."""
-        place = torch.arange(words.shape[1], device=words.device).expand_as(words).float()
+        place = torch.arange(words.shape[1], device=words.device).expand_as(words).to(self.weights.dtype)
         count = mask.sum(1, keepdim=True).clamp(min=1)
-        marks = (~self.selectable[words] & mask).float()
+        marks = (~self.selectable[words] & mask).to(place.dtype)
         before = torch.ones(words.shape[1], words.shape[1], dtype=torch.bool, device=words.device).tril(-1)
         repeated = ((words.unsqueeze(2) == words.unsqueeze(1)) & before).any(2)
-        return place, place / count, (marks.cumsum(1) - marks).clamp(max=3), repeated.float()
+        return place, place / count, (marks.cumsum(1) - marks).clamp(max=3), repeated.to(place.dtype)

@@ -24,7 +24,7 @@ logger = logging.get_logger(__name__)
 
 STRATEGIES = ("search", "write")
 _READ_ARGUMENTS = ("target_length", "compression", "first_sentence", "truncation")
-_OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "detokenize")
+_OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "source_order", "detokenize")
 _NO_COUNT = -1
 # Marks as news text has them; brackets hug their words afterwards.
 _TREEBANK = re.compile(r"(?<!\S)-[lr][rsc]b-(?!\S)|&amp;|\\/")
@@ -96,6 +96,7 @@ class TextSummarizationPipeline(Pipeline):
             strategy: "search" or "write". By default "search", where the model can, else "write".
             source_words_only: no word is written that the text does not have. Without it "search" may change a word's
                 form, such as a verb's to the present tense.
+            source_order: and words are in the text's order, as those of "search" always are.
             first_sentence: cut texts to their first sentence, with a warning. `False` takes them as they are.
             truncation: cut texts (or their first sentences) that are too long, instead of raising.
             detokenize: join punctuation and contractions; capitalise, unless the tokenizer reads text as Gigaword has
@@ -135,7 +136,11 @@ class TextSummarizationPipeline(Pipeline):
         return preprocess, arguments, postprocess
 
     def _check_strategy(
-        self, strategy: str | None = None, source_words_only: bool = False, **generate_arguments
+        self,
+        strategy: str | None = None,
+        source_words_only: bool = False,
+        source_order: bool = False,
+        **generate_arguments,
     ) -> str:
         can_search = getattr(self.model.config, "selector_size", 0) > 0
         chosen = strategy or ("search" if can_search else "write")
@@ -225,14 +230,19 @@ class TextSummarizationPipeline(Pipeline):
         }
 
     def _forward(
-        self, model_inputs: dict, strategy: str | None = None, source_words_only: bool = False, **generate_arguments
+        self,
+        model_inputs: dict,
+        strategy: str | None = None,
+        source_words_only: bool = False,
+        source_order: bool = False,
+        **generate_arguments,
     ) -> dict:
         ids, mask = model_inputs["input_ids"], model_inputs["attention_mask"]
         counts = None if (model_inputs["count"] == _NO_COUNT).any() else model_inputs["count"]
         kept = {name: model_inputs[name] for name in ("words", "is_short")}
-        if self._check_strategy(strategy, source_words_only, **generate_arguments) == "search":
-            places, forms = self.model.select_words(ids, mask, target_length=counts)
-            return {"places": places, "forms": torch.full_like(forms, -1) if source_words_only else forms, **kept}
+        if self._check_strategy(strategy, **generate_arguments) == "search":
+            places, forms = self.model.select_words(ids, mask, counts, source_words_only)
+            return {"places": places, "forms": forms, **kept}
         if counts is not None:  # a share of a long text may be more than the model can write
             counts = counts.clamp(max=self.model.config.max_summary_length)
         written = self.model.summarize(
@@ -241,6 +251,7 @@ class TextSummarizationPipeline(Pipeline):
             target_length=counts,
             strategy="write",
             source_words_only=source_words_only,
+            source_order=source_order,
             **generate_arguments,
         )
         # One row a text, as the base class takes batches apart by their first dimension.

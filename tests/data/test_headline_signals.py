@@ -6,7 +6,6 @@ import pytest
 
 from hf_arae.data.headline_signals import SIGNALS, headline_signals
 from hf_arae.data.news import build_news, build_titles
-from hf_arae.data.tense import present_forms
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.nn.word_selector import WEIGHTED
 
@@ -44,15 +43,6 @@ def test_the_same_texts_give_the_same_signals(corpus):
     articles, titles, tokenizer, signals, _ = corpus
     again, _ = headline_signals(articles, titles, tokenizer, vector_size=8)
     assert (again - signals).abs().max() < 1e-3
-
-
-def test_verbs_of_the_past_are_written_in_the_present():
-    tokenizer = train_tokenizer(["shares fell and rose", "shares fall"], style="news")
-    vocabulary = tokenizer.get_vocab()
-    forms = present_forms(tokenizer)
-    assert forms[vocabulary["fell"]] == vocabulary["fall"]
-    assert forms[vocabulary["rose"]] == vocabulary["rose"]  # "rise" is not in the vocabulary
-    assert forms[vocabulary["shares"]] == vocabulary["shares"]
 
 
 def test_no_titles_is_refused(corpus):

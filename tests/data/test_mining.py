@@ -35,6 +35,7 @@ def test_the_most_similar_come_first_and_the_unlike_are_left_out():
 
 def test_words_of_the_title_are_marked_by_their_stems():
     assert title_words("prices rose , closing lower", "price closes low") == [1.0, 0.0, 0.0, 1.0, 0.0]
+    assert title_words("prices rose", "price rise") == [1.0, 1.0]  # the headline form of "rose"
 
 
 def test_wrong_input_is_refused():

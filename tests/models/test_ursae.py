@@ -19,7 +19,7 @@ from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration, writer_config
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
-from hf_arae.models.ursae.policy import SummaryPolicy
+from hf_arae.models.ursae.policy import Drafts, SourceWordsPolicy, SummaryPolicy
 from hf_arae.training.state import TRAINING_FILE
 
 PAD, BOS, EOS, UNK, MASK = range(5)
@@ -245,7 +245,91 @@ def test_the_policy_writes_as_summarize_does():
         assert words_of(greedy) == words_of(model.summarize(IDS, no_repeat_ngram_size=block))
 
 
+@pytest.mark.parametrize("arguments", [{}, {"num_beams": 3}, {"do_sample": True}], ids=["greedy", "beams", "sampling"])
+def test_words_can_be_held_to_the_source_s_order(arguments):
+    model = make_model(seed=2)
+    for target in (2, 4, 5):
+        written = words_of(model.summarize(IDS, target_length=target, source_order=True, **arguments))
+        for words, source in zip(written, IDS.tolist(), strict=True):
+            assert len(words) == target
+            if target <= source.index(EOS) - 1:
+                assert is_compression(words, source)
+            else:  # the source has too few: its words come again
+                assert set(words) <= set(source)
+
+
+def is_compression(words: list[int], source: list[int]) -> bool:
+    """Whether the words stand in the source, in this order, between its frame."""
+    rest = iter(source[1 : source.index(EOS)])
+    return all(word in rest for word in words)
+
+
 # Training
+
+
+def source_policy(model, ids=IDS, shortest=2, longest=4, **settings) -> SourceWordsPolicy:
+    rows = torch.ones(len(ids), dtype=torch.long)
+    return SourceWordsPolicy(model, ids, None, shortest * rows, longest * rows, **settings)
+
+
+@pytest.mark.parametrize("copy_gate", [False, True])
+@pytest.mark.parametrize("settings", [{}, {"block_ngrams": 1}, {"source_order": True}, {"uniform": True}])
+def test_drafts_of_source_words_are_the_policy_s_at_eta_0(settings, copy_gate):
+    """Its probabilities sum to one, and are those that the whole vocabulary has where other words are ruled out."""
+    model = make_model(copy_gate=copy_gate, share_embeddings=copy_gate)
+    ids = torch.tensor([[BOS, 9, 8, 9, 20, 21, EOS], [BOS, 6, UNK, 11, EOS, PAD, PAD]])
+    policy = source_policy(model, ids, **settings)
+    before = torch.tensor([[[BOS, 8], [BOS, 9]], [[BOS, 6], [BOS, 11]]])
+    states, _ = model.writer.hidden_states(before.view(4, 2))
+    states = states[:, -1].view(2, 2, -1)
+    log_probs = policy.log_probs(states, before)
+    torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(2, 2))
+    found = torch.zeros(2, 2, 30).scatter_add_(2, ids[:, None].expand(2, 2, 7), log_probs.exp())
+    allowed = [[{9, 8, 20, 21}, {9, 8, 20, 21}], [{6, 11}, {6, 11}]]
+    if "block_ngrams" in settings:
+        allowed = [[{9, 20, 21}, {8, 20, 21}], [{11}, {6}]]
+    if "source_order" in settings:
+        allowed = [[{9, 20, 21}, {8, 9, 20, 21}], [{11}, {EOS}]]
+    logits, _ = model.summary_logits(states, policy.reading)
+    for row, draft in itertools.product(range(2), range(2)):
+        words = torch.tensor(sorted(allowed[row][draft]))
+        chances = torch.full((len(words),), 1 / len(words))
+        if "uniform" not in settings:
+            chances = logits[row, draft][words].softmax(0)
+        torch.testing.assert_close(found[row, draft], torch.zeros(30).index_copy(0, words, chances))
+
+
+@pytest.mark.parametrize("uniform", [False, True])
+@pytest.mark.parametrize("source_order", [False, True])
+def test_drafts_of_source_words_keep_their_bounds_and_their_score(source_order, uniform):
+    model = make_model(spread=2.0, copy_gate=True, reader_kernel=3)
+    policy = source_policy(model, block_ngrams=1, source_order=source_order, uniform=uniform)
+    drafts = policy.write(torch.rand(3, 50, 6), greedy=True)
+    log_probs, entropies = policy.score(drafts)
+    assert (entropies >= 0).all()
+    for row, source in enumerate(IDS.tolist()):
+        most = min(4, source.index(EOS) - 1)
+        for place, words in enumerate(words_of(drafts.ids[row])):
+            assert min(2, most) <= len(words) <= most and len(set(words)) == len(words)
+            assert set(words) <= set(source[1 : source.index(EOS)])
+            assert not source_order or is_compression(words, source)
+            alone = policy.score(Drafts(drafts.ids[:, place : place + 1], drafts.states[:, place : place + 1]))[0]
+            torch.testing.assert_close(log_probs[row, place], alone[row, 0])
+    # Summed over all drafts that there are, probabilities make 1.
+    different, chances = {}, log_probs.exp()
+    for row, place in itertools.product(range(3), range(51)):
+        different[row, *drafts.ids[row, place].tolist()] = chances[row, place].item()
+    assert sum(chance for (row, *_), chance in different.items() if row == 1) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_greedy_drafts_of_source_words_are_what_summarize_writes():
+    model = make_model(copy_gate=True, reader_kernel=3)
+    for source_order in (False, True):
+        policy = source_policy(model, shortest=4, source_order=source_order)
+        written = model.summarize(IDS, target_length=4, source_words_only=True, source_order=source_order)
+        longer = [0, 2]  # the other source has fewer words: the policy ends, where summarize goes on
+        greedy = policy.write(torch.empty(3, 0, 4), greedy=True).ids[:, 0]
+        assert words_of(greedy[longer]) == words_of(written[longer])
 
 
 def test_the_score_of_a_draft_is_the_policy_s_own():
@@ -428,6 +512,7 @@ def long_source() -> torch.Tensor:
         (lambda m: UrsaeObjectiveArguments(eta_start=0.0), r"eta_start must lie in \(0, 1\]"),
         (lambda m: UrsaeObjectiveArguments(momentum=1.0), r"momentum must lie in \[0, 1\)"),
         (lambda m: UrsaeObjectiveArguments(reader_start=-1), "reader_start must not be negative"),
+        (lambda m: UrsaeObjectiveArguments(source_order=True), "source_order needs source_words_only"),
         (lambda m: UrsaeObjectiveArguments(samples=0), "samples must be at least 1"),
         (lambda m: UrsaeObjectiveArguments(length_penalty=1.0, entropy_weight=-1.0), "entropy_weight must not be"),
         (lambda m: UrsaeObjective(m, UrsaeObjectiveArguments(longest_summary=7)), "max_summary_length is 6"),

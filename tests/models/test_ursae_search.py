@@ -29,7 +29,8 @@ def make_model(seed: int = 0) -> UrsaeForConditionalGeneration:
     selectable[[PAD, BOS, EOS, COMMA]] = False
     forms = torch.arange(30)
     forms[20] = 22
-    add_selector(model, torch.randn(30, 10), selectable, forms, selector_size=6, selector_members=2)
+    phrases = torch.tensor([[11, 12, 13]])
+    add_selector(model, torch.randn(30, 10), selectable, forms, phrases, selector_size=6, selector_members=2)
     return model.eval()
 
 
@@ -95,6 +96,16 @@ def test_a_word_that_was_said_weighs_less_by_its_weight():
     assert torch.allclose(model.selector(ids, mask) - before, torch.tensor([[0.0, 0.0, -3.0, 0.0]]), atol=1e-5)
 
 
+def test_two_words_of_a_phrase_are_written_as_one():
+    model = make_model()
+    ids = torch.tensor([[BOS, 11, 12, 12, 11, EOS], [BOS, 12, 11, 12, 8, EOS]])
+    places, forms = model.select_words(ids, target_length=4)
+    assert places.tolist() == [[1, 3, 4], [1, 2, 4]] and forms.tolist() == [[13, -1, -1], [-1, 13, -1]]
+    assert model.summarize(ids, target_length=4)[:, 1:-1].tolist() == [[13, 12, 11], [12, 13, 8]]
+    ids_only = model.summarize(ids, target_length=4, source_words_only=True)
+    assert ids_only[:, 1:-1].tolist() == ids[:, 1:-1].tolist()
+
+
 def test_tuning_finds_the_signal_that_headlines_follow(tokenizer):
     torch.manual_seed(0)
     model = UrsaeForConditionalGeneration(UrsaeConfig(**(SIZES | {"vocab_size": len(tokenizer)})))
@@ -103,7 +114,7 @@ def test_tuning_finds_the_signal_that_headlines_follow(tokenizer):
     signals = torch.zeros(len(tokenizer), 10)
     signals[tokenizer.convert_tokens_to_ids(words[:3]), WEIGHTED.index("ratio")] = 1.0
     everything = torch.ones(len(tokenizer), dtype=torch.bool)
-    add_selector(model, signals, everything, torch.arange(len(tokenizer)), 4, 1)
+    add_selector(model, signals, everything, torch.arange(len(tokenizer)), None, 4, 1)
     documents = [" ".join(words[start:] + words[:start]) for start in range(12)]
     summaries = [" ".join(word for word in text.split() if word in words[:3]) for text in documents]
     tuned = tune_search(model, tokenizer, documents, summaries, target_length=3, most_words=3.5)
@@ -116,7 +127,7 @@ def test_saved_and_loaded_searches_alike(tmp_path):
     model.selector.threshold.fill_(0.25)
     model.half().save_pretrained(tmp_path)
     loaded = AutoModelForSeq2SeqLM.from_pretrained(tmp_path)
-    assert loaded.selector.threshold == 0.25 and loaded.selector.signals.dtype == torch.float32
+    assert loaded.selector.threshold == 0.25 and loaded.selector.weights.dtype == torch.float32
     places, forms = loaded.select_words(IDS, target_length=4)
     expected, expected_forms = make_model().select_words(IDS, target_length=4)
     assert torch.equal(places, expected) and torch.equal(forms, expected_forms)

@@ -76,6 +76,7 @@ def add_selector(
     signals: Tensor,
     selectable: Tensor,
     forms: Tensor,
+    phrases: Tensor | None = None,
     selector_size: int = 64,
     selector_members: int = 3,
 ) -> None:
@@ -84,14 +85,12 @@ def add_selector(
     Args:
         model: a summarizer.
         signals, selectable: see `hf_arae.data.headline_signals.headline_signals`.
-        forms: the token that is written for each, `(vocab_size,)`; see `hf_arae.data.tense.present_forms`.
+        forms, phrases: what is written for a word or two; see `hf_arae.data.headline_forms`.
         selector_size, selector_members: see [`UrsaeConfig`].
     """
     config = model.config
     config.selector_size, config.selector_members = selector_size, selector_members
     config.selector_signals = signals.shape[1]
     selector = WordSelector(config.vocab_size, signals.shape[1], selector_size, selector_members)
-    selector.signals.copy_(signals)
-    selector.selectable.copy_(selectable)
-    selector.forms.copy_(forms)
+    selector.set_words(signals, selectable, forms, phrases)
     model.selector = selector.to(model.device)

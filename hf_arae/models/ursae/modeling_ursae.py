@@ -18,7 +18,7 @@ from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.layers_ursae import Reader, Reconstructor, UrsaeReading
 from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.recurrent_cache import RecurrentCache
-from hf_arae.nn.summary_processors import SourceWordsProcessor, SummaryLengthProcessor
+from hf_arae.nn.summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
 from hf_arae.nn.token_log_probs import token_log_probs
 from hf_arae.nn.word_selector import WordSelector
 
@@ -145,17 +145,22 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         logits = F.linear(narrow + read.to(narrow.dtype), weight.detach(), bias.detach())
         return self.reader.copy(logits, states, weights, reading), weights
 
-    def reconstruct_loss(self, summary_ids: Tensor, input_ids: Tensor) -> tuple[Tensor, Tensor]:
+    def reconstruct_loss(
+        self, summary_ids: Tensor, input_ids: Tensor, first_words: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """-log p_dec(X | Z), summed over each source's tokens (nats), and their numbers.
 
         Args:
             summary_ids: Z, `(batch, summary)`.
             input_ids: X, `(batch, source)`; `<bos>` is given, padding is not counted.
+            first_words: only so many words of X count, from its beginning.
 
         Returns:
             Losses `(batch,)` and counts `(batch,)`.
         """
         operands, targets = self._reconstruction(summary_ids, input_ids)
+        if first_words is not None:
+            targets[:, first_words:] = -100
         return -token_log_probs(*operands, targets).sum(1), (targets != -100).sum(1)
 
     def total_reconstruct_loss(self, summary_ids: Tensor, input_ids: Tensor) -> tuple[Tensor, int]:
@@ -286,6 +291,8 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         target_length: int | Tensor | None = None,
         strategy: str | None = None,
         source_words_only: bool = False,
+        source_order: bool = False,
+        longest_gap: int | None = None,
         **generate_arguments,
     ) -> Tensor:
         """Makes a summary of each source; returns token ids `<bos> ... <eos>`, padded, `(batch, sequence)`.
@@ -297,7 +304,11 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
                 the source has fewer. `None`: the model chooses, when it writes up to `max_summary_length`, when it
                 searches between `search_shortest` and `search_longest`.
             strategy: `"write"` (p_enc) or `"search"` (`select_words`); `None`: search, if the model has a selector.
-            source_words_only: no word is written that the source does not have. A search never does.
+            source_words_only: no word is written that the source does not have. A search may otherwise change a word's
+                form.
+            source_order: and words are in the source's order. Those of a search always are.
+            longest_gap: with `source_order`: most words that are left out before each, where that can be kept to. A
+                search has no such limit.
             generate_arguments: for `"write"`: anything that `generate` takes (`num_beams`, `do_sample`,
                 `no_repeat_ngram_size`, ...).
 
@@ -311,7 +322,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         if strategy == "search":
             if generate_arguments:
                 raise ValueError(f'{", ".join(generate_arguments)}: for strategy="write" only; a search is exact')
-            positions, forms = self.select_words(input_ids, attention_mask, target_length)
+            positions, forms = self.select_words(input_ids, attention_mask, target_length, source_words_only)
             words = torch.where(forms >= 0, forms, input_ids.gather(1, positions.clamp(min=0)))
             words = words.masked_fill(positions < 0, self.config.pad_token_id)
             summary = nn.functional.pad(words, (1, 1), value=self.config.pad_token_id)
@@ -320,7 +331,9 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         shortest, longest = self._summary_lengths(len(input_ids), target_length, generate_arguments)
         processors = LogitsProcessorList(generate_arguments.pop("logits_processor", None) or [])
         processors.append(SummaryLengthProcessor(shortest, longest, self.config.eos_token_id))
-        if source_words_only:
+        if source_order:
+            processors.append(SourceOrderProcessor(input_ids, shortest, self.config.eos_token_id, longest_gap))
+        if source_words_only or source_order:
             processors.append(SourceWordsProcessor(self.source_words(input_ids)))
         written = self.generate(
             input_ids,
@@ -337,12 +350,16 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
 
     @torch.no_grad()
     def select_words(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, target_length: int | Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        target_length: int | Tensor | None = None,
+        source_words_only: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Finds in each source the words that make the best headline.
 
         Args:
-            input_ids, attention_mask, target_length: as `summarize` takes them.
+            input_ids, attention_mask, target_length, source_words_only: as `summarize` takes them.
 
         Returns:
             Places in `input_ids` `(batch, words)`, rising, filled up with -1; and what is to be written there
@@ -364,7 +381,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             if int(longest.min()) < 1:
                 raise ValueError(f"target_length must be at least 1, got {longest.unique().tolist()}")
         rows = torch.ones(len(words), dtype=torch.long, device=words.device)
-        scores = self.selector(words, mask)
+        scores = self.selector(words, mask, not source_words_only)
         chosen = self.selector.best_words(scores, rows * shortest, rows * longest, self.selector.threshold)
         chosen |= mask & ~chosen.any(1, keepdim=True)  # nothing but punctuation: all of it
         count = int(chosen.sum(1).max())
@@ -372,8 +389,8 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         place = torch.arange(words.shape[1], device=words.device).expand_as(words)
         order = place.masked_fill(~chosen, words.shape[1]).sort(1).values[:, :count]
         found = order < words.shape[1]
-        own = words.gather(1, order.clamp(max=words.shape[1] - 1))
-        forms = self.selector.forms[own]
+        written = words if source_words_only else self.selector.written(words)
+        own, forms = (ids.gather(1, order.clamp(max=words.shape[1] - 1)) for ids in (words, written))
         return (order + 1).masked_fill(~found, -1), forms.masked_fill((forms == own) | ~found, -1)
 
     def _check_sources(self, input_ids: Tensor, attention_mask: Tensor | None) -> None:

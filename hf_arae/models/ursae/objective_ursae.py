@@ -28,6 +28,9 @@ class UrsaeObjectiveArguments:
     schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Clip each player's gradient norm to this."})
     samples: int = field(default=4, metadata={"help": "Drafts that are drawn of each source's summary (K)."})
+    temperature: float = field(
+        default=1.0, metadata={"help": "Drafts are drawn from p' with logits divided by this. Published: 1."}
+    )
     baseline: str = field(
         default="greedy",
         metadata={"help": "greedy: reward of the greedy draft; mean: mean reward of the source's other drafts."},
@@ -51,9 +54,23 @@ class UrsaeObjectiveArguments:
     source_order: bool = field(
         default=False, metadata={"help": "And in the source's order; with source_words_only. Published: off."}
     )
+    longest_gap: int = field(
+        default=0,
+        metadata={
+            "help": "With source_order: most words of the source that are left out before each of a draft, where "
+            "that can be kept to; 0: no limit. It keeps drafts to the beginning, where news says what matters."
+        },
+    )
     reward_normalization: str = field(
         default="none",
         metadata={"help": "none; length: both rewards a token; std: advantages over their root mean square."},
+    )
+    rewarded_words: int = field(
+        default=0,
+        metadata={
+            "help": "The reward counts the reconstruction of the source's first so many words: news says first what "
+            "matters. 0: of all (published)."
+        },
     )
     length_penalty: float = field(default=0.0, metadata={"help": "Taken from the reward for each word (nats)."})
     entropy_weight: float = field(default=0.0, metadata={"help": "Weight of the entropy of drafts, a word, >= 0."})
@@ -75,10 +92,10 @@ class UrsaeObjectiveArguments:
         ):
             if getattr(self, name) not in accepted:
                 raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
-        for name in ("reader_learning_rate", "reconstructor_learning_rate", "max_grad_norm"):
+        for name in ("reader_learning_rate", "reconstructor_learning_rate", "max_grad_norm", "temperature"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        counts = ("eta_steps", "block_ngrams", "longest_summary", "reader_start")
+        counts = ("eta_steps", "block_ngrams", "longest_summary", "longest_gap", "reader_start", "rewarded_words")
         for name in (*counts, "language_model_weight", "entropy_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -160,10 +177,12 @@ class UrsaeObjective(Objective):
             room = self.longest - s.shortest_summary + 1
             longest = shortest = shortest + (self.rand(numbers[:, 0, 0]) * room).long()
         mask = batch.get("attention_mask")
-        bounds = (shortest, longest, s.block_ngrams)
+        bounds = (shortest, longest, s.block_ngrams, s.temperature)
         if s.source_words_only:
             uniform = self.step < s.reader_start
-            self._policy = SourceWordsPolicy(self.model, ids, mask, *bounds, s.source_order, uniform)
+            self._policy = SourceWordsPolicy(
+                self.model, ids, mask, *bounds, s.source_order, s.longest_gap or None, uniform
+            )
         else:
             self._policy = SummaryPolicy(self.model, ids, mask, self.eta(), *bounds)
         greedy = s.baseline == "greedy" and s.train_reader and self.step >= s.reader_start
@@ -208,8 +227,9 @@ class UrsaeObjective(Objective):
     def rewards(self, ids: Tensor, batch: Batch) -> tuple[Tensor, Terms]:
         """R(Z) = log p_dec(X | Z) + lambda * log p_LM(Z) - length_penalty * words.
 
-        Of drafts `(batch, drafts, tokens)`. The reconstructor drops nothing here. With `reward_normalization="length"`
-        the first term is divided by the tokens of X, the second by those of Z.
+        Of drafts `(batch, drafts, tokens)`. The reconstructor drops nothing here. Of X only the first
+        `rewarded_words` count. With `reward_normalization="length"` the first term is divided by the tokens of X that
+        count, the second by those of Z.
 
         Returns:
             Rewards `(batch, drafts)`, and terms for the log: means over the drawn drafts.
@@ -217,7 +237,7 @@ class UrsaeObjective(Objective):
         s, model, flat = self.settings, self.model, ids.flatten(0, 1)
         training = model.reconstructor.training
         model.reconstructor.eval()
-        losses, counts = model.reconstruct_loss(flat, _repeated(batch["input_ids"], ids))
+        losses, counts = model.reconstruct_loss(flat, _repeated(batch["input_ids"], ids), s.rewarded_words or None)
         model.reconstructor.train(training)
         scores = model.language_model_score(flat)
         tokens = (flat[:, 1:] != model.config.pad_token_id).sum(1)

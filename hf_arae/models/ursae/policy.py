@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.nn.summary_processors import places_ahead
+from hf_arae.nn.summary_processors import nearest_places, places_ahead
 
 _NEVER = -1e9  # a logit; not -inf, whose product with a probability of 0 is not a number
 
@@ -45,6 +45,7 @@ class SummaryPolicy:
         shortest, longest: least and greatest number of words, `(batch,)`; where the greatest is reached, `<eos>` is
             certain.
         block_ngrams: no n-gram of this size is written twice in a summary; 0 allows all.
+        temperature: logits are divided by it. What is likeliest stays so, but drafts differ more.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class SummaryPolicy:
         shortest: Tensor,
         longest: Tensor,
         block_ngrams: int = 0,
+        temperature: float = 1.0,
     ):
         self.model, self.end, self.padding = model, model.config.eos_token_id, model.config.pad_token_id
         self.reading = model.read_source(input_ids, attention_mask)
@@ -66,7 +68,7 @@ class SummaryPolicy:
         if eta < 1:
             self.offset = self.offset + math.log(eta) * ~model.source_words(input_ids).unsqueeze(1)
         self.shortest, self.longest = shortest.view(-1, 1, 1), longest.view(-1, 1, 1)
-        self.block_ngrams = block_ngrams
+        self.block_ngrams, self.temperature = block_ngrams, temperature
 
     def log_probs(self, states: Tensor, before: Tensor) -> Tensor:
         """log p' of every next word, `(batch, drafts, vocab_size)`, float32.
@@ -75,7 +77,7 @@ class SummaryPolicy:
             states: the writer's after these words, `(batch, drafts, hidden_size)`.
             before: `<bos>` and the words so far, `(batch, drafts, 1 + words)`.
         """
-        logits = self.model.summary_logits(states, self.reading)[0].float() + self.offset
+        logits = self.model.summary_logits(states, self.reading)[0].float() / self.temperature + self.offset
         if self.block_ngrams:
             logits = self._block(logits, before)
         words = before.shape[2] - 1
@@ -152,8 +154,9 @@ class SourceWordsPolicy(SummaryPolicy):
     several times is chosen once, at the first place that may be taken. Where no place may be, the draft ends.
 
     Args:
-        model, input_ids, attention_mask, shortest, longest, block_ngrams: see [`SummaryPolicy`].
+        model, input_ids, attention_mask, shortest, longest, block_ngrams, temperature: see [`SummaryPolicy`].
         source_order: words are taken in the source's order.
+        longest_gap: most words that are left out before each, in its order, where that can be kept to.
         uniform: all places that may be taken are equally likely, whatever the model says.
     """
 
@@ -165,13 +168,16 @@ class SourceWordsPolicy(SummaryPolicy):
         shortest: Tensor,
         longest: Tensor,
         block_ngrams: int = 0,
+        temperature: float = 1.0,
         source_order: bool = False,
+        longest_gap: int | None = None,
         uniform: bool = False,
     ):
         self.model, self.end, self.padding = model, model.config.eos_token_id, model.config.pad_token_id
         self.reading = model.read_source(input_ids, attention_mask)
         self.shortest, self.longest = shortest.view(-1, 1, 1), longest.view(-1, 1, 1)
-        self.block_ngrams, self.source_order, self.uniform = block_ngrams, source_order, uniform
+        self.block_ngrams, self.temperature = block_ngrams, temperature
+        self.source_order, self.longest_gap, self.uniform = source_order, longest_gap, uniform
         ids = self.reading.input_ids
         self.same = (ids.unsqueeze(2) == ids.unsqueeze(1)).float()
         self.earlier = self.same.triu(1)  # [i, j]: i is an earlier place of j's word
@@ -183,13 +189,14 @@ class SourceWordsPolicy(SummaryPolicy):
         """log p' of taking each place of the source next, `(batch, drafts, source)`; see [`SummaryPolicy`]."""
         ids, words = self.reading.input_ids, before.shape[2] - 1
         allowed = self.is_word.expand(-1, before.shape[1], -1)
-        if self.source_order:
-            allowed = allowed & places_ahead(ids, before, self.shortest.squeeze(2), self.end)
         if self.block_ngrams and words >= self.block_ngrams - 1:
             allowed = allowed & ~self._repeats(before)
+        if self.source_order:
+            ahead = places_ahead(ids, before, self.shortest.squeeze(2), self.end)
+            allowed = allowed & nearest_places(ahead, allowed, self.longest_gap)
         allowed = allowed & (words < self.longest) & (allowed.to(self.same.dtype) @ self.earlier == 0)
         may_end = (words >= self.shortest) | ~allowed.any(2, keepdim=True)
-        logits = self._logits(states)
+        logits = self._logits(states) / self.temperature
         return logits.masked_fill(~(allowed | (self.is_end & may_end)), _NEVER).log_softmax(-1)
 
     def _logits(self, states: Tensor) -> Tensor:

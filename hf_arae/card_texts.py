@@ -1,0 +1,194 @@
+"""What model cards say of a family; the numbers come from runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class CardText:
+    """A family's part of a card. Texts are Jinja templates; see `hf_arae.model_card.stage` for what they are given.
+
+    Args:
+        task_type, task_name: for the metadata.
+        tags: likewise.
+        results: metrics for the metadata, and their names there.
+        introduction: the first paragraph and a snippet.
+        example: the snippet's sentence.
+        samples_title: heading and line above the samples.
+        samples: makes rows for the table of samples from the outputs and the labels.
+        limits: Markdown list.
+        citation: BibTeX.
+    """
+
+    task_type: str
+    task_name: str
+    tags: list[str]
+    results: dict[str, str]
+    introduction: str
+    example: str
+    samples_title: str
+    samples: Callable[[Sequence[dict[str, str]], Sequence[str]], list[dict[str, str]]]
+    limits: str
+    citation: str
+
+
+def template(text: CardText) -> str:
+    """The whole card, for `huggingface_hub.ModelCard.from_template`."""
+    return f"""---
+{{{{ card_data }}}}
+---
+
+# {{{{ title }}}}
+
+{text.introduction.strip()}
+
+Without the package: `pipeline(model="{{{{ repository }}}}", trust_remote_code=True)`.
+
+## Training
+
+{{{{ training }}}}
+{{% for run in runs %}}
+```
+{{{{ run.command }}}}
+```
+
+{{{{ run.updates }}}} updates in {{{{ run.minutes }}}} minutes on {{{{ hardware }}}}; seed {{{{ run.seed }}}}.
+{{% endfor %}}
+The model has {{{{ parameters }}}} parameters, stored in half precision, used in single precision.
+
+## Results
+
+{{{{ protocol }}}}
+
+{{{{ table }}}}
+
+{text.samples_title.strip()}
+
+{{{{ samples }}}}
+
+## Limits
+
+{text.limits.strip()}
+
+## Citation
+
+```bibtex
+{text.citation.strip()}
+```
+"""
+
+
+def _transfers(outputs: Sequence[dict[str, str]], labels: Sequence[str]) -> list[dict[str, str]]:
+    rows = [row for label in labels for row in [row for row in outputs if row["label"] == label][:SAMPLES]]
+    return [{"source": f"({row['label']}) {row['source']}", "output": row["output"]} for row in rows]
+
+
+def _summaries(outputs: Sequence[dict[str, str]], labels: Sequence[str]) -> list[dict[str, str]]:
+    return [{"document": row["document"], "summary": row["summary"]} for row in outputs[:SAMPLES]]
+
+
+CARD_TEXTS = {
+    "arae": CardText(
+        task_type="text-generation",
+        task_name="Unaligned style transfer",
+        tags=["arae", "style-transfer", "autoencoder"],
+        results={
+            "transfer_accuracy": "Transfer accuracy (%)",
+            "self_bleu": "BLEU to the source",
+            "reference_bleu": "BLEU to the human references",
+            "perplexity": "Perplexity",
+            "reverse_perplexity": "Reverse perplexity",
+            "reconstruction_bleu": "BLEU of greedy reconstructions",
+            "probe_accuracy": "Style that a fresh probe reads from the codes (%)",
+        },
+        introduction="""
+An adversarially regularized autoencoder (ARAE) that rewrites a sentence with another attribute value:
+{{ labels }}. It was trained without paired sentences.
+
+```python
+import hf_arae
+from transformers import pipeline
+
+transfer = pipeline("text-style-transfer", model="{{ repository }}")
+print(transfer("{{ example }}", target="{{ example_target }}"))
+```
+""",
+        example="the food was awful .",
+        samples_title="""
+## Unpicked transfers
+
+The first ten test sentences of each label, greedy.
+""",
+        samples=_transfers,
+        limits="""
+- It knows {{ vocabulary }} words and sentences of up to {{ config.max_sequence_length }} words of the kind it was
+  trained on; other words are unknown to it and are lost.
+- A changed sentiment is a changed meaning: do not present its output as what a person said.
+- A code is one vector: names, numbers and rare words of a long sentence are often replaced by likelier ones.
+- It repeats what its training texts say, prejudice included.
+""",
+        citation="""
+@inproceedings{zhao2018adversarially,
+  title={Adversarially Regularized Autoencoders},
+  author={Zhao, Junbo and Kim, Yoon and Zhang, Kelly and Rush, Alexander M. and LeCun, Yann},
+  booktitle={International Conference on Machine Learning},
+  year={2018}
+}
+""",
+    ),
+    "ursae": CardText(
+        task_type="summarization",
+        task_name="Unsupervised summarization of sentences",
+        tags=["ursae", "summarization", "headlines", "unsupervised"],
+        results={
+            "rouge1": "ROUGE-1 F1",
+            "rouge2": "ROUGE-2 F1",
+            "rougeL": "ROUGE-L F1",
+            "mean_length": "Mean length (words)",
+        },
+        introduction="""
+Makes headlines of the first sentences of news articles. No article was ever seen with its own headline in training.
+There are two ways to a summary: `strategy="search"`, the default, chooses words of the sentence by networks that
+learned from titles of *other* articles what a headline keeps; `strategy="write"` is the generator of URSAE (a frozen
+language model, steered by a reader that reinforcement learning trained to make the sentence reconstructible).
+
+```python
+import hf_arae
+from transformers import pipeline
+
+summarize = pipeline("text-summarization", model="{{ repository }}")
+print(summarize("{{ example }}"))
+print(summarize("{{ example }}", target_length=6, strategy="write", source_words_only=True))
+```
+""",
+        example="Japan's central bank said on Monday it would keep interest rates unchanged after a two-day meeting "
+        "in Tokyo, surprising markets.",
+        samples_title="""
+## Unpicked summaries
+
+The first ten test documents, by the search at its own length.
+""",
+        samples=_summaries,
+        limits="""
+- Words are dropped, "not" among them, and what is left can say something else than the sentence: a summary is a hint
+  at what to read, not a statement of fact. Do not publish it unread.
+- A text is cut to its first sentence, of at most {{ config.max_source_length }} words.
+- It reads lower case, with `#` for each digit, as the corpora that it is measured on are written, and knows
+  {{ vocabulary }} words of English news of the 1980s to 2000s. Other words are kept by the search, judged by their
+  place; the generator loses them.
+- A verb of the past may be written in the present, which headlines do and other texts do not:
+  `source_words_only=True` prevents it.
+""",
+        citation="""
+@phdthesis{zhao2019unsupervised,
+  title={Unsupervised Learning with Regularized Autoencoders},
+  author={Zhao, Junbo},
+  school={New York University}
+}
+""",
+    ),
+}
