@@ -23,7 +23,7 @@ from datasets import DatasetDict
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser, pipeline
 
 import hf_arae  # noqa: F401 (registers the models and the pipeline)
-from hf_arae.data.documents import DocumentArguments, load_documents, load_titles
+from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
 from hf_arae.data.news import build_titles
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
@@ -64,7 +64,7 @@ def main() -> None:
     # 2. Data
     data = load_documents(data_arguments)
     documents, references = held_out(data, data_arguments)
-    titles = load_titles(data_arguments)
+    titles, title_documents = load_titled_documents(data_arguments)
     if not titles and data_arguments.dataset_name is None and data_arguments.train_file is None:
         titles = build_titles()
     output_dir = Path(script.output_dir)
@@ -104,7 +104,9 @@ def main() -> None:
         add(f"first {count} words", lambda texts, count=count: [" ".join(text.split()[:count]) for text in texts])
     add("first 10 content words", content_words)
     if titles:
-        add("11 words that titles prefer", HeadlineWords(titles, data["train"]["document"]))
+        # Beside the articles of the same agency, where they are known, the ratio tells titles from articles alone.
+        articles = [text for text in title_documents if text] or data["train"]["document"][:]
+        add("11 words that titles prefer", HeadlineWords(titles, articles))
 
     shape = SummaryShape().compute(predictions=references, references=documents)
     row = {"system": "the references themselves", **{name: shape[name] for name in SHAPES}}

@@ -28,11 +28,13 @@ from hf_arae.data.mining import mine_titles, title_words
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
 from hf_arae.evaluation.search_tuning import tune_search
+from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.evaluation.tables import markdown_table
-from hf_arae.metrics import Rouge, SummaryShape
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
+
+LEAD = 10  # words of the simplest baseline
 
 
 @dataclass
@@ -56,7 +58,7 @@ class ScriptArguments:
     validation_repeats: int = field(default=4, metadata={"help": "How often their pairs are learned from, each pass."})
     selector_size: int = field(default=64, metadata={"help": "Width of the networks."})
     selector_members: int = field(default=3, metadata={"help": "Networks whose scores are averaged."})
-    vector_size: int = field(default=64, metadata={"help": "Width of the words' vectors, among their signals."})
+    vector_size: int = field(default=32, metadata={"help": "Width of the words' vectors, among their signals."})
     most_words: float = field(default=11.0, metadata={"help": "Mean length of the summaries, at most."})
 
 
@@ -150,16 +152,17 @@ def main() -> None:
     model.save_pretrained(training_arguments.output_dir)
     summarize = pipeline("text-summarization", model=training_arguments.output_dir, batch_size=128)
     scores, samples = {}, []
+    outputs = lead_words(documents, LEAD)
+    scores[f"first {LEAD} words"] = summary_scores(documents, outputs, summaries)
     for name, length in (("its own length", None), ("8 words", 8), ("10 words", 10), ("11 words", 11)):
         options = {"strategy": "search", "target_length": length, "first_sentence": False, "truncation": True}
         outputs = [result["summary_text"] for result in summarize(documents, detokenize=False, **options)]
-        scores[name] = Rouge().compute(predictions=outputs, references=summaries)
-        scores[name] |= SummaryShape().compute(predictions=outputs, references=documents)
+        scores[name] = summary_scores(documents, outputs, summaries)
         samples = samples or list(zip(documents, summaries, outputs, strict=True))[:10]
     for document, summary, output in samples:
         print(f"\n{document}\n  = {summary}\n  > {output}")
     print(f"\n{len(documents)} held-out articles; = is the reference, > the search at its own length")
-    print(markdown_table([{"length": name, **row} for name, row in scores.items()], decimals=2))
+    print(markdown_table([{"summary": name, **row} for name, row in scores.items()], decimals=2))
     run = {"command": "python " + " ".join(sys.argv), "seed": training_arguments.seed, "updates": result.steps}
     run |= {"minutes": result.seconds / 60, "tuned": tuned, "test": scores}
     base = Path(script.model, "metrics.json")

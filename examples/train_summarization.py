@@ -62,11 +62,14 @@ class ScriptArguments:
     writer_batch_size: int = field(default=64, metadata={"help": "Sentences an update on each process."})
     validation_size: int = field(default=1000, metadata={"help": "Documents that evaluations while training use."})
     target_length: int = field(
-        default=8, metadata={"help": "Words of the summaries that are evaluated; 0: the model ends them itself."}
+        default=9, metadata={"help": "Words of the summaries that are evaluated; 0: the model ends them itself."}
     )
     keep_source_words: bool = field(default=True, metadata={"help": "They hold only words of their document."})
     keep_source_order: bool = field(default=True, metadata={"help": "And in its order."})
-    no_repeat_ngram_size: int = field(default=2, metadata={"help": "They hold no n-gram twice; 0: they may."})
+    keep_longest_gap: int = field(
+        default=2, metadata={"help": "In that order, most words that are left out before each; 0: no limit."}
+    )
+    no_repeat_ngram_size: int = field(default=1, metadata={"help": "They hold no n-gram twice; 0: they may."})
 
 
 @dataclass
@@ -79,9 +82,41 @@ class SummarizationModelArguments(UrsaeModelArguments):
     conv_size: int = field(default=128, metadata={"help": "Feature maps of the reconstructor. Published: 300."})
 
 
+def _best(name: str, value: bool | float | str):
+    """A setting of the objective, with another default."""
+    return field(default=value, metadata=UrsaeObjectiveArguments.__dataclass_fields__[name].metadata)
+
+
 @dataclass
 class SummarizationObjectiveArguments(UrsaeObjectiveArguments):
-    """The settings of the best run found."""
+    """The settings of the best run found on news sentences; their reasons are with each group."""
+
+    # Drafts are compressions: words of the source in its order, of a headline's length. So none is ever a single word
+    # or off its subject, and each costs some thirty logits a word in place of a vocabulary's.
+    source_words_only: bool = _best("source_words_only", True)
+    source_order: bool = _best("source_order", True)
+    longest_gap: int = _best("longest_gap", 2)
+    block_ngrams: int = _best("block_ngrams", 1)
+    force_lengths: bool = _best("force_lengths", True)
+    shortest_summary: int = _best("shortest_summary", 8)
+    longest_summary: int = _best("longest_summary", 11)
+    # The reconstructor first learns from random drafts, and is then left alone: trained along with the reader it
+    # learns to expect the beginning, which the reader then copies.
+    reader_start: int = _best("reader_start", 700)
+    reconstructor_steps: int = _best("reconstructor_steps", 700)
+    reconstructor_learning_rate: float = _best("reconstructor_learning_rate", 2e-3)
+    # What is to be told is what comes first and what a language model would not have guessed, in words that go well
+    # together; rare words are not to be shunned. The plain reward prefers words from all over the sentence.
+    source_discount: float = _best("source_discount", 0.94)
+    surprise_power: float = _best("surprise_power", 2.0)
+    language_model_weight: float = _best("language_model_weight", 0.1)
+    relative_fluency: bool = _best("relative_fluency", True)
+    # A language model is too sure of its next word for drafts to differ much.
+    temperature: float = _best("temperature", 3.0)
+    entropy_weight: float = _best("entropy_weight", 0.3)
+    baseline: str = _best("baseline", "mean")
+    reward_normalization: str = _best("reward_normalization", "std")
+    reader_learning_rate: float = _best("reader_learning_rate", 4e-3)
 
 
 @dataclass
@@ -171,6 +206,7 @@ def main() -> None:
         "target_length": script.target_length or None,
         "source_words_only": script.keep_source_words,
         "source_order": script.keep_source_order,
+        "longest_gap": script.keep_longest_gap or None,
         "no_repeat_ngram_size": script.no_repeat_ngram_size,
     }
     trainer = AdversarialTrainer(

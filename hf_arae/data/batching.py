@@ -1,11 +1,14 @@
-"""Batches of sentences: of one length, balanced over attribute values, and the same for the same seed."""
+"""Batches of sentences: of one length for training, balanced and the same for the same seed; or for reading texts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 from torch.utils.data import Sampler
+from transformers import PreTrainedTokenizerBase
 
 POOL_BATCHES = 50  # sentences are sorted by length within pools of this many batches: little padding, much mixing
 
@@ -84,3 +87,14 @@ class SentenceBatchSampler(Sampler[list[int]]):
     def _draw(rows: np.ndarray, count: int, source: np.random.Generator) -> np.ndarray:
         passes = [source.permutation(rows) for _ in range(-(-count // len(rows)))]
         return np.concatenate(passes)[:count]
+
+
+def batches_by_length(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, batch_size: int, device: torch.device
+) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    """Yields (row numbers, `input_ids`, `attention_mask`), sentences of like length together."""
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row].split()))
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        batch = tokenizer([texts[row] for row in rows], return_tensors="pt", padding=True, truncation=True)
+        yield rows, batch["input_ids"].to(device), batch["attention_mask"].to(device)

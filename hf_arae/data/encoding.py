@@ -3,7 +3,42 @@
 from __future__ import annotations
 
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers.utils import logging
+
+logger = logging.get_logger(__name__)
+
+
+def read_dataset(
+    dataset: Dataset, tokenizer: PreTrainedTokenizerFast, split: str, drop_longer: bool = True
+) -> Dataset:
+    """Writes the texts as the tokenizer reads them, so that what a model writes can be compared with them.
+
+    Args:
+        dataset: column `text`, and any others.
+        tokenizer: see [`~hf_arae.data.tokenization.train_tokenizer`].
+        split: name of the split, for messages.
+        drop_longer: leave out the sentences that the tokenizer would cut, and say how many.
+
+    Returns:
+        The dataset with words and marks separated by spaces in `text`, in the case that the tokenizer's style says.
+
+    Raises:
+        ValueError: no sentence is left.
+    """
+    normalizer, limit = tokenizer.backend_tokenizer.normalizer, tokenizer.model_max_length - 2
+    columns = dataset.with_format(None)[:]
+    words = [normalizer.normalize_str(text).split() for text in columns["text"]]
+    columns["text"] = [" ".join(sentence) for sentence in words]
+    read = Dataset.from_dict(columns, features=dataset.features)
+    kept = [row for row, sentence in enumerate(words) if len(sentence) <= limit or not drop_longer]
+    if not kept:
+        raise ValueError(f"Every sentence of the {split} split has more than {limit} words.")
+    if len(kept) == len(words):
+        return read
+    left_out = len(words) - len(kept)
+    logger.warning("Left out %d of %d %s sentences, of over %d words.", left_out, len(words), split, limit)
+    return read.select(kept)
 
 
 def encode_dataset(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:

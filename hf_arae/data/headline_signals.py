@@ -36,7 +36,7 @@ def headline_signals(
     titles: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     title_articles: Sequence[str] | None = None,
-    vector_size: int = 64,
+    vector_size: int = 32,
 ) -> tuple[Tensor, Tensor]:
     """Computes signals for every token.
 

@@ -60,9 +60,10 @@ def train_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Builds a word-level tokenizer from texts.
 
-    It frames each sentence as `<bos> w1 ... wn <eos>`; words outside the vocabulary become `<unk>`. In the style
-    "sentence" it lower-cases and splits contractions and punctuation (so `The food was AWFUL!` reads as
-    `the food was awful !`), and where the texts write numbers as `_num_`, a typed number becomes that word too.
+    It frames each sentence as `<bos> w1 ... wn <eos>`, the two of a pair one after the other; words outside the
+    vocabulary become `<unk>`. In the style "sentence" it lower-cases and splits contractions and punctuation (so
+    `The food was AWFUL!` reads as `the food was awful !`), and where the texts write numbers as `_num_`, a typed
+    number becomes that word too.
 
     Args:
         texts: training sentences.
@@ -96,7 +97,9 @@ def train_tokenizer(
     tokenizer.normalizer = _normalizer(style, mask_numbers=NUMBER_TOKEN in vocabulary)
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<bos> $A <eos>", special_tokens=[(token, vocabulary[token]) for token in ("<bos>", "<eos>")]
+        single="<bos> $A <eos>",
+        pair="<bos> $A <eos> <bos> $B <eos>",
+        special_tokens=[(token, vocabulary[token]) for token in ("<bos>", "<eos>")],
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -10,12 +10,14 @@ from pathlib import Path
 def markdown_table(rows: Sequence[Mapping[str, str | float]], decimals: int = 1) -> str:
     """Returns a Markdown table; its columns are the rows' keys in order of first appearance, missing cells are empty.
 
-    Numbers are right-aligned and rounded to `decimals`.
+    Numbers are right-aligned, and rounded to `decimals` unless they are of type int.
     """
     columns = list(dict.fromkeys(key for row in rows for key in row))
 
     def cell(value: str | float | None) -> str:
-        return "" if value is None else value if isinstance(value, str) else f"{value:.{decimals}f}"
+        if value is None or isinstance(value, (str, int)):
+            return "" if value is None else str(value)
+        return f"{value:.{decimals}f}"
 
     body = [[cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[at]) for line in [columns, *body]) for at in range(len(columns))]

@@ -39,7 +39,7 @@ def models(tmp_path_factory) -> dict[str, Path]:
         config = UrsaeConfig(vocab_size=len(tokenizer), selector_size=selector_size, **sizes)
         model = UrsaeForConditionalGeneration(config)
         if selector_size:
-            model.selector.signals.normal_()
+            model.selector.signals.random_(-127, 128)
             model.selector.selectable[3:] = True
         folders[name] = tmp_path_factory.mktemp("models") / name
         model.save_pretrained(folders[name])

@@ -316,10 +316,8 @@ def test_drafts_of_source_words_keep_their_bounds_and_their_score(source_order, 
             alone = policy.score(Drafts(drafts.ids[:, place : place + 1], drafts.states[:, place : place + 1]))[0]
             torch.testing.assert_close(log_probs[row, place], alone[row, 0])
     # Summed over all drafts that there are, probabilities make 1.
-    different, chances = {}, log_probs.exp()
-    for row, place in itertools.product(range(3), range(51)):
-        different[row, *drafts.ids[row, place].tolist()] = chances[row, place].item()
-    assert sum(chance for (row, *_), chance in different.items() if row == 1) == pytest.approx(1.0, abs=1e-4)
+    different = dict(zip(map(tuple, drafts.ids[1].tolist()), log_probs[1].exp().tolist(), strict=True))
+    assert sum(different.values()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_greedy_drafts_of_source_words_are_what_summarize_writes():
@@ -448,6 +446,75 @@ def test_the_reward_is_what_it_says():
     assert terms["length"] == 1.5 and terms["copy_rate"] == pytest.approx(3 / 9)
     found, _ = rewards(reward_normalization="length")
     torch.testing.assert_close(found.flatten(), (-losses / counts + scores / (words + 1)).detach())
+    # What is said first, and what the language model would not have guessed, counts more.
+    weights = 0.5 ** torch.arange(6)
+    found, _ = rewards(source_discount=0.5, language_model_weight=0.0)
+    expected = model.eval().reconstruct_loss(flat, sources, weights.expand(6, 6))[0]
+    torch.testing.assert_close(found.flatten(), -expected.detach())
+    surprises = model.surprises(IDS)
+    squares = surprises.square() / surprises.square().sum(1, keepdim=True) * (surprises > 0).sum(1, keepdim=True)
+    found, _ = rewards(source_discount=0.5, surprise_power=2.0, language_model_weight=0.0)
+    expected = model.reconstruct_loss(flat, sources, weights * squares.repeat_interleave(2, 0))[0]
+    torch.testing.assert_close(found.flatten(), -expected.detach())
+    # A word that the language model always expects is worth less than one that it expects here.
+    found, _ = rewards(relative_fluency=True)
+    average = torch.stack([average_chances(model, row) for row in IDS]).sum(0) / 14
+    always = average.log()[flat[:, 1:]].masked_fill(flat[:, 1:] == PAD, 0).sum(1)
+    torch.testing.assert_close(found.flatten(), (-losses + scores - always).detach())
+
+
+def average_chances(model, row: torch.Tensor) -> torch.Tensor:
+    """What the language model holds each next word's chances to be, summed over the places of a text."""
+    row = row[row != PAD]
+    return model.writer(row[None, :-1]).logits[0].softmax(-1).sum(0)
+
+
+def test_the_reconstructor_stops_where_it_is_told_to():
+    model = make_model()
+    objective = UrsaeObjective(model, UrsaeObjectiveArguments(samples=2, reconstructor_steps=5))
+    for step, learns in ((4, True), (5, False)):
+        objective.begin_iteration(step)
+        loss = objective.reconstruct({"input_ids": IDS})["loss"]
+        gradients = torch.autograd.grad(loss, list(model.reconstructor.parameters()))
+        assert any(gradient.any() for gradient in gradients) == learns
+
+
+@pytest.mark.parametrize("source_words_only", [False, True])
+def test_a_temperature_spreads_drafts_and_keeps_the_likeliest(source_words_only):
+    model = make_model(copy_gate=True)
+    bounds = (torch.ones(3), torch.full((3,), 6), 0)
+    state = model.writer.hidden_states(torch.full((3, 1), BOS))[0]
+    before, log_probs = torch.full((3, 1, 1), BOS), []
+    for temperature in (1.0, 3.0):
+        if source_words_only:
+            policy = SourceWordsPolicy(model, IDS, None, *bounds, temperature)
+        else:
+            policy = SummaryPolicy(model, IDS, None, 1.0, *bounds, temperature)
+        log_probs.append(policy.log_probs(state, before))
+    sharp, flat = log_probs
+    possible = sharp > -1e6
+    torch.testing.assert_close((sharp / 3).log_softmax(-1)[possible], flat[possible])
+    assert torch.equal(sharp.argmax(-1), flat.argmax(-1))
+
+
+def test_drafts_leave_out_no_more_words_than_they_may():
+    model = make_model(spread=1.0)
+    ids = torch.arange(5, 17).view(1, 12)
+    ids = torch.cat([torch.tensor([[BOS]]), ids, torch.tensor([[EOS]])], 1)
+    for gap in (0, 1, 3):
+        policy = source_policy(model, ids, 3, 3, source_order=True, longest_gap=gap)
+        drafts = policy.write(torch.rand(1, 50, 6), greedy=True).ids[0, :, :4] - 4  # words are their places now
+        steps = drafts.clamp(min=0).diff(dim=1)
+        assert steps.min() == 1 and steps.max() == gap + 1
+        for arguments in ({}, {"num_beams": 2}, {"do_sample": True}):
+            written = model.summarize(ids, target_length=3, source_order=True, longest_gap=gap, **arguments)
+            steps = (written[0, :4] - 4).clamp(min=0).diff()
+            assert steps.min() >= 1 and steps.max() <= gap + 1
+    # Where no word within the gap may be written, a later one is.
+    ids = torch.tensor([[BOS, UNK, UNK, UNK, 7, 8, EOS]])
+    policy = source_policy(model, ids, 2, 2, source_order=True, longest_gap=0)
+    assert words_of(policy.write(torch.rand(1, 1, 6), greedy=False).ids[0]) == [[7, 8]]
+    assert words_of(model.summarize(ids, target_length=2, source_order=True, longest_gap=0)) == [[7, 8]]
 
 
 def test_half_precision_trains(tmp_path):
@@ -513,6 +580,8 @@ def long_source() -> torch.Tensor:
         (lambda m: UrsaeObjectiveArguments(momentum=1.0), r"momentum must lie in \[0, 1\)"),
         (lambda m: UrsaeObjectiveArguments(reader_start=-1), "reader_start must not be negative"),
         (lambda m: UrsaeObjectiveArguments(source_order=True), "source_order needs source_words_only"),
+        (lambda m: UrsaeObjectiveArguments(source_discount=1.1), r"source_discount must lie in \(0, 1\]"),
+        (lambda m: UrsaeObjectiveArguments(temperature=0.0), "temperature must be positive"),
         (lambda m: UrsaeObjectiveArguments(samples=0), "samples must be at least 1"),
         (lambda m: UrsaeObjectiveArguments(length_penalty=1.0, entropy_weight=-1.0), "entropy_weight must not be"),
         (lambda m: UrsaeObjective(m, UrsaeObjectiveArguments(longest_summary=7)), "max_summary_length is 6"),

@@ -146,22 +146,24 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         return self.reader.copy(logits, states, weights, reading), weights
 
     def reconstruct_loss(
-        self, summary_ids: Tensor, input_ids: Tensor, first_words: int | None = None
+        self, summary_ids: Tensor, input_ids: Tensor, weights: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """-log p_dec(X | Z), summed over each source's tokens (nats), and their numbers.
 
         Args:
             summary_ids: Z, `(batch, summary)`.
             input_ids: X, `(batch, source)`; `<bos>` is given, padding is not counted.
-            first_words: only so many words of X count, from its beginning.
+            weights: how many times each token after `<bos>` counts, `(batch, source - 1)`; once if `None`.
 
         Returns:
             Losses `(batch,)` and counts `(batch,)`.
         """
         operands, targets = self._reconstruction(summary_ids, input_ids)
-        if first_words is not None:
-            targets[:, first_words:] = -100
-        return -token_log_probs(*operands, targets).sum(1), (targets != -100).sum(1)
+        losses, counted = -token_log_probs(*operands, targets), targets != -100
+        if weights is not None:
+            weights = weights[:, : targets.shape[1]]
+            losses, counted = losses * weights, counted * weights
+        return losses.sum(1), counted.sum(1)
 
     def total_reconstruct_loss(self, summary_ids: Tensor, input_ids: Tensor) -> tuple[Tensor, int]:
         """`reconstruct_loss` summed over all rows, and the number of all tokens: faster to train with."""
@@ -179,9 +181,30 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
 
         The language model's, over its whole vocabulary; an `<eos>` counts however it got there.
         """
-        targets = summary_ids[:, 1:].masked_fill(summary_ids[:, 1:] == self.config.pad_token_id, -100)
-        states, _ = self.writer.hidden_states(summary_ids[:, :-1])
-        return token_log_probs(*self.writer.projection_operands(states), targets).sum(1)
+        return -self.surprises(summary_ids).sum(1)
+
+    @torch.no_grad()
+    def surprises(self, input_ids: Tensor) -> Tensor:
+        """-log p_LM of each token after `<bos>`, in nats, and 0 of padding: `(batch, tokens - 1)`."""
+        targets = input_ids[:, 1:].masked_fill(input_ids[:, 1:] == self.config.pad_token_id, -100)
+        states, _ = self.writer.hidden_states(input_ids[:, :-1])
+        return -token_log_probs(*self.writer.projection_operands(states), targets)
+
+    @torch.no_grad()
+    def expected_words(self, input_ids: Tensor) -> Tensor:
+        """Log of how likely the language model holds each word to be, on average over the places of texts.
+
+        An untrained one holds all words to be equally likely.
+
+        Args:
+            input_ids: texts, `(batch, sequence)`, `<bos>` first.
+
+        Returns:
+            `(vocab_size,)`, float32.
+        """
+        states, _ = self.writer.hidden_states(input_ids[:, :-1])
+        states, weight, bias = self.writer.projection_operands(states[input_ids[:, 1:] != self.config.pad_token_id])
+        return F.linear(states, weight, bias).float().softmax(-1).mean(0).log()
 
     def source_words(self, input_ids: Tensor) -> Tensor:
         """Which tokens occur in the sources `(batch, source)`: `(batch, vocab_size)` bool; `<eos>` always does."""

@@ -65,11 +65,25 @@ class UrsaeObjectiveArguments:
         default="none",
         metadata={"help": "none; length: both rewards a token; std: advantages over their root mean square."},
     )
-    rewarded_words: int = field(
-        default=0,
+    source_discount: float = field(
+        default=1.0,
         metadata={
-            "help": "The reward counts the reconstruction of the source's first so many words: news says first what "
-            "matters. 0: of all (published)."
+            "help": "In the reward, each word of the source counts so many times as much as the one before it, in "
+            "(0, 1]: below 1, what is said first matters most, as in news. Published: 1."
+        },
+    )
+    surprise_power: float = field(
+        default=0.0,
+        metadata={
+            "help": "In the reward, each word of the source counts by this power of how much it surprises the "
+            "language model, >= 0: what anybody would have guessed need not be told. Published: 0, all count the same."
+        },
+    )
+    relative_fluency: bool = field(
+        default=False,
+        metadata={
+            "help": "In the reward, log p_LM of a word is taken less the log of what the language model gives it on "
+            "average, so that rare words are not held to be bad language. Published: off."
         },
     )
     length_penalty: float = field(default=0.0, metadata={"help": "Taken from the reward for each word (nats)."})
@@ -79,6 +93,14 @@ class UrsaeObjectiveArguments:
         metadata={
             "help": "Iterations before the reader learns: rewards mean little at first. With source_words_only, "
             "drafts are random words of the source until then."
+        },
+    )
+    reconstructor_steps: int = field(
+        default=0,
+        metadata={
+            "help": "Iterations in which the reconstructor learns; 0: all (published). One that learns along with the "
+            "reader comes to an agreement with it, such as to copy the beginning; one that has only seen random "
+            "drafts (reader_start) is a measure of what a draft tells."
         },
     )
     train_reader: bool = field(default=True, metadata={"help": "Off: the reconstructor alone learns."})
@@ -95,15 +117,16 @@ class UrsaeObjectiveArguments:
         for name in ("reader_learning_rate", "reconstructor_learning_rate", "max_grad_norm", "temperature"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        counts = ("eta_steps", "block_ngrams", "longest_summary", "longest_gap", "reader_start", "rewarded_words")
-        for name in (*counts, "language_model_weight", "entropy_weight"):
+        counts = ("eta_steps", "block_ngrams", "longest_summary", "longest_gap", "reader_start", "reconstructor_steps")
+        for name in (*counts, "language_model_weight", "entropy_weight", "surprise_power"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("samples", "shortest_summary"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.eta_start <= 1:
-            raise ValueError(f"eta_start must lie in (0, 1], got {self.eta_start}")
+        for name in ("eta_start", "source_discount"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in (0, 1], got {getattr(self, name)}")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
         if self.source_order and not self.source_words_only:
@@ -189,9 +212,11 @@ class UrsaeObjective(Objective):
         self._drafts = self._policy.write(self.rand(numbers), greedy)
 
     def reconstruct(self, batch: Batch) -> Terms:
-        """-log p_dec(X | Z), mean over the tokens of X (nats), of the drawn drafts."""
+        """-log p_dec(X | Z), mean over the tokens of X (nats), of the drawn drafts; 0 after `reconstructor_steps`."""
         if self._drafts is None:
             self.write(batch)
+        if 0 < self.settings.reconstructor_steps <= self.step:
+            return {"loss": self._rest("reconstructor")}
         drafts = self._drafts.ids[:, : self.settings.samples]
         sources = _repeated(batch["input_ids"], drafts)
         return {"loss": self.mean(*self.model.total_reconstruct_loss(drafts.flatten(0, 1), sources))}
@@ -204,7 +229,7 @@ class UrsaeObjective(Objective):
         """
         s, (policy, drafts) = self.settings, self._take(batch)
         if self.step < s.reader_start:
-            return {"loss": sum(0 * parameter.sum() for parameter in self.parameters("reader"))}
+            return {"loss": self._rest("reader")}
         rewards, terms = self.rewards(drafts.ids, batch)
         drawn = rewards[:, : s.samples]
         if s.baseline == "greedy":
@@ -227,9 +252,11 @@ class UrsaeObjective(Objective):
     def rewards(self, ids: Tensor, batch: Batch) -> tuple[Tensor, Terms]:
         """R(Z) = log p_dec(X | Z) + lambda * log p_LM(Z) - length_penalty * words.
 
-        Of drafts `(batch, drafts, tokens)`. The reconstructor drops nothing here. Of X only the first
-        `rewarded_words` count. With `reward_normalization="length"` the first term is divided by the tokens of X that
-        count, the second by those of Z.
+        Of drafts `(batch, drafts, tokens)`. The reconstructor drops nothing here. Token i of X counts
+        `source_discount ** i` times; with `surprise_power` also by that power of the language model's -log p of it,
+        over the mean of X. With `relative_fluency` the second term is log p_LM(Z) / q(Z), where q takes each word
+        for itself (`expected_words` of the batch's sources). With `reward_normalization="length"` the first term is
+        divided by the tokens of X so counted, the second by those of Z.
 
         Returns:
             Rewards `(batch, drafts)`, and terms for the log: means over the drawn drafts.
@@ -237,7 +264,8 @@ class UrsaeObjective(Objective):
         s, model, flat = self.settings, self.model, ids.flatten(0, 1)
         training = model.reconstructor.training
         model.reconstructor.eval()
-        losses, counts = model.reconstruct_loss(flat, _repeated(batch["input_ids"], ids), s.rewarded_words or None)
+        weights = _repeated(self._source_weights(batch["input_ids"]), ids)
+        losses, counts = model.reconstruct_loss(flat, _repeated(batch["input_ids"], ids), weights)
         model.reconstructor.train(training)
         scores = model.language_model_score(flat)
         tokens = (flat[:, 1:] != model.config.pad_token_id).sum(1)
@@ -247,10 +275,27 @@ class UrsaeObjective(Objective):
         drawn = {"reconstruction": losses / counts, "language_model": -scores / tokens, "length": tokens - 1.0}
         terms = {name: value.view(ids.shape[:2])[:, : s.samples].mean() for name, value in drawn.items()}
         terms["copy_rate"] = (copied & is_word).sum() / is_word.sum()
+        if s.relative_fluency:
+            expected = model.expected_words(batch["input_ids"])[flat[:, 1:]]
+            scores = scores - expected.masked_fill(flat[:, 1:] == model.config.pad_token_id, 0.0).sum(1)
         if s.reward_normalization == "length":
             losses, scores = losses / counts, scores / tokens
         rewards = s.language_model_weight * scores - losses - s.length_penalty * (tokens - 1)
         return rewards.view(ids.shape[:2]), terms
+
+    def _source_weights(self, input_ids: Tensor) -> Tensor:
+        """How many times each token of the sources counts in the reward, `(batch, source - 1)`; see `rewards`."""
+        places = torch.arange(input_ids.shape[1] - 1, device=input_ids.device)
+        weights = (self.settings.source_discount**places).expand(len(input_ids), -1)
+        if not self.settings.surprise_power:
+            return weights
+        surprises = self.model.surprises(input_ids) ** self.settings.surprise_power
+        tokens = (surprises > 0).sum(1, keepdim=True)
+        return weights * surprises * tokens / surprises.sum(1, keepdim=True)
+
+    def _rest(self, player: str) -> Tensor:
+        """A loss of 0 that leaves a player as it is: gradients of 0, laid out as fused optimizers need them."""
+        return sum((0 * parameter).sum() for parameter in self.parameters(player))
 
     def _take(self, batch: Batch) -> tuple[SummaryPolicy, Drafts]:
         """The iteration's drafts, written now if no phase has asked for them yet; the next iteration has new ones."""
