@@ -14,11 +14,13 @@ from transformers.dynamic_module_utils import get_relative_imports
 
 import hf_arae.hub
 from hf_arae.hub import ExportError
+from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.auto import FAMILIES
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+from hf_arae.models.vae import VaeConfig, VaeModel
 
 SENTENCE = "The food was awful, never again!"
 
@@ -35,7 +37,7 @@ sys.meta_path.insert(0, Blocker())
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 
-transfer, causal, summarizer, again, sentence = sys.argv[1:]
+transfer, causal, summarizer, vae, aae, again, sentence = sys.argv[1:]
 trusted = {"trust_remote_code": True}
 found = {}
 try:
@@ -54,8 +56,16 @@ with torch.no_grad():
     lm = AutoModelForCausalLM.from_pretrained(causal, **trusted)
     found["causal"] = lm(ids).logits.tolist()
     summarizing = AutoModelForSeq2SeqLM.from_pretrained(summarizer, **trusted)
-    found["summary"] = summarizing.summarize(ids, target_length=3, num_beams=2).tolist()
+    found["summary"] = summarizing.summarize(ids, target_length=3, strategy="write", num_beams=2).tolist()
+    found["search"] = summarizing.summarize(ids, target_length=3).tolist()
     found["reconstruction"] = summarizing.reconstruct_loss(ids, ids)[0].tolist()
+    for name, folder in (("vae", vae), ("aae", aae)):
+        autoencoder = AutoModel.from_pretrained(folder, **trusted)
+        found[name] = [autoencoder.encode(ids).tolist(), autoencoder.sample(4, seed=1).tolist()]
+        autoencoder.save_pretrained(f"{again}-{name}")
+        reloaded = AutoModelForSeq2SeqLM.from_pretrained(f"{again}-{name}", **trusted)
+        found[f"{name} saved again"] = [reloaded.encode(ids).tolist(), reloaded.generate(ids).tolist()]
+    found["likelihood"] = AutoModel.from_pretrained(vae, **trusted).log_likelihood(ids, samples=3, seed=0).tolist()
 found["transfer"] = model.transfer(**inputs, target=1, num_beams=3).tolist()
 
 pipe = pipeline(model=transfer, **trusted)
@@ -94,7 +104,9 @@ def summarizer(tokenizer, tmp_path_factory):
     """A small summarizer, whose modeling file needs another family's, and its folder."""
     torch.manual_seed(0)
     sizes = {"vocab_size": len(tokenizer), "embedding_size": 4, "hidden_size": 4, "conv_size": 4}
-    model = UrsaeForConditionalGeneration(UrsaeConfig(**sizes))
+    model = UrsaeForConditionalGeneration(UrsaeConfig(**sizes, selector_size=4))
+    model.selector.signals.random_(-127, 128)
+    model.selector.selectable[3:] = True
     folder = tmp_path_factory.mktemp("summarizer") / "tiny-summarizer"
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -102,12 +114,28 @@ def summarizer(tokenizer, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def elsewhere(transfer_folder, causal, summarizer, tmp_path_factory):
+def autoencoders(tmp_path_factory):
+    """A small model of each family with a prior of codes, and its folder."""
+    sizes = {"vocab_size": 20, "embedding_size": 4, "hidden_size": 6, "code_size": 4}
+    place, found = tmp_path_factory.mktemp("autoencoders"), {}
+    torch.manual_seed(0)
+    for name, model in (
+        ("vae", VaeModel(VaeConfig(**sizes, posterior="balanced", bag_of_words_sizes=[3]))),
+        ("aae", AaeModel(AaeConfig(**sizes, prior_sparsity=0.5))),
+    ):
+        model.eval().save_pretrained(place / name)
+        found[name] = (model, place / name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def elsewhere(transfer_folder, causal, summarizer, autoencoders, tmp_path_factory):
     """What an interpreter without the package finds in the folders."""
     place = tmp_path_factory.mktemp("elsewhere")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HOME": str(place / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    folders = [str(folder) for folder in (transfer_folder, causal[1], summarizer[1], place / "again")]
+    latent = [autoencoders[name][1] for name in ("vae", "aae")]
+    folders = [str(folder) for folder in (transfer_folder, causal[1], summarizer[1], *latent, place / "again")]
     command = [sys.executable, "-c", ELSEWHERE, *folders, SENTENCE]
     done = subprocess.run(
         command, cwd=place, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
@@ -139,8 +167,24 @@ def test_a_causal_model_s_outputs_are_the_package_s_own(elsewhere, causal):
 @torch.no_grad()
 def test_a_summarizer_s_outputs_are_the_package_s_own(elsewhere, summarizer):
     ids = torch.tensor([[1, 7, 8, 2]])
-    assert elsewhere["summary"] == summarizer[0].summarize(ids, target_length=3, num_beams=2).tolist()
+    written = summarizer[0].summarize(ids, target_length=3, strategy="write", num_beams=2)
+    assert elsewhere["summary"] == written.tolist()
+    assert elsewhere["search"] == summarizer[0].summarize(ids, target_length=3).tolist()
     torch.testing.assert_close(torch.tensor(elsewhere["reconstruction"]), summarizer[0].reconstruct_loss(ids, ids)[0])
+
+
+@pytest.mark.parametrize("name", ["vae", "aae"])
+@torch.no_grad()
+def test_an_autoencoder_s_outputs_are_the_package_s_own(elsewhere, autoencoders, name):
+    ids, model = torch.tensor([[1, 7, 8, 2]]), autoencoders[name][0]
+    code, written = elsewhere[name]
+    torch.testing.assert_close(torch.tensor(code), model.encode(ids))
+    assert written == model.sample(4, seed=1).tolist()
+    again, generated = elsewhere[f"{name} saved again"]
+    assert again == code and generated == model.generate(ids).tolist()
+    if name == "vae":
+        likelihood = model.log_likelihood(ids, samples=3, seed=0)
+        torch.testing.assert_close(torch.tensor(elsewhere["likelihood"]), likelihood)
 
 
 def test_pipelines_are_the_package_s_own(elsewhere, transfer_folder):
@@ -159,8 +203,8 @@ def test_what_was_loaded_from_the_code_can_be_saved_again(elsewhere, name):
     assert elsewhere[f"{name} saved again"] == elsewhere["pipeline"]
 
 
-def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal, summarizer):
-    for folder in (transfer_folder, causal[1], summarizer[1]):
+def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal, summarizer, autoencoders):
+    for folder in (transfer_folder, causal[1], summarizer[1], *(folder for _, folder in autoencoders.values())):
         files = list(folder.glob("*.py"))
         assert files and not list(folder.glob(".*"))
         for file in files:
@@ -175,7 +219,8 @@ def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal, s
 def test_a_plain_autoencoder_offers_no_transfer_pipeline(tmp_path):
     AraeModel(AraeConfig(vocab_size=20, embedding_size=4, hidden_size=4, code_size=4)).save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    assert set(config["auto_map"]) == {"AutoConfig", "AutoModel", "AutoModelForSeq2SeqLM"}
+    heads = {"AutoModel", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification"}
+    assert set(config["auto_map"]) == {"AutoConfig", *heads}
     assert "custom_pipelines" not in config
     assert not (tmp_path / "text_style_transfer.py").exists()
 

@@ -101,10 +101,10 @@ class FamilyTests:
         trainer = self.trainer(tmp_path)
         phase = trainer.phases[0]
         trainer.phases[0] = type(phase)(phase.name, phase.player, lambda batch: {"loss": broken(phase.loss(batch))})
-        before = copy.deepcopy(trainer.model.state_dict())
+        before = copy.deepcopy(dict(trainer.model.named_parameters()))
         with pytest.raises(NonFiniteLossError, match=phase.name):
             trainer.train()
-        for name, value in trainer.model.state_dict().items():
+        for name, value in trainer.model.named_parameters():
             assert torch.equal(value, before[name]), name
 
 

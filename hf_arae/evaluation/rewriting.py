@@ -5,24 +5,14 @@ With several processes each works on its share of the rows, and all get all resu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from hf_arae.data.batching import batches_by_length
 from hf_arae.training.distributed import gather_rows, rows_of_this_process
-
-
-def batches_by_length(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, batch_size: int, device: torch.device
-) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-    """Yields (row numbers, `input_ids`, `attention_mask`), sentences of like length together."""
-    order = sorted(range(len(texts)), key=lambda row: len(texts[row].split()))
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        batch = tokenizer([texts[row] for row in rows], return_tensors="pt", padding=True, truncation=True)
-        yield rows, batch["input_ids"].to(device), batch["attention_mask"].to(device)
 
 
 @torch.no_grad()
@@ -42,7 +32,7 @@ def rewrite_texts(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
-    attributes: Sequence[int],
+    attributes: Sequence[int] | None = None,
     batch_size: int = 256,
     **generate_arguments,
 ) -> list[str]:
@@ -50,14 +40,15 @@ def rewrite_texts(
 
     Args:
         texts: sentences; longer ones are cut to the limit.
-        attributes: wanted value of each text.
+        attributes: wanted value of each text; may be left out with one decoder only.
         generate_arguments: anything that the model's `decode` takes.
     """
     chosen = rows_of_this_process(len(texts))
-    mine, wanted = [texts[row] for row in chosen], torch.as_tensor([attributes[row] for row in chosen])
+    mine = [texts[row] for row in chosen]
+    wanted = None if attributes is None else torch.as_tensor([attributes[row] for row in chosen], device=model.device)
     outputs = [""] * len(mine)
     for rows, ids, mask in batches_by_length(mine, tokenizer, batch_size, model.device):
-        written = model.reconstruct(ids, mask, wanted[rows].to(model.device), **generate_arguments)
+        written = model.reconstruct(ids, mask, None if wanted is None else wanted[rows], **generate_arguments)
         for row, text in zip(rows, tokenizer.batch_decode(written, skip_special_tokens=True), strict=True):
             outputs[row] = text
     return gather_rows(outputs, len(texts))
@@ -71,13 +62,14 @@ def sample_texts(
     batch_size: int = 512,
     **generate_arguments,
 ) -> list[str]:
-    """Writes sentences from z ~ N(0, I), attribute values in turn."""
-    values = model.config.num_attributes
+    """Writes new sentences by any model with `sample`, attribute values in turn."""
+    values = getattr(model.config, "num_attributes", 1)  # a language model has none
     starts = range(0, num_samples, batch_size)
     batches = []
     for start in (starts[number] for number in rows_of_this_process(len(starts))):
         count = min(batch_size, num_samples - start)
-        attribute = torch.arange(count, device=model.device) % values if values > 1 else None
-        ids = model.sample(count, attribute, seed=seed + start, **generate_arguments)
+        if values > 1:
+            generate_arguments["attribute"] = torch.arange(count, device=model.device) % values
+        ids = model.sample(count, seed=seed + start, **generate_arguments)
         batches.append(tokenizer.batch_decode(ids, skip_special_tokens=True))
     return [text for batch in gather_rows(batches, len(starts)) for text in batch]

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import transformers
 from transformers import AutoConfig
 
+from hf_arae.models.aae.configuration_aae import AaeConfig
+from hf_arae.models.aae.modeling_aae import AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
 from hf_arae.models.base import FamilyConfig, FamilyModel
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+from hf_arae.models.vae.configuration_vae import VaeConfig
+from hf_arae.models.vae.modeling_vae import VaeModel
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,16 @@ class Family:
 
 
 FAMILIES = (
-    Family(AraeConfig, {"AutoModel": AraeModel, "AutoModelForSeq2SeqLM": AraeModel}),
+    Family(
+        AraeConfig,
+        {
+            "AutoModel": AraeModel,
+            "AutoModelForSeq2SeqLM": AraeModel,
+            "AutoModelForSequenceClassification": AraeForSequenceClassification,
+        },
+    ),
+    Family(VaeConfig, {"AutoModel": VaeModel, "AutoModelForSeq2SeqLM": VaeModel}),
+    Family(AaeConfig, {"AutoModel": AaeModel, "AutoModelForSeq2SeqLM": AaeModel}),
     Family(RnnLmConfig, {"AutoModelForCausalLM": RnnLmForCausalLM}),
     Family(UrsaeConfig, {"AutoModelForSeq2SeqLM": UrsaeForConditionalGeneration}),
 )

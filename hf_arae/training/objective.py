@@ -118,6 +118,14 @@ class Objective:
         """As `randn`, uniform in [0, 1)."""
         return self._random.draw(torch.Tensor.uniform_, like)
 
+    def rand_places(self, ids: Tensor, longest: int) -> Tensor:
+        """A number of `rand` for each place of `ids`, `(batch, sequence)`.
+
+        Processes have batches of different widths, so numbers for `longest` places are drawn in each, the model's
+        longest sentence: otherwise they would draw different numbers from then on.
+        """
+        return self.rand(torch.empty(len(ids), max(longest, ids.shape[1]), device=ids.device))[:, : ids.shape[1]]
+
     @staticmethod
     def mean(total: Tensor, count: int) -> Tensor:
         """`total / count`, where processes have different counts: its average over them is their totals' mean."""

@@ -53,6 +53,11 @@ def test_a_literal_special_token_stays_text(tokenizer, token):
     assert not set(ids[1:-1]) & inside
 
 
+def test_the_sentences_of_a_pair_are_framed_each(tokenizer):
+    ids = tokenizer(["awful"], ["the food"], return_tensors="pt")["input_ids"][0]
+    assert tokenizer.convert_ids_to_tokens(ids) == ["<bos>", "awful", "<eos>", "<bos>", "the", "food", "<eos>"]
+
+
 def test_it_survives_saving(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)

@@ -1,0 +1,148 @@
+"""Looks around in a checkpoint's latent space: new sentences, ways between sentences, neighbours, vector arithmetic.
+
+    python examples/explore_latent_space.py --model runs/arae-reviews --attribute 1
+    python examples/explore_latent_space.py --model PATH_OR_ID --dataset_name PATH_OR_ID --num_sentences 1000000
+
+Steps: 1 arguments, 2 model and sentences, 3 new sentences, 4 interpolations, 5 a walk, 6 neighbours, 7 arithmetic (the
+table of Figure 4.4), 8 the report. The arithmetic is meant for captions: on other texts its rules find less, and
+without `--transforms` the commonest words stand in for those of the figure that do not occur.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transformers import AutoModel, AutoTokenizer, HfArgumentParser
+
+import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data.caption_parts import PARTS, parse_captions, spacy_parser
+from hf_arae.data.encoding import read_dataset
+from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.evaluation.arithmetic import PUBLISHED, ParsedSentences, Transform, score_transform
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.generation import LatentSpace
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    model: str = field(metadata={"help": "Checkpoint folder or Hub id of a text autoencoder."})
+    attribute: int | None = field(default=None, metadata={"help": "Value to write with, if there are several."})
+    output_dir: str = field(default="runs/latent-space", metadata={"help": "Where report.md goes."})
+    device: str = field(default="cpu", metadata={"help": "Where the model runs, such as cuda."})
+    seed: int = field(default=0, metadata={"help": "Of everything that is drawn."})
+    num_shown: int = field(default=5, metadata={"help": "Lines of each kind in the report."})
+    steps: int = field(default=7, metadata={"help": "Sentences on an interpolation or a walk."})
+    angle: float = field(default=0.3, metadata={"help": "Turn at each step of a walk, in radians."})
+    among: int = field(default=20_000, metadata={"help": "Training sentences that neighbours are sought among."})
+    num_sentences: int = field(
+        default=100_000, metadata={"help": "Sentences that arithmetic takes its means over; 1 million in the thesis."}
+    )
+    encode_real: bool = field(
+        default=False,
+        metadata={"help": "Arithmetic on codes of real sentences, not on what new ones were drawn from."},
+    )
+    transforms: list[str] | None = field(
+        default=None, metadata={"help": "PART:WORD of each, such as verb:walking; those of Figure 4.4 by default."}
+    )
+    num_originals: int = field(default=100, metadata={"help": "Sentences that each transform is tried on."})
+    num_samples: int = field(default=100, metadata={"help": "Samples for each of them."})
+    spacy_model: str | None = field(
+        default=None, metadata={"help": "Parse by this spaCy pipeline (needs spaCy) and not by rules."}
+    )
+
+
+def load_parser(name: str | None):
+    """The parser by rules, or a spaCy pipeline's."""
+    if name is None:
+        return parse_captions
+    try:
+        import spacy
+    except ImportError as error:
+        raise SystemExit("--spacy_model needs spaCy: pip install spacy") from error
+    return spacy_parser(spacy.load(name))
+
+
+def usual_transforms(sentences: ParsedSentences) -> list[Transform]:
+    """Those of the figure that occur; where none does, the commonest word of each part."""
+    common = [Transform(part, word) for part in PARTS for word in sentences.commonest(part, 1)]
+    for transforms in (PUBLISHED, common):
+        found = [one for one in transforms if sentences.count(one) and sentences.originals(one, 1)]
+        if found:
+            return found
+    return []
+
+
+def block(title: str, groups: list[list[str]]) -> str:
+    """A heading and groups of lines, parted by blank ones."""
+    return f"## {title}\n\n```\n" + "\n\n".join("\n".join(group) for group in groups) + "\n```\n"
+
+
+def main() -> None:
+    # 1. Arguments
+    script, data_arguments = HfArgumentParser((ScriptArguments, DataArguments)).parse_args_into_dataclasses()
+    parse, shown, seed = load_parser(script.spacy_model), script.num_shown, script.seed
+    transforms = [Transform(*pair.split(":", 1)) for pair in script.transforms or [] if ":" in pair]
+    if len(transforms) < len(script.transforms or []) or any(one.part not in PARTS for one in transforms):
+        raise SystemExit(f"--transforms takes PART:WORD, with a PART of {', '.join(PARTS)}; got {script.transforms}")
+
+    # 2. Model and sentences
+    tokenizer = AutoTokenizer.from_pretrained(script.model)
+    model = AutoModel.from_pretrained(script.model).to(script.device)
+    latent = LatentSpace(model, tokenizer, script.attribute)
+    space = latent.native_space
+    data = load_labelled_text(data_arguments, label_required=False)
+    train, held_out = (read_dataset(data[split], tokenizer, split)["text"][:] for split in ("train", "validation"))
+    report = [f"# Latent space of {Path(script.model).name}\n"]
+
+    # 3. New sentences
+    report.append(block("New sentences", [latent.sample(shown, seed)]))
+
+    # 4. Interpolations
+    ends = held_out[:shown], held_out[-shown:]
+    for method in ("linear", "spherical"):
+        lines = latent.interpolate(*ends, steps=script.steps, method=method)
+        lines = [[f"[{a}]", *line, f"[{b}]"] for a, line, b in zip(ends[0], lines, ends[1], strict=True)]
+        report.append(block(f"Between held-out sentences, codes, {method}", lines))
+    drawn = latent.draw(shown, space, seed), latent.draw(shown, space, seed + 1)
+    report.append(
+        block(f"Between new sentences, {space}, linear", latent.interpolate(*drawn, steps=script.steps, space=space))
+    )
+
+    # 5. A walk
+    walks = latent.walk(drawn[0][:1], script.steps, script.angle, space, seed)
+    report.append(block(f"A walk, {space}, {script.angle} radians a step", walks))
+
+    # 6. Neighbours
+    among = list(dict.fromkeys(train))[: script.among]
+    found = latent.nearest(held_out[:shown], among, k=min(5, len(among)))
+    lines = [[f"{near.similarity:.3f}  {near.text}" for near in nearest] for nearest in found]
+    lines = [[f"[{text}]", *nearest] for text, nearest in zip(held_out, lines, strict=False)]
+    report.append(block("Nearest training sentences, by the cosine of codes", lines))
+
+    # 7. Arithmetic
+    if script.encode_real:
+        sentences = ParsedSentences.encoded(latent, train[: script.num_sentences], parse)
+    else:
+        sentences = ParsedSentences.drawn(latent, script.num_sentences, seed, parse)
+    rows, lines = [], []
+    for transform in transforms or usual_transforms(sentences):
+        score = score_transform(latent, sentences, transform, script.num_originals, script.num_samples, seed, parse)
+        rows.append(score.row())
+        lines += [[original, f"=> {transform.word}:  {text}"] for original, text in score.examples[:2]]
+    report.append(block("Vector arithmetic", lines))
+    kind = "real sentences, codes" if sentences.space == "code" and script.encode_real else f"new sentences, {space}"
+    caption = f"{len(sentences)} {kind}; {script.num_samples} samples for each original; seed {seed}.\n"
+    report.append(f"{markdown_table(rows)}\n\n{caption}" if rows else "No sentence had parts to change.\n")
+
+    # 8. The report
+    folder = Path(script.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.md").write_text("\n".join(report), encoding="utf-8")
+    print("\n".join(report))
+
+
+if __name__ == "__main__":
+    main()

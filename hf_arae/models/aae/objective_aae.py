@@ -1,0 +1,140 @@
+"""Training of an adversarial autoencoder: discriminate; reconstruct and confuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hf_arae.models.aae.modeling_aae import AaeModel
+from hf_arae.nn.word_noise import delete_words, shuffle_words
+from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.settings import check_choice, check_range
+
+
+@dataclass
+class AaeObjectiveArguments:
+    """Settings of the objective, ready for `HfArgumentParser`.
+
+    The defaults are those of Shen et al. (2020) for the AAE, without dropout; their denoising DAAE has
+    `word_deletion=0.3`. Local shuffling is of Lample et al. (2018), with `shuffle_distance=3`.
+    """
+
+    optimizer: str = field(default="adam", metadata={"help": "adam, adamw or sgd, for encoder and decoder."})
+    learning_rate: float = field(default=5e-4, metadata={"help": "Highest learning rate, > 0."})
+    schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
+    max_grad_norm: float = field(
+        default=5.0, metadata={"help": "Clip encoder's and decoder's gradient norm to this. Published: not clipped."}
+    )
+    adversarial_weight: float = field(
+        default=10.0,
+        metadata={"help": "lambda: weight of the encoder's loss against the discriminator, >= 0; 0: no adversary."},
+    )
+    discriminator_steps: int = field(default=1, metadata={"help": "Discriminator updates an iteration."})
+    discriminator_learning_rate: float = field(default=5e-4, metadata={"help": "Adam's rate for the discriminator."})
+    word_deletion: float = field(
+        default=0.0, metadata={"help": "Share of the words that the encoder does not see, in [0, 1). DAAE: 0.3."}
+    )
+    shuffle_distance: int = field(
+        default=0, metadata={"help": "Most places by which the encoder sees a word displaced, >= 0."}
+    )
+
+    def __post_init__(self):
+        check_choice(self, "optimizer", ("adam", "adamw", "sgd"))
+        check_choice(self, "schedule", ("constant", "linear", "cosine"))
+        check_range(self, "(0, inf)", "learning_rate", "discriminator_learning_rate", "max_grad_norm")
+        check_range(self, "[0, inf)", "adversarial_weight", "shuffle_distance")
+        check_range(self, "[1, inf)", "discriminator_steps")
+        check_range(self, "[0, 1)", "word_deletion")
+
+
+class AaeObjective(Objective):
+    """The phases of an AAE (Makhzani et al. 2016), denoising if its words are disturbed (DAAE: Shen et al. 2020).
+
+    The discriminator D minimises -log D(z) - log(1 - D(enc(x))) over draws z of the prior; encoder and decoder
+    minimise -log p(x | enc(x)) - lambda log D(enc(x)), the non-saturating loss. The encoder reads x with noise on its
+    words, and the discriminator judges the codes of that; x itself is what is reconstructed.
+
+    Both losses of the encoder make one update, as Shen et al. have it. (Makhzani et al. take turns; a lambda would
+    then mean little under Adam, which divides by the size of the gradients.)
+
+    Batches: `input_ids`, `attention_mask` `(batch, sequence)` and, with several decoders, `attribute` `(batch,)`.
+
+    Args:
+        model: an [`AaeModel`].
+        settings: see [`AaeObjectiveArguments`].
+    """
+
+    players = {
+        "discriminator": ("discriminator",),
+        "autoencoder": ("embeddings", "encoder", "code_head", "decoders", "projection"),
+    }
+
+    def __init__(self, model: AaeModel, settings: AaeObjectiveArguments | None = None):
+        super().__init__(model)
+        self.settings = settings or AaeObjectiveArguments()
+
+    def begin_iteration(self, step: int, seed: int = 0) -> None:
+        super().begin_iteration(step, seed)
+        self._codes: Tensor | None = None
+
+    def optimizers(self) -> dict[str, OptimizerSettings]:
+        s, betas = self.settings, (0.5, 0.999)
+        return {
+            "discriminator": OptimizerSettings("adam", s.discriminator_learning_rate, betas),
+            "autoencoder": OptimizerSettings(s.optimizer, s.learning_rate, betas, schedule=s.schedule),
+        }
+
+    def phases(self) -> tuple[Phase, ...]:
+        s = self.settings
+        on = s.adversarial_weight > 0
+        return (
+            Phase("discriminate", "discriminator", self.discriminate, repeat=s.discriminator_steps, enabled=on),
+            Phase("reconstruct", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm),
+        )
+
+    def discriminate(self, batch: Batch) -> Terms:
+        """-log D(z) - log(1 - D(enc(x))), and `accuracy`: the mean over codes and draws, 0.5 where they are alike."""
+        codes = self.codes(batch).detach()
+        drawn = self.model.prior.draw(codes, self.randn, self.rand)
+        real, fake = self.model.discriminator(torch.cat([drawn, codes])).squeeze(1).chunk(2)
+        accuracy = ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
+        return {"loss": F.softplus(-real).mean() + F.softplus(fake).mean(), "accuracy": accuracy}
+
+    def reconstruct(self, batch: Batch) -> Terms:
+        """-log p(x | enc(x)) - lambda log D(enc(x)), mean over sentences (nats), and its parts.
+
+        `reconstruction`, a sentence; `reconstruction_per_token`; `confusion`: -log D(enc(x)).
+        """
+        codes, self._codes = self.codes(batch), None
+        total, count = self.model.reconstruction_loss(codes, batch["input_ids"], batch.get("attribute"))
+        reconstruction = total / len(codes)
+        terms = {"reconstruction": reconstruction, "reconstruction_per_token": self.mean(total, count)}
+        if not self.settings.adversarial_weight:
+            return {"loss": reconstruction, **terms}
+        confusion = F.softplus(-self.model.discriminator(codes)).mean()
+        return {
+            "loss": reconstruction + self.settings.adversarial_weight * confusion,
+            **terms,
+            "confusion": confusion,
+        }
+
+    def codes(self, batch: Batch) -> Tensor:
+        """Codes of the disturbed sentences, `(batch, code_size)`: encoded once for all updates of an iteration."""
+        if self._codes is None:
+            self._codes = self.model.encode(*self.disturb(batch["input_ids"], batch["attention_mask"]))
+        return self._codes
+
+    def disturb(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Shuffles and deletes words; returns ids and attention mask, `(batch, sequence)`."""
+        s, model = self.settings, self.model
+        longest = model.config.max_sequence_length + 2
+        if s.shuffle_distance:
+            ids = shuffle_words(ids, self.rand_places(ids, longest), model.words(ids), s.shuffle_distance)
+        if s.word_deletion:
+            padding = model.config.pad_token_id
+            ids = delete_words(ids, self.rand_places(ids, longest), model.words(ids), s.word_deletion, padding)
+            attention_mask = ids != padding
+        return ids, attention_mask

@@ -1,0 +1,54 @@
+"""Configuration of the variational autoencoder for text."""
+
+from huggingface_hub.dataclasses import strict
+
+from hf_arae.models.autoencoder_config import PriorAutoencoderConfig
+
+POSTERIORS = ("gaussian", "batch_norm", "balanced", "committed")
+
+
+@strict
+class VaeConfig(PriorAutoencoderConfig):
+    """Sizes and switches of a VAE for text (Bowman et al. 2016), and the family of its posterior.
+
+    The default sizes are those of Zhu et al. (2020) for Yahoo and Yelp. Beside the fields of
+    [`PriorAutoencoderConfig`]:
+
+    Args:
+        posterior: q(z | x). `"gaussian"`; or one whose KL to the standard normal cannot vanish: `"batch_norm"`
+            (BN-VAE), `"balanced"` (its extension: means and deviations normalised), `"committed"` (delta-VAE). See
+            `hf_arae.nn.posteriors`.
+        batch_norm_scale: gamma of `"batch_norm"`, above 0. Published: 0.7 and 0.6.
+        least_mean_variance: tau of `"balanced"`, in (0, 1).
+        committed_rate: delta of `"committed"`, in nats a coordinate, above 0. Published: 0.1 and 0.15.
+        bag_of_words_sizes: hidden widths of the layers that predict a sentence's words from its code, for the
+            bag-of-words loss (Zhao et al. 2017, who have one of 400); `[]` is one linear layer, `None` has none.
+    """
+
+    model_type = "vae"
+
+    embedding_size: int = 512
+    hidden_size: int = 1024
+    code_size: int = 32
+    posterior: str = "gaussian"
+    batch_norm_scale: float | int = 0.7
+    least_mean_variance: float | int = 0.5
+    committed_rate: float | int = 0.1
+    bag_of_words_sizes: list[int] | tuple[int, ...] | None = None
+
+    def validate_posterior(self):
+        if self.posterior not in POSTERIORS:
+            raise ValueError(f"posterior must be one of {', '.join(POSTERIORS)}; got {self.posterior!r}")
+        if self.posterior != "gaussian" and self.prior_sparsity:
+            raise ValueError(f"posterior={self.posterior!r} is for the standard normal prior: prior_sparsity=0")
+        if not self.batch_norm_scale > 0:
+            raise ValueError(f"batch_norm_scale must be above 0, got {self.batch_norm_scale}")
+        if not 0 < self.least_mean_variance < 1:
+            raise ValueError(f"least_mean_variance must lie in (0, 1), got {self.least_mean_variance}")
+        if not self.committed_rate > 0:
+            raise ValueError(f"committed_rate must be above 0, got {self.committed_rate}")
+        if min(self.bag_of_words_sizes or [1]) < 1:
+            raise ValueError(f"bag_of_words_sizes must be at least 1 each, got {self.bag_of_words_sizes}")
+
+
+__all__ = ["VaeConfig"]
