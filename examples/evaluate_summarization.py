@@ -2,7 +2,7 @@
 
     python examples/evaluate_summarization.py --models runs/ursae-news
     python examples/evaluate_summarization.py --models runs/search runs/write --dataset_name ARTICLES,MORE_ARTICLES \\
-        --titles_name MORE_ARTICLES --target_length 10 --language_model runs/judge
+        --titles_name MORE_ARTICLES --search_lengths 0 8 10 --language_model runs/judge
 
 Steps: 1 arguments, 2 data, 3 the judge, a language model of titles, 4 rows of baselines, 5 rows of checkpoints, one
 for each strategy that it has, 6 the table. Of the datasets, the training splits and the titles are counted; scored
@@ -42,12 +42,22 @@ class ScriptArguments:
 
     models: list[str] = field(default_factory=list, metadata={"help": "Checkpoint folders or Hub ids."})
     output_dir: str = field(default="runs/evaluation", metadata={"help": "Where table, samples and outputs go."})
-    target_length: int | None = field(
-        default=None, metadata={"help": "Words of the checkpoints' summaries; by default each model decides."}
+    search_lengths: list[int] = field(
+        default_factory=lambda: [0],
+        metadata={"help": "Words of searched summaries, a row each; 0: the model decides."},
+    )
+    write_lengths: list[int] = field(
+        default_factory=lambda: [9], metadata={"help": "Words of written summaries, likewise; 0: the model ends them."}
     )
     num_beams: int = field(default=1, metadata={"help": "Beams of strategy write; 1 is greedy."})
-    source_words_only: bool = field(default=True, metadata={"help": "Strategy write: only words of the document."})
-    no_repeat_ngram_size: int = field(default=2, metadata={"help": "Strategy write: no n-gram twice; 0: it may."})
+    source_order: bool = field(
+        default=True, metadata={"help": "Strategy write: only words of the document, in its order."}
+    )
+    longest_gap: int = field(
+        default=3,
+        metadata={"help": "And at most so many words left out before each, where possible; 0: any number."},
+    )
+    no_repeat_ngram_size: int = field(default=1, metadata={"help": "Strategy write: no n-gram twice; 0: it may."})
     batch_size: int = field(default=128, metadata={"help": "Documents that are summarised at once."})
     language_model: str | None = field(
         default=None,
@@ -120,20 +130,22 @@ def main() -> None:
             "text-summarization",
             model=model,
             tokenizer=tokenizer,
-            target_length=script.target_length,
             first_sentence=False,
             truncation=True,
             detokenize=False,
         )
         writing = {
             "num_beams": script.num_beams,
-            "source_words_only": script.source_words_only,
+            "source_order": script.source_order,
+            "longest_gap": script.longest_gap or None,
             "no_repeat_ngram_size": script.no_repeat_ngram_size,
         }
-        strategies = {"search": {}} if getattr(model.config, "selector_size", 0) else {}
-        for strategy, arguments in (strategies | {"write": writing}).items():
-            given = {"batch_size": script.batch_size, "strategy": strategy, **arguments}
-            add(f"{name} ({strategy})", partial(summaries_of, summarize, **given))
+        searches = script.search_lengths if getattr(model.config, "selector_size", 0) else []
+        for strategy, lengths, arguments in (("search", searches, {}), ("write", script.write_lengths, writing)):
+            for length in lengths:
+                given = {"batch_size": script.batch_size, "strategy": strategy, "target_length": length or None}
+                words = f", {length} words" if length else ""
+                add(f"{name} ({strategy}{words})", partial(summaries_of, summarize, **given, **arguments))
 
     # 6. The table
     table = markdown_table(rows)

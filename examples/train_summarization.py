@@ -67,7 +67,7 @@ class ScriptArguments:
     keep_source_words: bool = field(default=True, metadata={"help": "They hold only words of their document."})
     keep_source_order: bool = field(default=True, metadata={"help": "And in its order."})
     keep_longest_gap: int = field(
-        default=2, metadata={"help": "In that order, most words that are left out before each; 0: no limit."}
+        default=3, metadata={"help": "In that order, most words that are left out before each; 0: no limit."}
     )
     no_repeat_ngram_size: int = field(default=1, metadata={"help": "They hold no n-gram twice; 0: they may."})
 
@@ -95,21 +95,21 @@ class SummarizationObjectiveArguments(UrsaeObjectiveArguments):
     # or off its subject, and each costs some thirty logits a word in place of a vocabulary's.
     source_words_only: bool = _best("source_words_only", True)
     source_order: bool = _best("source_order", True)
-    longest_gap: int = _best("longest_gap", 2)
+    longest_gap: int = _best("longest_gap", 3)
     block_ngrams: int = _best("block_ngrams", 1)
     force_lengths: bool = _best("force_lengths", True)
     shortest_summary: int = _best("shortest_summary", 8)
     longest_summary: int = _best("longest_summary", 11)
     # The reconstructor first learns from random drafts, and is then left alone: trained along with the reader it
     # learns to expect the beginning, which the reader then copies.
-    reader_start: int = _best("reader_start", 700)
-    reconstructor_steps: int = _best("reconstructor_steps", 700)
+    reader_start: int = _best("reader_start", 600)
+    reconstructor_steps: int = _best("reconstructor_steps", 600)
     reconstructor_learning_rate: float = _best("reconstructor_learning_rate", 2e-3)
     # What is to be told is what comes first and what a language model would not have guessed, in words that go well
     # together; rare words are not to be shunned. The plain reward prefers words from all over the sentence.
-    source_discount: float = _best("source_discount", 0.94)
+    source_discount: float = _best("source_discount", 0.88)
     surprise_power: float = _best("surprise_power", 2.0)
-    language_model_weight: float = _best("language_model_weight", 0.1)
+    language_model_weight: float = _best("language_model_weight", 0.15)
     relative_fluency: bool = _best("relative_fluency", True)
     # A language model is too sure of its next word for drafts to differ much.
     temperature: float = _best("temperature", 3.0)
@@ -124,7 +124,7 @@ class SummarizationTrainingArguments(TrainingArguments):
     """Defaults that suit the built-in corpus."""
 
     output_dir: str = field(default="runs/ursae-news", metadata={"help": "Where everything goes."})
-    max_steps: int = field(default=1000, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
+    max_steps: int = field(default=1400, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
     per_device_train_batch_size: int = field(default=32, metadata={"help": "Documents an iteration on each process."})
     bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
     eval_steps: int = field(default=250, metadata={"help": "Iterations between two evaluations; 0 for none."})

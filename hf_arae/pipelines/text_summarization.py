@@ -24,7 +24,7 @@ logger = logging.get_logger(__name__)
 
 STRATEGIES = ("search", "write")
 _READ_ARGUMENTS = ("target_length", "compression", "first_sentence", "truncation")
-_OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "source_order", "detokenize")
+_OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "source_order", "longest_gap", "detokenize")
 _NO_COUNT = -1
 # Marks as news text has them; brackets hug their words afterwards.
 _TREEBANK = re.compile(r"(?<!\S)-[lr][rsc]b-(?!\S)|&amp;|\\/")
@@ -97,6 +97,7 @@ class TextSummarizationPipeline(Pipeline):
             source_words_only: no word is written that the text does not have. Without it "search" may change a word's
                 form, such as a verb's to the present tense.
             source_order: and words are in the text's order, as those of "search" always are.
+            longest_gap: with `source_order`: most words that "write" leaves out before each, where it can be kept to.
             first_sentence: cut texts to their first sentence, with a warning. `False` takes them as they are.
             truncation: cut texts (or their first sentences) that are too long, instead of raising.
             detokenize: join punctuation and contractions; capitalise, unless the tokenizer reads text as Gigaword has
@@ -140,6 +141,7 @@ class TextSummarizationPipeline(Pipeline):
         strategy: str | None = None,
         source_words_only: bool = False,
         source_order: bool = False,
+        longest_gap: int | None = None,
         **generate_arguments,
     ) -> str:
         can_search = getattr(self.model.config, "selector_size", 0) > 0
@@ -235,6 +237,7 @@ class TextSummarizationPipeline(Pipeline):
         strategy: str | None = None,
         source_words_only: bool = False,
         source_order: bool = False,
+        longest_gap: int | None = None,
         **generate_arguments,
     ) -> dict:
         ids, mask = model_inputs["input_ids"], model_inputs["attention_mask"]
@@ -252,6 +255,7 @@ class TextSummarizationPipeline(Pipeline):
             strategy="write",
             source_words_only=source_words_only,
             source_order=source_order,
+            longest_gap=longest_gap,
             **generate_arguments,
         )
         # One row a text, as the base class takes batches apart by their first dimension.

@@ -113,7 +113,7 @@ def test_files_that_cannot_be_used_are_named(models, files):
 def test_evaluation_writes_the_table(models, tmp_path):
     out, judge = tmp_path / "table", tmp_path / "judge"
     arguments = ["--models", *map(str, models.values()), "--output_dir", str(out), "--language_model", str(judge)]
-    arguments += ["--max_eval_samples", "30", "--target_length", "5"]
+    arguments += ["--max_eval_samples", "30", "--search_lengths", "0", "5", "--write_lengths", "5"]
     done = run("evaluate_summarization.py", *arguments)
     assert done.returncode == 0, done.stderr
     rows = {row["system"]: row for row in json.loads((out / "table.json").read_text())}
@@ -124,8 +124,10 @@ def test_evaluation_writes_the_table(models, tmp_path):
         "11 words that titles prefer",
         "the references themselves",
     ]
-    systems = [f"{models['writer']} (write)", f"{models['searcher']} (search)", f"{models['searcher']} (write)"]
+    uses = [("writer", "write, 5 words"), ("searcher", "search"), ("searcher", "search, 5 words")]
+    systems = [f"{models[model]} ({use})" for model, use in [*uses, ("searcher", "write, 5 words")]]
     assert list(rows)[5:] == systems
+    assert 7 <= rows[systems.pop(1)]["mean_length"] <= 12
     for name in systems:
         row = rows[name]
         assert row["mean_length"] == 5 and row["copy_rate"] == 100 and row["sentences_per_second"] > 0
@@ -134,13 +136,13 @@ def test_evaluation_writes_the_table(models, tmp_path):
     assert rows["first 8 words"]["rougeL"] < rows["11 words that titles prefer"]["rougeL"]
     assert rows["the references themselves"]["perplexity"] < rows["first 8 words"]["perplexity"]
     assert (out / "table.md").read_text() in done.stdout
-    assert done.stdout.count("    -> ") == 7 * 10
+    assert done.stdout.count("    -> ") == 8 * 10
     for file in out.glob("outputs-*.jsonl"):
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         assert len(lines) == 30 and lines[0].keys() == {"document", "reference", "summary"}
-    assert len(list(out.glob("outputs-*.jsonl"))) == 7
+    assert len(list(out.glob("outputs-*.jsonl"))) == 8
 
-    again = run("evaluate_summarization.py", "--output_dir", str(out), "--language_model", str(judge), *arguments[-4:])
+    again = run("evaluate_summarization.py", "--output_dir", str(out), "--language_model", str(judge), *arguments[-7:])
     assert again.returncode == 0, again.stderr
     loaded = {row["system"]: row for row in json.loads((out / "table.json").read_text())}
     assert loaded["first 8 words"]["perplexity"] == pytest.approx(rows["first 8 words"]["perplexity"])
