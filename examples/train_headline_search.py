@@ -13,6 +13,7 @@ test split's table. The result, `--output_dir`, loads with `pipeline("text-summa
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from hf_arae.data.packing import PackedSentences
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.evaluation.tables import markdown_table
+from hf_arae.model_card import PICTURES
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
@@ -168,6 +170,9 @@ def main() -> None:
     base = Path(script.model, "metrics.json")
     if base.is_file():
         run["base"] = json.loads(base.read_text())
+    for name in PICTURES:
+        if Path(script.model, name).is_file():
+            shutil.copyfile(Path(script.model, name), Path(training_arguments.output_dir, name))
     Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run, indent=2))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from transformers import AutoModel, AutoModelForSeq2SeqLM
+
 SAMPLES = 10
 
 
@@ -13,6 +15,7 @@ class CardText:
     """A family's part of a card. Texts are Jinja templates; see `hf_arae.model_card.stage` for what they are given.
 
     Args:
+        auto_class: what loads the family.
         task_type, task_name: for the metadata.
         tags: likewise.
         results: metrics for the metadata, and their names there.
@@ -24,6 +27,7 @@ class CardText:
         citation: BibTeX.
     """
 
+    auto_class: type
     task_type: str
     task_name: str
     tags: list[str]
@@ -59,7 +63,11 @@ Without the package: `pipeline(model="{{{{ repository }}}}", trust_remote_code=T
 {{{{ run.updates }}}} updates in {{{{ run.minutes }}}} minutes on {{{{ hardware }}}}; seed {{{{ run.seed }}}}.
 {{% endfor %}}
 The model has {{{{ parameters }}}} parameters, stored in half precision, used in single precision.
-
+{{% if "curves.png" in pictures %}}
+![Training curves](curves.png)
+{{% endif %}}{{% if "samples.md" in pictures %}}
+How its outputs changed while it was trained: [samples.md](samples.md).
+{{% endif %}}
 ## Results
 
 {{{{ protocol }}}}
@@ -93,6 +101,7 @@ def _summaries(outputs: Sequence[dict[str, str]], labels: Sequence[str]) -> list
 
 CARD_TEXTS = {
     "arae": CardText(
+        auto_class=AutoModel,
         task_type="text-generation",
         task_name="Unaligned style transfer",
         tags=["arae", "style-transfer", "autoencoder"],
@@ -141,6 +150,7 @@ The first ten test sentences of each label, greedy.
 """,
     ),
     "ursae": CardText(
+        auto_class=AutoModelForSeq2SeqLM,
         task_type="summarization",
         task_name="Unsupervised summarization of sentences",
         tags=["ursae", "summarization", "headlines", "unsupervised"],
@@ -161,8 +171,9 @@ import hf_arae
 from transformers import pipeline
 
 summarize = pipeline("text-summarization", model="{{ repository }}")
-print(summarize("{{ example }}"))
-print(summarize("{{ example }}", target_length=6, strategy="write", source_words_only=True))
+text = "{{ example }}"
+print(summarize(text))
+print(summarize(text, target_length=6, strategy="write", source_order=True, longest_gap=3))
 ```
 """,
         example="Japan's central bank said on Monday it would keep interest rates unchanged after a two-day meeting "
@@ -187,7 +198,8 @@ The first ten test documents, by the search at its own length.
 @phdthesis{zhao2019unsupervised,
   title={Unsupervised Learning with Regularized Autoencoders},
   author={Zhao, Junbo},
-  school={New York University}
+  school={New York University},
+  year={2019}
 }
 """,
     ),

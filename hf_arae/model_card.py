@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from transformers import AutoModel, AutoTokenizer, HfArgumentParser
+from transformers import AutoConfig, AutoTokenizer, HfArgumentParser
 
 import hf_arae
 from hf_arae.card_texts import CARD_TEXTS, template
 from hf_arae.evaluation.tables import markdown_table, outputs_name
+
+PICTURES = ("curves.png", "samples.md")  # of a run; what there is goes along
 
 
 @dataclass
@@ -58,10 +61,14 @@ def stage(arguments: CardArguments) -> Path:
         raise ValueError(f"{arguments.table} has no row for {run}; it has {', '.join(str(r['system']) for r in rows)}")
     outputs = Path(arguments.table).with_name(outputs_name(own[0]["system"])).read_text().splitlines()
 
-    model = AutoModel.from_pretrained(run)
-    text = CARD_TEXTS[model.config.model_type]
+    text = CARD_TEXTS[AutoConfig.from_pretrained(run).model_type]
+    model = text.auto_class.from_pretrained(run)
     model.half().save_pretrained(folder)
     AutoTokenizer.from_pretrained(run).save_pretrained(folder)
+
+    pictures = [name for name in PICTURES if (run / name).is_file()]
+    for name in pictures:
+        shutil.copyfile(run / name, folder / name)
 
     labels = list(model.config.id2label.values())
     results = [
@@ -104,6 +111,7 @@ def stage(arguments: CardArguments) -> Path:
         samples=markdown_table(text.samples([json.loads(line) for line in outputs], labels)),
         vocabulary=f"{model.config.vocab_size:,}",
         config=model.config,
+        pictures=pictures,
     )
     card.save(folder / "README.md")
     return folder

@@ -11,7 +11,7 @@ _PANELS = {
     "reward of drafts (nats)": ("read/reward", "read/baseline"),
     "reconstruction (nats a token)": ("reconstruct/loss", "read/reconstruction", "eval/reconstruction"),
     "length (words)": ("read/length", "eval/mean_length"),
-    "words of the document (%)": ("read/copy_rate", "eval/copy_rate"),
+    "words of the document (%)": ("read/copy_rate", "eval/copy_rate", "eval/prefix_overlap"),
 }
 
 

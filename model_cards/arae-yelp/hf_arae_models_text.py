@@ -35,17 +35,18 @@ _PLAIN_SETTINGS = {
 class RecurrentTextModel(FamilyModel, GenerationMixin):
     """Base of models that write text with an LSTM; their decoding state is a `RecurrentCache`.
 
-    The config has `pad_token_id`, `bos_token_id`, `unk_token_id`, `mask_token_id` and `max_sequence_length`.
+    The config has `pad_token_id`, `bos_token_id`, `unk_token_id`, `mask_token_id` and, as long as nothing else is said
+    about the longest text, `max_sequence_length`.
     """
 
     base_model_prefix = ""
     main_input_name = "input_ids"
     _no_split_modules = []
 
-    def _set_generation_defaults(self) -> None:
-        """Sentences end at the longest length of the training data, and special tokens are never written."""
+    def _set_generation_defaults(self, longest: int | None = None) -> None:
+        """Texts end after `longest` words, by default those of the training data; special tokens are never written."""
         config, defaults = self.config, self.generation_config
-        defaults.max_new_tokens = config.max_sequence_length + 1
+        defaults.max_new_tokens = (config.max_sequence_length if longest is None else longest) + 1
         defaults.max_length = None
         special = {config.pad_token_id, config.bos_token_id, config.unk_token_id, config.mask_token_id}
         defaults.suppress_tokens = sorted(token for token in special if token is not None)

@@ -30,7 +30,8 @@ class BatchNorm(nn.BatchNorm1d):
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        return self.weight * centred * (variance + self.eps).rsqrt() + self.bias
+        inverse = (variance + self.eps).rsqrt()
+        return self.weight * centred * inverse + self.bias if self.affine else centred * inverse
 
 
 class _SumOverProcesses(torch.autograd.Function):

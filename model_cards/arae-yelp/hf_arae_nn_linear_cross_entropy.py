@@ -148,9 +148,31 @@ def linear_cross_entropy(
     keep = (targets != ignore_index).nonzero().squeeze(1)
     if keep.numel() < targets.numel():
         hidden, targets = hidden.index_select(0, keep), targets.index_select(0, keep)
-    device = hidden.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+    dtype = _product_dtype(weight)
     if not torch.is_grad_enabled():  # under no_grad, needs_input_grad is still true of a parameter
         hidden, weight, bias = hidden.detach(), weight.detach(), bias.detach()
     loss = _LinearCrossEntropy.apply(hidden.to(weight.dtype), weight, bias, targets, dtype)
     return loss, keep.numel()
+
+
+@torch.no_grad()
+def linear_cross_entropy_by_row(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """The cross-entropy of each row, `(rows,)`, in the way of `linear_cross_entropy`; without gradients.
+
+    Args:
+        hidden: `(rows, hidden)`.
+        weight, bias: see `linear_cross_entropy`.
+        targets: `(rows,)` int64, all of them counted.
+    """
+    projection = _Projection(weight, bias, _product_dtype(weight))
+    losses = [hidden.new_empty(0, dtype=weight.dtype)]
+    pieces = zip(hidden.to(weight.dtype).split(CHUNK_ROWS), targets.split(CHUNK_ROWS), strict=True)
+    for states, wanted in pieces if len(targets) else ():
+        _, target_logits, products = projection.exponentials(states, wanted)
+        losses.append(F.softplus(products[:, projection.width].log() - target_logits))
+    return torch.cat(losses)
+
+
+def _product_dtype(weight: Tensor) -> torch.dtype:
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype

@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sized
-
 import torch
-from torch.utils.data import Dataset
-from transformers import AutoModelForSeq2SeqLM, GenerationConfig, Pipeline
+from transformers import AutoModelForSeq2SeqLM, Pipeline
 from transformers.utils import logging
 
 from .hf_arae_data_detokenization import detokenize as join_words
+from .text_inputs import (
+    GENERATE_ARGUMENTS,
+    check_arguments,
+    check_inputs,
+    check_length,
+    check_text,
+    place_of,
+)
 
 logger = logging.get_logger(__name__)
 
 _OWN_ARGUMENTS = ("target", "source", "truncation", "detokenize")
-_GENERATE_ARGUMENTS = ("precision", *(name for name in vars(GenerationConfig()) if not name.startswith("_")))
 
 
 class TextStyleTransferPipeline(Pipeline):
@@ -94,26 +97,13 @@ class TextStyleTransferPipeline(Pipeline):
         settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
         self._check_target(settings.get("target"), settings.get("source"))
         cut = settings.get("truncation", False)
-        if isinstance(inputs, str):
-            inputs = self._checked(inputs, cut)
-        elif isinstance(inputs, (Dataset, Iterator)):
-            texts = map(inputs.__getitem__, range(len(inputs))) if isinstance(inputs, Sized) else inputs
-            inputs = (self._checked(text, cut, index) for index, text in enumerate(texts))
-        elif isinstance(inputs, Iterable) and not isinstance(inputs, (bytes, Mapping)):
-            inputs = [self._checked(text, cut, index) for index, text in enumerate(inputs)]
-            if not inputs:
-                return []
-        else:
-            raise TypeError(f"inputs must be a string or strings, got {type(inputs).__name__}")
+        inputs = check_inputs(inputs, lambda text, index: self._checked(text, cut, index))
+        if isinstance(inputs, list) and not inputs:
+            return []
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
-        for name in arguments:
-            if name not in _OWN_ARGUMENTS and name not in _GENERATE_ARGUMENTS:
-                known = (*_OWN_ARGUMENTS, "batch_size", "num_workers", *_GENERATE_ARGUMENTS)
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f": did you mean {close[0]}?" if close else ""
-                raise TypeError(f"{type(self).__name__} does not know the argument {name!r}{hint}")
+        check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS))
         preprocess = {name: arguments.pop(name) for name in ("truncation",) if name in arguments}
         preprocess |= {
             name: self._label_id(name, arguments.pop(name)) for name in ("target", "source") if name in arguments
@@ -146,17 +136,12 @@ class TextStyleTransferPipeline(Pipeline):
         return bool(self.model.attribute_log_odds.any())
 
     def _checked(self, text: str, cut: bool, index: int | None = None) -> str:
-        where = "the sentence" if index is None else f"sentence {index}"
-        if not isinstance(text, str):
-            raise TypeError(f"{where} must be a string, got {type(text).__name__}: {text!r:.80}")
-        if not text.strip():
-            raise ValueError(f"{where} is empty")
+        where = place_of("sentence", index)
+        check_text(text, where)
         limit = self.tokenizer.model_max_length - 2
         length = len(self.tokenizer(text, verbose=False)["input_ids"]) - 2
-        if length > limit and not cut:
-            raise ValueError(
-                f"{where} has {length} words, more than the limit of {limit}; truncation=True cuts it: {text!r:.80}"
-            )
+        if not cut:
+            check_length(text, where, length, limit)
         return text
 
     def preprocess(

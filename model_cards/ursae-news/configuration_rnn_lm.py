@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/models/rnn_lm/configuration_rnn_lm.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""Configuration of the recurrent language model."""
+
+from huggingface_hub.dataclasses import strict
+
+from .hf_arae_models_base import FamilyConfig
+
+
+@strict
+class RnnLmConfig(FamilyConfig):
+    """Sizes of an LSTM language model.
+
+    Args:
+        vocab_size: number of tokens, special ones included.
+        embedding_size: width of the token embeddings.
+        hidden_size: width of the state.
+        num_layers: LSTM layers.
+        dropout: probability, in [0, 1), of dropping a unit of the embeddings and of each layer's output while
+            training (Zaremba et al. 2014).
+        share_embeddings: the embedding table is, transposed, the output projection too; the states are first mapped
+            to its width.
+        max_sequence_length: longest sentence that is written, in tokens without special ones.
+        pad_token_id, bos_token_id, unk_token_id, mask_token_id: tokens that are never written.
+        eos_token_id: token that ends a sentence.
+    """
+
+    model_type = "rnn_lm"
+
+    vocab_size: int = 10_000
+    embedding_size: int = 200
+    hidden_size: int = 200
+    num_layers: int = 1
+    dropout: float | int = 0.0
+    share_embeddings: bool = False
+    max_sequence_length: int = 25
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 1
+    eos_token_id: int | None = 2
+    unk_token_id: int | None = 3
+    mask_token_id: int | None = 4
+    is_encoder_decoder: bool = False
+    tie_word_embeddings: bool = False
+
+    def validate_sizes(self):
+        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "max_sequence_length"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def validate_dropout(self):
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
+
+
+__all__ = ["RnnLmConfig"]

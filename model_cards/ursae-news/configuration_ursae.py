@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/models/ursae/configuration_ursae.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""Configuration of the unsupervised summarizer."""
+
+from huggingface_hub.dataclasses import strict
+
+from .hf_arae_models_base import FamilyConfig
+
+
+@strict
+class UrsaeConfig(FamilyConfig):
+    """Sizes of a URSAE (thesis, chapter 5; the defaults are those of section 5.7.1).
+
+    Args:
+        vocab_size: number of tokens, special ones included; summaries and sources share them.
+        embedding_size: width of the writer's and of the reconstructor's token embeddings.
+        hidden_size, num_layers: the writer's LSTM.
+        dropout: of the writer, in [0, 1), while it is trained as a language model. As a summarizer's part it is frozen
+            and drops nothing.
+        share_embeddings: the writer's embedding table is its output table too, and so is the reconstructor's. The
+            published model has separate ones.
+        reader_size: width of the reader's queries, keys and positions.
+        reader_kernel: source words, around each, that its key is made of; odd. With 1 (published) a key does not know
+            its neighbours, so that "the word after the one just written" cannot be asked for.
+        copy_gate: a word's share of the attention, times a gate that the writer's state sets, is added to its logit.
+            Not in the thesis, whose reader reaches a logit through the writer's output table only.
+        max_source_length: longest source in tokens, without `<bos>` and `<eos>`.
+        max_summary_length: longest summary, in words.
+        conv_size: feature maps of the reconstructor.
+        encoder_layers, encoder_kernel: the reconstructor's convolutions over the summary.
+        decoder_layers, decoder_kernel: the reconstructor's causal convolutions over the source.
+        reconstructor_dropout: in [0, 1).
+        selector_size: width of the networks that score the source's words in a search; 0: the model cannot search.
+        selector_members: number of those networks.
+        selector_signals: columns of their table of what is known of each word.
+        search_shortest, search_longest: words that a search chooses between, where no length is asked for.
+        pad_token_id, bos_token_id, unk_token_id, mask_token_id: tokens that are never written.
+        eos_token_id: token that ends a summary, and a source.
+    """
+
+    model_type = "ursae"
+
+    vocab_size: int = 30_000
+    embedding_size: int = 300
+    hidden_size: int = 300
+    num_layers: int = 2
+    dropout: float | int = 0.2
+    share_embeddings: bool = False
+    reader_size: int = 300
+    reader_kernel: int = 1
+    copy_gate: bool = False
+    max_source_length: int = 60
+    max_summary_length: int = 14
+    conv_size: int = 300
+    encoder_layers: int = 4
+    encoder_kernel: int = 4
+    decoder_layers: int = 3
+    decoder_kernel: int = 3
+    reconstructor_dropout: float | int = 0.1
+    selector_size: int = 0
+    selector_members: int = 3
+    selector_signals: int = 72
+    search_shortest: int = 7
+    search_longest: int = 12
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 1
+    eos_token_id: int | None = 2
+    decoder_start_token_id: int | None = 1
+    unk_token_id: int | None = 3
+    mask_token_id: int | None = 4
+    is_encoder_decoder: bool = True
+    tie_word_embeddings: bool = False
+
+    def validate_sizes(self):
+        for name in (
+            "vocab_size",
+            "embedding_size",
+            "hidden_size",
+            "num_layers",
+            "reader_size",
+            "reader_kernel",
+            "max_source_length",
+            "max_summary_length",
+            "conv_size",
+            "encoder_layers",
+            "encoder_kernel",
+            "decoder_layers",
+            "decoder_kernel",
+            "selector_members",
+            "selector_signals",
+            "search_shortest",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.selector_size < 0:
+            raise ValueError(f"selector_size must not be negative, got {self.selector_size}")
+        if self.search_longest < self.search_shortest:
+            raise ValueError(
+                f"search_longest is {self.search_longest}, less than search_shortest={self.search_shortest}"
+            )
+        if self.reader_kernel % 2 == 0:
+            raise ValueError(f"reader_kernel must be odd, got {self.reader_kernel}")
+
+    def validate_dropout(self):
+        for name in ("dropout", "reconstructor_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+
+    def validate_tokens(self):
+        for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is needed: summaries begin with <bos>, end with <eos> and are padded")
+
+
+__all__ = ["UrsaeConfig"]

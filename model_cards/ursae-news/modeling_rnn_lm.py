@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/models/rnn_lm/modeling_rnn_lm.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""Recurrent language model: p(token | tokens before it), by an LSTM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.utils import ModelOutput
+
+from .configuration_rnn_lm import RnnLmConfig
+from .hf_arae_models_text import RecurrentTextModel
+from .hf_arae_nn_decoding import WriterCell
+from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
+from .hf_arae_nn_recurrent_cache import RecurrentCache
+from .hf_arae_nn_vocabulary import VocabularyProjection
+
+
+@dataclass
+class RnnLmOutput(ModelOutput):
+    """Output of [`RnnLmForCausalLM`].
+
+    Args:
+        loss: cross-entropy in nats per predicted token, if `labels` were given.
+        logits: `(batch, sequence, vocab_size)`; those at a place predict the next token.
+        past_key_values: the state after the last token, if `use_cache`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: RecurrentCache | None = None
+
+
+class RnnLmForCausalLM(RecurrentTextModel):
+    """LSTM language model (Mikolov et al. 2010; dropout as in Zaremba et al. 2014).
+
+    Sentences are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right.
+
+    Args:
+        config: see [`RnnLmConfig`].
+    """
+
+    config: RnnLmConfig
+    config_class = RnnLmConfig
+
+    def __init__(self, config: RnnLmConfig):
+        super().__init__(config)
+        self.embeddings = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
+        self.dropout = nn.Dropout(config.dropout)
+        between = config.dropout if config.num_layers > 1 else 0.0
+        self.lstm = nn.LSTM(
+            config.embedding_size, config.hidden_size, config.num_layers, batch_first=True, dropout=between
+        )
+        self.projection = VocabularyProjection(
+            config.hidden_size, config.vocab_size, config.embedding_size if config.share_embeddings else None
+        )
+        self.post_init()
+        self._set_generation_defaults()
+
+    def hidden_states(
+        self, input_ids: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Reads tokens `(batch, sequence)` from the start, or on from `state`.
+
+        Returns:
+            States `(batch, sequence, hidden_size)` and the state after the last token, each part
+            `(num_layers, batch, hidden_size)`.
+        """
+        states, state = self.lstm(self.dropout(self.embeddings(input_ids)), state)
+        return self.dropout(states), state
+
+    def token_loss(self, input_ids: Tensor) -> tuple[Tensor, int]:
+        """Summed cross-entropy (nats) of all tokens after the first, and their number; padding is not counted.
+
+        The same as `forward`'s loss times the count, without ever holding all logits: for training.
+
+        Args:
+            input_ids: `(batch, sequence)`, right padded.
+        """
+        targets = self._targets(input_ids)
+        states, _ = self.hidden_states(input_ids[:, :-1])
+        return linear_cross_entropy(*self.projection_operands(states), targets)
+
+    def projection_operands(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns (states, weight, bias) such that the logits are `states @ weight.T + bias`."""
+        return self.projection.operands(states, self._shared_table())
+
+    def _targets(self, labels: Tensor) -> Tensor:
+        return labels[:, 1:].masked_fill(labels[:, 1:] == self.config.pad_token_id, -100)
+
+    def _shared_table(self) -> Tensor | None:
+        return self.embeddings.weight if self.config.share_embeddings else None
+
+    # transformers' interface -----------------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        past_key_values: RecurrentCache | None = None,
+        use_cache: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> RnnLmOutput | tuple:
+        """Predicts the token after each.
+
+        Args:
+            input_ids: `(batch, sequence)`, right padded.
+            attention_mask: accepted and not needed: padding on the right reaches no token's state.
+            labels: usually `input_ids` itself, `(batch, sequence)`; the shift by one happens here. Places that hold
+                the padding token or -100 are not counted.
+            past_key_values: state to continue from; updated in place if `use_cache`.
+            use_cache: return the state.
+            return_dict: a tuple instead of an [`RnnLmOutput`] if `False`.
+        """
+        states, state = self.hidden_states(input_ids, None if past_key_values is None else past_key_values.state)
+        logits = self.projection(states, self._shared_table())
+        loss = None
+        if labels is not None:
+            targets = self._targets(labels)
+            total = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), targets.flatten(), reduction="sum")
+            loss = total / (targets != -100).sum().clamp(min=1)
+        if use_cache:
+            past_key_values = past_key_values if past_key_values is not None else RecurrentCache()
+            past_key_values.advance(state, input_ids.shape[1])
+        output = RnnLmOutput(loss, logits, past_key_values if use_cache else None)
+        return output if return_dict is not False else output.to_tuple()
+
+    def prepare_inputs_for_generation(
+        self, input_ids, past_key_values=None, attention_mask=None, use_cache=None, is_first_iteration=False, **unused
+    ):
+        if is_first_iteration and attention_mask is not None and not attention_mask.all():
+            raise ValueError(
+                "the prompts of one generate() call must be of one length: a recurrent state cannot skip padding. "
+                "Group them by length, or call generate() for each"
+            )
+        if use_cache and past_key_values is None:
+            past_key_values = RecurrentCache()
+        if past_key_values is not None:
+            input_ids = input_ids[:, past_key_values.get_seq_length() :]
+        return {"input_ids": input_ids, "past_key_values": past_key_values, "use_cache": use_cache}
+
+    # Verbs
+
+    @torch.no_grad()
+    def sample(self, num_samples: int, seed: int | None = None, **generate_arguments) -> Tensor:
+        """Writes new sentences; returns token ids `(num_samples, sequence)`, `<bos>` first.
+
+        Args:
+            num_samples: at least 1.
+            seed: makes the draw repeatable and leaves the global generators as they were.
+            generate_arguments: anything that `generate` takes (`temperature`, `top_p`, ...), and `precision`, see
+                `AraeModel.decode`. By default the tokens
+                are drawn from the model's own distribution, less the special ones that are never written.
+        """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+        arguments = {"do_sample": True, **generate_arguments}
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices, enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            cells = [WriterCell(self.embeddings.weight, self.lstm)]
+            written = self._write(cells, self._shared_table(), num_samples, arguments)
+            if written is not None:
+                return written
+            begin = torch.full((num_samples, 1), self.config.bos_token_id, device=self.device)
+            return self.generate(begin, attention_mask=torch.ones_like(begin), **arguments)
+
+
+__all__ = ["RnnLmForCausalLM", "RnnLmOutput"]

@@ -1,0 +1,471 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/models/ursae/modeling_ursae.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""Unsupervised summarizer: a reader that steers a frozen language model, and a reconstructor of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import GenerationConfig, LogitsProcessorList
+from transformers import initialization as init
+from transformers.utils import ModelOutput
+
+from .configuration_rnn_lm import RnnLmConfig
+from .modeling_rnn_lm import RnnLmForCausalLM
+from .hf_arae_models_text import RecurrentTextModel
+from .configuration_ursae import UrsaeConfig
+from .hf_arae_models_ursae_layers_ursae import Reader, Reconstructor, UrsaeReading
+from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
+from .hf_arae_nn_recurrent_cache import RecurrentCache
+from .hf_arae_nn_summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
+from .hf_arae_nn_token_log_probs import token_log_probs
+from .hf_arae_nn_word_selector import WordSelector
+
+
+@dataclass
+class UrsaeOutput(ModelOutput):
+    """Output of [`UrsaeForConditionalGeneration`].
+
+    Args:
+        loss: -log p_enc(labels | source) in nats per token, if `labels` were given.
+        logits: `(batch, sequence, vocab_size)`; those at a place predict the next token of the summary.
+        past_key_values: the writer's state after the last token, if `use_cache`.
+        encoder_last_hidden_state: the reader's keys, `(batch, source, reader_size)`.
+        read_weights: where each word was read from, `(batch, sequence, source)`.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: RecurrentCache | None = None
+    encoder_last_hidden_state: Tensor | None = None
+    read_weights: Tensor | None = None
+
+
+class UrsaeForConditionalGeneration(RecurrentTextModel):
+    """URSAE (thesis, chapter 5): text -> summary, a sequence of words -> text again.
+
+    p_enc writes the summary: a frozen LSTM language model, to whose state before the vocabulary projection the reader
+    adds what it reads, nu. With nu = 0 it *is* the language model. p_dec reconstructs the source.
+
+    Another way to a summary, not the thesis', is to search the source for the subsequence of words that is most like a
+    headline; a model with a selector (`config.selector_size`) can do both.
+
+    Sources and summaries are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right.
+
+    Args:
+        config: see [`UrsaeConfig`].
+    """
+
+    config: UrsaeConfig
+    config_class = UrsaeConfig
+
+    def __init__(self, config: UrsaeConfig):
+        super().__init__(config)
+        self.writer = RnnLmForCausalLM(writer_config(config))
+        self.reader = Reader(config)
+        self.reconstructor = Reconstructor(config)
+        self.selector = None
+        if config.selector_size:
+            self.selector = WordSelector(
+                config.vocab_size, config.selector_signals, config.selector_size, config.selector_members
+            )
+        self.post_init()
+        self._set_generation_defaults(config.max_summary_length)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Tables and the writer as published; the other layers keep the size of what they read."""
+        super()._init_weights(module)
+        if isinstance(module, nn.Linear | nn.Conv1d):
+            fan_in = module.weight[0].numel()
+            gated = isinstance(module, nn.Conv1d) and module.bias is not None
+            init.normal_(module.weight, 0.0, ((4 if gated else 1) / fan_in) ** 0.5)  # a gate halves what it lets pass
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, Reader):
+            init.eye_(module.value)
+            if module.gate is not None:
+                init.zeros_(module.gate.weight)
+                init.constant_(module.gate.bias, 1 / module.gate_scale)
+
+    def train(self, mode: bool = True) -> UrsaeForConditionalGeneration:
+        """As in torch; the writer, being frozen, stays in evaluation mode: it is to drop nothing."""
+        super().train(mode)
+        self.writer.eval()
+        return self
+
+    def load_writer(self, model: RnnLmForCausalLM) -> None:
+        """Takes a pretrained language model's weights over.
+
+        Raises:
+            ValueError: its vocabulary or sizes are not the writer's; names each that differs.
+        """
+        names = ("vocab_size", "embedding_size", "hidden_size", "num_layers", "share_embeddings", "pad_token_id")
+        names += ("bos_token_id", "eos_token_id")
+        own, other = self.writer.config, model.config
+        differing = [
+            f"{name} is {getattr(other, name)}, not {getattr(own, name)}"
+            for name in names
+            if getattr(other, name) != getattr(own, name)
+        ]
+        if differing:
+            raise ValueError(f"the language model does not fit this model's writer: {'; '.join(differing)}")
+        self.writer.load_state_dict(model.state_dict())
+
+    # The parts, on tensors
+
+    def read_source(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> UrsaeReading:
+        """Prepares sources `(batch, source)` for the reader.
+
+        Raises:
+            ValueError: there are more than `max_source_length` tokens beside `<bos>` and `<eos>`.
+        """
+        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        input_ids, mask = self._trim(input_ids, mask)
+        embedded = self.writer.embeddings(input_ids).detach()
+        table = self.writer.embeddings.weight if self.config.share_embeddings else self.writer.projection.weight
+        silent = (input_ids == self.config.bos_token_id) | ~mask
+        values = table.detach()[input_ids].masked_fill(silent.unsqueeze(2), 0.0)
+        return UrsaeReading(self.reader.encode(embedded, mask), values, mask, input_ids)
+
+    def summary_logits(self, states: Tensor, reading: UrsaeReading) -> tuple[Tensor, Tensor]:
+        """Logits `(batch, places, vocab_size)` of the next word, and the reader's weights `(batch, places, source)`.
+
+        Args:
+            states: the writer's, after the words before, `(batch, places, hidden_size)`. The places may be of one
+                summary or of several: they do not see each other.
+            reading: of the sources.
+        """
+        read, weights = self.reader(states, reading)
+        narrow, weight, bias = self.writer.projection_operands(states)
+        logits = F.linear(narrow + read.to(narrow.dtype), weight.detach(), bias.detach())
+        return self.reader.copy(logits, states, weights, reading), weights
+
+    def reconstruct_loss(
+        self, summary_ids: Tensor, input_ids: Tensor, weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """-log p_dec(X | Z), summed over each source's tokens (nats), and their numbers.
+
+        Args:
+            summary_ids: Z, `(batch, summary)`.
+            input_ids: X, `(batch, source)`; `<bos>` is given, padding is not counted.
+            weights: how many times each token after `<bos>` counts, `(batch, source - 1)`; once if `None`.
+
+        Returns:
+            Losses `(batch,)` and counts `(batch,)`.
+        """
+        operands, targets = self._reconstruction(summary_ids, input_ids)
+        losses, counted = -token_log_probs(*operands, targets), targets != -100
+        if weights is not None:
+            weights = weights[:, : targets.shape[1]]
+            losses, counted = losses * weights, counted * weights
+        return losses.sum(1), counted.sum(1)
+
+    def total_reconstruct_loss(self, summary_ids: Tensor, input_ids: Tensor) -> tuple[Tensor, int]:
+        """`reconstruct_loss` summed over all rows, and the number of all tokens: faster to train with."""
+        operands, targets = self._reconstruction(summary_ids, input_ids)
+        return linear_cross_entropy(*operands, targets)
+
+    def _reconstruction(self, summary_ids: Tensor, input_ids: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+        input_ids, _ = self._trim(input_ids, input_ids != self.config.pad_token_id)
+        targets = input_ids[:, 1:].masked_fill(input_ids[:, 1:] == self.config.pad_token_id, -100)
+        return self.reconstructor(summary_ids, input_ids[:, :-1]), targets
+
+    @torch.no_grad()
+    def language_model_score(self, summary_ids: Tensor) -> Tensor:
+        """log p_enc(Z | nu = 0) of summaries `(batch, summary)`, `<bos>` first, in nats; returns `(batch,)`.
+
+        The language model's, over its whole vocabulary; an `<eos>` counts however it got there.
+        """
+        return -self.surprises(summary_ids).sum(1)
+
+    @torch.no_grad()
+    def surprises(self, input_ids: Tensor) -> Tensor:
+        """-log p_LM of each token after `<bos>`, in nats, and 0 of padding: `(batch, tokens - 1)`."""
+        targets = input_ids[:, 1:].masked_fill(input_ids[:, 1:] == self.config.pad_token_id, -100)
+        states, _ = self.writer.hidden_states(input_ids[:, :-1])
+        return -token_log_probs(*self.writer.projection_operands(states), targets)
+
+    @torch.no_grad()
+    def expected_words(self, input_ids: Tensor) -> Tensor:
+        """Log of how likely the language model holds each word to be, on average over the places of texts.
+
+        An untrained one holds all words to be equally likely.
+
+        Args:
+            input_ids: texts, `(batch, sequence)`, `<bos>` first.
+
+        Returns:
+            `(vocab_size,)`, float32.
+        """
+        states, _ = self.writer.hidden_states(input_ids[:, :-1])
+        states, weight, bias = self.writer.projection_operands(states[input_ids[:, 1:] != self.config.pad_token_id])
+        return F.linear(states, weight, bias).float().softmax(-1).mean(0).log()
+
+    def source_words(self, input_ids: Tensor) -> Tensor:
+        """Which tokens occur in the sources `(batch, source)`: `(batch, vocab_size)` bool; `<eos>` always does."""
+        present = torch.zeros(len(input_ids), self.config.vocab_size, dtype=torch.bool, device=input_ids.device)
+        present.scatter_(1, input_ids, True)
+        present[:, self.config.eos_token_id] = True
+        return present
+
+    def _trim(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Cuts padding beyond the longest source off; see `read_source`."""
+        places = self.config.max_source_length + 2
+        if input_ids.shape[1] > places and mask[:, places:].any():
+            raise ValueError(
+                f"a source has {int(mask.sum(1).max())} tokens; accepted: at most {places}, that is "
+                f"max_source_length={self.config.max_source_length} and <bos>, <eos>. Truncate it"
+            )
+        return input_ids[:, :places], mask[:, :places]
+
+    # transformers' interface -----------------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        encoder_outputs: UrsaeReading | None = None,
+        past_key_values: RecurrentCache | None = None,
+        use_cache: bool | None = None,
+        return_dict: bool | None = None,
+        **unused,
+    ) -> UrsaeOutput | tuple:
+        """Predicts each summary's next word, p_enc, with teacher forcing.
+
+        Args:
+            input_ids: sources, `(batch, source)`.
+            attention_mask: `(batch, source)`.
+            decoder_input_ids: the summaries' words so far, `<bos>` first, `(batch, sequence)`; the labels, if `None`.
+            labels: summaries to score, `<bos>` first, `(batch, sequence)`; the shift by one happens here. Places that
+                hold the padding token or -100 are not counted.
+            encoder_outputs: what `read_source` gave, in place of `input_ids`.
+            past_key_values: the writer's state to continue from and to update.
+            use_cache: return the writer's state.
+            return_dict: a tuple instead of an [`UrsaeOutput`] if `False`.
+
+        Raises:
+            ValueError: neither `decoder_input_ids` nor `labels` are given.
+        """
+        if decoder_input_ids is None:
+            if labels is None:
+                raise ValueError("give decoder_input_ids or labels: the words of the summary so far, <bos> first")
+            decoder_input_ids = labels[:, :-1].clamp(min=0)
+        reading = self.read_source(input_ids, attention_mask) if encoder_outputs is None else encoder_outputs
+        before = None if past_key_values is None else past_key_values.state
+        states, state = self.writer.hidden_states(decoder_input_ids, before)
+        logits, weights = self.summary_logits(states, reading)
+        loss = None
+        if labels is not None:
+            targets = labels[:, 1:].masked_fill(labels[:, 1:] == self.config.pad_token_id, -100)
+            total = F.cross_entropy(
+                logits[:, : targets.shape[1]].float().flatten(0, 1), targets.flatten(), reduction="sum"
+            )
+            loss = total / (targets != -100).sum().clamp(min=1)
+        if use_cache:
+            past_key_values = past_key_values if past_key_values is not None else RecurrentCache()
+            past_key_values.advance(state, decoder_input_ids.shape[1])
+        cache = past_key_values if use_cache else None
+        output = UrsaeOutput(loss, logits, cache, reading.last_hidden_state, weights)
+        return output if return_dict is not False else output.to_tuple()
+
+    def prepare_inputs_for_generation(
+        self, input_ids, past_key_values=None, encoder_outputs=None, use_cache=None, **unused
+    ):
+        if use_cache and past_key_values is None:
+            past_key_values = RecurrentCache()
+        begun = past_key_values is not None and past_key_values.get_seq_length() > 0
+        return {
+            "decoder_input_ids": input_ids[:, -1:] if begun else input_ids,
+            "past_key_values": past_key_values,
+            "encoder_outputs": encoder_outputs,
+            "use_cache": use_cache,
+        }
+
+    @torch.no_grad()
+    def generate(
+        self, inputs: Tensor | None = None, generation_config: GenerationConfig | None = None, **arguments
+    ) -> Tensor | ModelOutput:
+        """As in transformers, for sources `(batch, source)` or `encoder_outputs`; see `summarize` for its lengths.
+
+        Raises:
+            ValueError: a source has no words or too many.
+        """
+        if arguments.get("encoder_outputs") is None:
+            inputs = arguments.pop("input_ids", None) if inputs is None else inputs
+            mask = arguments.pop("attention_mask", None)
+            self._check_sources(inputs, mask)
+            arguments["encoder_outputs"] = self.read_source(inputs, mask)
+        return super().generate(None, generation_config, **arguments)
+
+    # Verbs
+
+    @torch.no_grad()
+    def summarize(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        target_length: int | Tensor | None = None,
+        strategy: str | None = None,
+        source_words_only: bool = False,
+        source_order: bool = False,
+        longest_gap: int | None = None,
+        **generate_arguments,
+    ) -> Tensor:
+        """Makes a summary of each source; returns token ids `<bos> ... <eos>`, padded, `(batch, sequence)`.
+
+        Args:
+            input_ids: sources, `(batch, source)`.
+            attention_mask: `(batch, source)`; derived from the padding token if `None`.
+            target_length: exactly so many words, for all or for each source, `(batch,)`; a search gives fewer where
+                the source has fewer. `None`: the model chooses, when it writes up to `max_summary_length`, when it
+                searches between `search_shortest` and `search_longest`.
+            strategy: `"write"` (p_enc) or `"search"` (`select_words`); `None`: search, if the model has a selector.
+            source_words_only: no word is written that the source does not have. A search may otherwise change a word's
+                form.
+            source_order: and words are in the source's order. Those of a search always are.
+            longest_gap: with `source_order`: most words that are left out before each, where that can be kept to. A
+                search has no such limit.
+            generate_arguments: for `"write"`: anything that `generate` takes (`num_beams`, `do_sample`,
+                `no_repeat_ngram_size`, ...).
+
+        Raises:
+            ValueError: a target length is out of range or not one a source, a source has no words or too many,
+                `max_new_tokens` is given beside `target_length`, or the strategy is unknown or not to be had.
+        """
+        strategy = strategy or ("search" if self.selector is not None else "write")
+        if strategy not in ("search", "write"):
+            raise ValueError(f'strategy must be "search" or "write", got {strategy!r}')
+        if strategy == "search":
+            if generate_arguments:
+                raise ValueError(f'{", ".join(generate_arguments)}: for strategy="write" only; a search is exact')
+            positions, forms = self.select_words(input_ids, attention_mask, target_length, source_words_only)
+            words = torch.where(forms >= 0, forms, input_ids.gather(1, positions.clamp(min=0)))
+            words = words.masked_fill(positions < 0, self.config.pad_token_id)
+            summary = nn.functional.pad(words, (1, 1), value=self.config.pad_token_id)
+            summary[:, 0] = self.config.bos_token_id
+            return summary.scatter(1, (positions >= 0).sum(1, keepdim=True) + 1, self.config.eos_token_id)
+        shortest, longest = self._summary_lengths(len(input_ids), target_length, generate_arguments)
+        processors = LogitsProcessorList(generate_arguments.pop("logits_processor", None) or [])
+        processors.append(SummaryLengthProcessor(shortest, longest, self.config.eos_token_id))
+        if source_order:
+            processors.append(SourceOrderProcessor(input_ids, shortest, self.config.eos_token_id, longest_gap))
+        if source_words_only or source_order:
+            processors.append(SourceWordsProcessor(self.source_words(input_ids)))
+        written = self.generate(
+            input_ids,
+            attention_mask=attention_mask,
+            logits_processor=processors,
+            max_new_tokens=int(longest.max()) + 1,
+            **generate_arguments,
+        )
+        if not isinstance(written, Tensor):
+            return written
+        # Beam search in transformers takes the padding token 0 for none and fills ended rows with <eos>.
+        ends = (written == self.config.eos_token_id).int()
+        return written.masked_fill(ends.cumsum(1) > ends, self.config.pad_token_id)
+
+    @torch.no_grad()
+    def select_words(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        target_length: int | Tensor | None = None,
+        source_words_only: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Finds in each source the words that make the best headline.
+
+        Args:
+            input_ids, attention_mask, target_length, source_words_only: as `summarize` takes them.
+
+        Returns:
+            Places in `input_ids` `(batch, words)`, rising, filled up with -1; and what is to be written there
+            `(batch, words)`, as a verb of the past in the present: token ids, or -1 for the source's own word.
+
+        Raises:
+            ValueError: the model has no selector, a target length is below 1 or not one a source, or a source has no
+                words.
+        """
+        if self.selector is None:
+            raise ValueError("this model has no selector (selector_size=0): it can only write")
+        self._check_sources(input_ids, attention_mask)
+        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        words, mask = input_ids[:, 1:], mask[:, 1:] & (input_ids[:, 1:] != self.config.eos_token_id)
+        if target_length is None:
+            shortest, longest = self.config.search_shortest, self.config.search_longest
+        else:
+            shortest = longest = self._checked_lengths(len(input_ids), target_length)
+            if int(longest.min()) < 1:
+                raise ValueError(f"target_length must be at least 1, got {longest.unique().tolist()}")
+        rows = torch.ones(len(words), dtype=torch.long, device=words.device)
+        scores = self.selector(words, mask, not source_words_only)
+        chosen = self.selector.best_words(scores, rows * shortest, rows * longest, self.selector.threshold)
+        chosen |= mask & ~chosen.any(1, keepdim=True)  # nothing but punctuation: all of it
+        count = int(chosen.sum(1).max())
+        # The chosen places, in order, come before all others.
+        place = torch.arange(words.shape[1], device=words.device).expand_as(words)
+        order = place.masked_fill(~chosen, words.shape[1]).sort(1).values[:, :count]
+        found = order < words.shape[1]
+        written = words if source_words_only else self.selector.written(words)
+        own, forms = (ids.gather(1, order.clamp(max=words.shape[1] - 1)) for ids in (words, written))
+        return (order + 1).masked_fill(~found, -1), forms.masked_fill((forms == own) | ~found, -1)
+
+    def _check_sources(self, input_ids: Tensor, attention_mask: Tensor | None) -> None:
+        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        frame = (self.config.pad_token_id, self.config.bos_token_id, self.config.eos_token_id)
+        empty = ~(mask & ~torch.isin(input_ids, input_ids.new_tensor(frame))).any(1)
+        if empty.any():
+            rows = empty.nonzero().flatten().tolist()
+            raise ValueError(f"nothing to summarize in row(s) {rows}: no token beside <bos>, <eos> and padding")
+
+    @staticmethod
+    def _checked_lengths(rows: int, target_length: int | Tensor) -> Tensor:
+        lengths = torch.as_tensor(target_length)
+        if lengths.is_floating_point() or lengths.dtype == torch.bool or lengths.shape not in ((), (rows,)):
+            raise ValueError(
+                f"target_length must be a whole number, or one a source, ({rows},); got {lengths.dtype} of shape "
+                f"{tuple(lengths.shape)}"
+            )
+        return lengths.long()
+
+    def _summary_lengths(
+        self, rows: int, target_length: int | Tensor | None, generate_arguments: dict
+    ) -> tuple[Tensor, Tensor]:
+        """Least and greatest number of words of each summary, `(batch,)`; takes `max_new_tokens` out."""
+        most = self.config.max_summary_length
+        tokens = generate_arguments.pop("max_new_tokens", None)
+        if target_length is None:
+            if tokens is not None and tokens < 2:
+                raise ValueError(f"max_new_tokens must be at least 2, for a word and <eos>; got {tokens}")
+            longest = most if tokens is None else min(most, tokens - 1)
+            return torch.ones(rows, dtype=torch.long), torch.full((rows,), longest)
+        if tokens is not None:
+            raise ValueError("give target_length or max_new_tokens, not both")
+        lengths = self._checked_lengths(rows, target_length).cpu()
+        if lengths.min() < 1 or lengths.max() > most:
+            raise ValueError(
+                f"target_length must lie in 1..{most} (max_summary_length), got {lengths.unique().tolist()}"
+            )
+        lengths = lengths.expand(rows)
+        return lengths, lengths
+
+
+def writer_config(config: UrsaeConfig) -> RnnLmConfig:
+    """Config of the language model that a summarizer's writer is."""
+    same = ("vocab_size", "embedding_size", "hidden_size", "num_layers", "dropout", "share_embeddings")
+    same += ("pad_token_id", "bos_token_id", "eos_token_id", "unk_token_id", "mask_token_id")
+    return RnnLmConfig(max_sequence_length=config.max_summary_length, **{name: getattr(config, name) for name in same})
+
+
+__all__ = ["UrsaeForConditionalGeneration", "UrsaeOutput"]
+
+from .text_summarization import TextSummarizationPipeline  # noqa: E402, F401 - goes where the model goes

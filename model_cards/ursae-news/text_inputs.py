@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/pipelines/text_inputs.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""What the pipelines that read text share: which inputs and arguments they take, and what they say of others."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any
+
+from torch.utils.data import Dataset
+from transformers import GenerationConfig
+
+GENERATE_ARGUMENTS = tuple(name for name in vars(GenerationConfig()) if not name.startswith("_"))
+
+
+def check_inputs(inputs: Any, check: Callable[[Any, int | None], str]) -> str | list[str] | Iterator[str]:
+    """What a pipeline is to run over: collections are read and checked at once, streams as they are consumed.
+
+    Args:
+        inputs: a string, a collection of strings, or a stream of them: a generator or a torch dataset.
+        check: gets a text and its place, `None` for a single string; returns the text to go on with, or raises.
+
+    Returns:
+        A string for a string, a list for a collection, a generator for a stream.
+
+    Raises:
+        TypeError: `inputs` is none of these.
+    """
+    if isinstance(inputs, str):
+        return check(inputs, None)
+    if isinstance(inputs, (Dataset, Iterator)):
+        texts = map(inputs.__getitem__, range(len(inputs))) if isinstance(inputs, Sized) else inputs
+        return (check(text, index) for index, text in enumerate(texts))
+    if isinstance(inputs, Iterable) and not isinstance(inputs, (bytes, Mapping)):
+        return [check(text, index) for index, text in enumerate(inputs)]
+    raise TypeError(f"inputs must be a string or strings, got {type(inputs).__name__}")
+
+
+def place_of(noun: str, index: int | None) -> str:
+    """How messages name a text: "the sentence", or "sentence 3" of several."""
+    return f"the {noun}" if index is None else f"{noun} {index}"
+
+
+def check_text(text: Any, where: str) -> None:
+    """Raises TypeError for what is no string, and ValueError for what holds nothing but white space."""
+    if not isinstance(text, str):
+        raise TypeError(f"{where} must be a string, got {type(text).__name__}: {text!r:.80}")
+    if not text.strip():
+        raise ValueError(f"{where} is empty")
+
+
+def check_length(text: str, where: str, length: int, limit: int) -> None:
+    """Raises ValueError for a text of more words than the limit."""
+    if length > limit:
+        raise ValueError(
+            f"{where} has {length} words, more than the limit of {limit}; truncation=True cuts it: {text!r:.80}"
+        )
+
+
+def check_arguments(owner: object, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raises TypeError for the first argument that is not known, with the one that may have been meant."""
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, (*known, "batch_size", "num_workers"), n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise TypeError(f"{type(owner).__name__} does not know the argument {name!r}{hint}")

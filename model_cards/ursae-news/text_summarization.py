@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/pipelines/text_summarization.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""Sentences made shorter, such as the first sentence of a news article as a headline."""
+
+from __future__ import annotations
+
+import numbers
+import re
+
+import torch
+from transformers import AutoModelForSeq2SeqLM, Pipeline
+from transformers.utils import logging
+
+from .hf_arae_data_detokenization import detokenize as join_words
+from .hf_arae_data_news_text import first_sentence as first_sentence_of
+from .text_inputs import (
+    GENERATE_ARGUMENTS,
+    check_arguments,
+    check_inputs,
+    check_length,
+    check_text,
+    place_of,
+)
+
+logger = logging.get_logger(__name__)
+
+STRATEGIES = ("search", "write")
+_READ_ARGUMENTS = ("target_length", "compression", "first_sentence", "truncation")
+_OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "source_order", "longest_gap", "detokenize")
+_NO_COUNT = -1
+# Marks as news text has them; brackets hug their words afterwards.
+_TREEBANK = re.compile(r"(?<!\S)-[lr][rsc]b-(?!\S)|&amp;|\\/")
+_MARKS = {"-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "-lcb-": "{", "-rcb-": "}"}
+_MARKS |= {"&amp;": "&", "\\/": "/"}
+_DIGIT = "\ue000"  # private use: stands for "#" while words are joined, for which "#" is a mark that hugs its number
+
+
+class TextSummarizationPipeline(Pipeline):
+    """Summarises sentences (task `"text-summarization"`).
+
+    ```python
+    import hf_arae
+    from transformers import pipeline
+
+    summarize = pipeline("text-summarization", model=folder_or_repository)
+    summarize("Japan's NEC Corp. said ...", target_length=8)
+    # {"summary_text": ..., "source_words": 24, "summary_words": 8}
+    ```
+
+    There are two strategies. "search" chooses words of the source and keeps their order; a word that is not in the
+    vocabulary is kept as it is written. "write" is the model's generator, whose words are those of the vocabulary.
+
+    Args:
+        model: a summarizer, whose config has `max_summary_length`.
+        tokenizer: its tokenizer, of one token a word.
+        arguments: any argument of a call, as the default of all calls; or of transformers' `Pipeline`.
+
+    Raises:
+        ValueError: the model is no summarizer, or an argument is wrong.
+    """
+
+    auto_models = (AutoModelForSeq2SeqLM,)
+    _load_tokenizer = True
+    _load_processor = False
+    _load_image_processor = False
+    _load_video_processor = False
+    _load_feature_extractor = False
+
+    def __init__(self, model, *positional, **arguments):
+        if not self.accepts(model.config):
+            raise ValueError(
+                f"text-summarization needs a summarizer (config.max_summary_length), got a {type(model).__name__}"
+            )
+        super().__init__(model, *positional, **arguments)
+        # Text that has "#" for each digit has no capitals either: they are not made up.
+        self._masks_digits = self._words("1") == ["#"]
+
+    @staticmethod
+    def accepts(config) -> bool:
+        """Whether the pipeline can run models of this config."""
+        return getattr(config, "max_summary_length", 0) > 0
+
+    def __call__(self, inputs, num_workers: int | None = None, batch_size: int | None = None, **arguments):
+        """Summarises one text or many.
+
+        Words are those that the tokenizer makes, punctuation marks included. A text with fewer of them than the asked
+        summary is returned whole, with a warning.
+
+        Args:
+            inputs: a string; a list, a column of a `datasets.Dataset` or any other collection of strings; or a stream
+                of strings: a generator or a torch dataset such as transformers' `KeyDataset`.
+            num_workers: worker processes that read a torch dataset.
+            batch_size: texts that are summarised at once; 1 by default.
+            target_length: words of each summary, at least 1; with "write" at most `max_summary_length`. Left out, with
+                no `compression` either, the model decides.
+            compression: words of each summary, as a share of its text's: above 0, at most 1. "write" never writes more
+                than `max_summary_length`.
+            strategy: "search" or "write". By default "search", where the model can, else "write".
+            source_words_only: no word is written that the text does not have. Without it "search" may change a word's
+                form, such as a verb's to the present tense.
+            source_order: and words are in the text's order, as those of "search" always are.
+            longest_gap: with `source_order`: most words that "write" leaves out before each, where it can be kept to.
+            first_sentence: cut texts to their first sentence, with a warning. `False` takes them as they are.
+            truncation: cut texts (or their first sentences) that are too long, instead of raising.
+            detokenize: join punctuation and contractions; capitalise, unless the tokenizer reads text as Gigaword has
+                it, in lower case and with `#` for each digit, which stay. `False` returns words separated by spaces.
+            arguments: generation parameters for "write", such as `num_beams`, `do_sample`, `num_return_sequences`,
+                `no_repeat_ngram_size`.
+
+        Returns:
+            For a string, `{"summary_text": ..., "source_words": n, "summary_words": m}`, or a list of such
+            dictionaries with `num_return_sequences` above 1. For a collection, a list with one such result a text. For
+            a stream, an iterator over them. `source_words` counts what was read, after cutting.
+
+        Raises:
+            TypeError: an input is no string; a length or share is no number; an argument is unknown.
+            ValueError: a text holds no word, or more than the model's `max_source_length`; a length or share is out of
+                range, or both are given; the strategy is unknown or the model cannot do it; "search" is given a
+                generation parameter.
+        """
+        settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
+        inputs = check_inputs(inputs, lambda text, index: self._checked(text, index, **settings))
+        if isinstance(inputs, list) and not inputs:
+            return []
+        return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
+
+    def _sanitize_parameters(self, **arguments):
+        check_arguments(self, arguments, (*_OWN_ARGUMENTS, *GENERATE_ARGUMENTS))
+        lengths = [name for name in ("target_length", "compression") if arguments.get(name) is not None]
+        if len(lengths) > 1:
+            raise ValueError("give target_length or compression, not both")
+        if lengths:  # replaces the other one, where that is the default of all calls
+            arguments = {"target_length": None, "compression": None} | arguments
+        postprocess = {"detokenize": arguments.pop("detokenize")} if "detokenize" in arguments else {}
+        preprocess = {name: arguments.pop(name) for name in _READ_ARGUMENTS if name in arguments}
+        read, forward = ({**getattr(self, f"_{kind}_params", {})} for kind in ("preprocess", "forward"))
+        strategy = self._check_strategy(**(forward | arguments))
+        self._check_size(strategy, **(read | preprocess))
+        return preprocess, arguments, postprocess
+
+    def _check_strategy(
+        self,
+        strategy: str | None = None,
+        source_words_only: bool = False,
+        source_order: bool = False,
+        longest_gap: int | None = None,
+        **generate_arguments,
+    ) -> str:
+        can_search = getattr(self.model.config, "selector_size", 0) > 0
+        chosen = strategy or ("search" if can_search else "write")
+        if chosen not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(map(repr, STRATEGIES))}; got {strategy!r}")
+        if chosen == "search" and not can_search:
+            raise ValueError("this model cannot search: it has no word selector (selector_size is 0). It can 'write'")
+        if chosen == "search" and generate_arguments:
+            named = ", ".join(generate_arguments)
+            raise ValueError(f"strategy 'search' takes no generation parameters, got {named}: give strategy='write'")
+        return chosen
+
+    def _check_size(
+        self, strategy: str, target_length: int | None = None, compression: float | None = None, **others
+    ) -> None:
+        if target_length is not None:
+            if not isinstance(target_length, numbers.Integral) or isinstance(target_length, bool):
+                raise TypeError(f"target_length must be a whole number of words, got {target_length!r}")
+            most = self.model.config.max_summary_length
+            if target_length < 1:
+                raise ValueError(f"target_length must be at least 1, got {target_length}")
+            if strategy == "write" and target_length > most:
+                raise ValueError(
+                    f"target_length must be at most {most} (max_summary_length) with strategy 'write', got "
+                    f"{target_length}"
+                )
+        if compression is not None:
+            if not isinstance(compression, numbers.Real) or isinstance(compression, bool):
+                raise TypeError(f"compression must be a number above 0, at most 1, got {compression!r}")
+            if not 0 < compression <= 1:
+                raise ValueError(f"compression must be above 0 and at most 1, got {compression}")
+
+    def _words(self, text: str) -> list[str]:
+        """A text's words as the tokenizer reads it, those outside its vocabulary included."""
+        backend = self.tokenizer.backend_tokenizer
+        if backend.normalizer is not None:
+            text = backend.normalizer.normalize_str(text)
+        if backend.pre_tokenizer is None:
+            return text.split()
+        return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
+
+    @property
+    def _longest_source(self) -> int:
+        return min(self.model.config.max_source_length, self.tokenizer.model_max_length - 2)
+
+    def _checked(
+        self, text: str, index: int | None, first_sentence: bool = True, truncation: bool = False, **others
+    ) -> str:
+        where = place_of("text", index)
+        check_text(text, where)
+        count = len(self._words(first_sentence_of(text) if first_sentence else text))
+        if not count:
+            raise ValueError(f"{where} holds no word: {text!r:.80}")
+        if not truncation:
+            check_length(text, where, count, self._longest_source)
+        return text
+
+    def preprocess(
+        self,
+        text: str,
+        target_length: int | None = None,
+        compression: float | None = None,
+        first_sentence: bool = True,
+        truncation: bool = False,
+    ) -> dict[str, torch.Tensor | list[list[str]]]:
+        limit, read = self._longest_source, first_sentence_of(text) if first_sentence else text
+        if first_sentence and read != " ".join(text.split()):
+            logger.warning_once("Texts of several sentences are cut to the first; first_sentence=False keeps them")
+        words = self._words(read)[: limit if truncation else None]
+        encoded = self.tokenizer(read, truncation=truncation, max_length=limit + 2, return_tensors="pt", verbose=False)
+        ids = encoded["input_ids"]
+        if ids.shape[1] != len(words) + 2:
+            raise ValueError(f"the tokenizer must make one token a word, framed by two: {text!r:.80}")
+        if (ids[0, 1:-1] == self.tokenizer.unk_token_id).all():
+            logger.warning_once(f"No word of {text!r} is in the vocabulary: it is summarised by their places alone")
+        count = max(1, int(compression * len(words) + 0.5)) if compression is not None else target_length
+        is_short = count is not None and len(words) < count
+        if is_short:
+            logger.warning_once("Texts of fewer words than the asked summary are returned whole")
+        count = _NO_COUNT if count is None else min(count, len(words))
+        return {
+            "input_ids": ids,
+            "attention_mask": encoded["attention_mask"],
+            "count": torch.tensor([count]),
+            "is_short": torch.tensor([is_short]),
+            "words": [words],
+        }
+
+    def _forward(
+        self,
+        model_inputs: dict,
+        strategy: str | None = None,
+        source_words_only: bool = False,
+        source_order: bool = False,
+        longest_gap: int | None = None,
+        **generate_arguments,
+    ) -> dict:
+        ids, mask = model_inputs["input_ids"], model_inputs["attention_mask"]
+        counts = None if (model_inputs["count"] == _NO_COUNT).any() else model_inputs["count"]
+        kept = {name: model_inputs[name] for name in ("words", "is_short")}
+        if self._check_strategy(strategy, **generate_arguments) == "search":
+            places, forms = self.model.select_words(ids, mask, counts, source_words_only)
+            return {"places": places, "forms": forms, **kept}
+        if counts is not None:  # a share of a long text may be more than the model can write
+            counts = counts.clamp(max=self.model.config.max_summary_length)
+        written = self.model.summarize(
+            ids,
+            mask,
+            target_length=counts,
+            strategy="write",
+            source_words_only=source_words_only,
+            source_order=source_order,
+            longest_gap=longest_gap,
+            **generate_arguments,
+        )
+        # One row a text, as the base class takes batches apart by their first dimension.
+        return {"written": written.view(len(ids), -1, written.shape[-1]), **kept}
+
+    def postprocess(self, model_outputs: dict, detokenize: bool = True) -> dict | list[dict]:
+        source = model_outputs["words"][0]
+        if "written" in model_outputs:
+            texts = self.tokenizer.batch_decode(model_outputs["written"][0], skip_special_tokens=True)
+            summaries = [text.split() for text in texts]
+        else:
+            places, forms = (model_outputs[name][0].tolist() for name in ("places", "forms"))
+            chosen = zip(places, forms, strict=True)
+            word = self.tokenizer.convert_ids_to_tokens
+            # The first token is <bos>.
+            summaries = [[source[place - 1] if form < 0 else word(form) for place, form in chosen if place > 0]]
+        if model_outputs["is_short"].item():
+            summaries = [source] * len(summaries)
+        results = [
+            {
+                "summary_text": self._joined(" ".join(words)) if detokenize else " ".join(words),
+                "source_words": len(source),
+                "summary_words": len(words),
+            }
+            for words in summaries
+        ]
+        return results if len(results) > 1 else results[0]
+
+    def _joined(self, text: str) -> str:
+        if not self._masks_digits:
+            return join_words(text)
+        text = _TREEBANK.sub(lambda match: _MARKS[match[0]], text).replace("#", _DIGIT)
+        return join_words(text).replace(_DIGIT, "#").lower()
+
+
+__all__ = ["TextSummarizationPipeline"]
