@@ -124,7 +124,7 @@ class SummarizationTrainingArguments(TrainingArguments):
     """Defaults that suit the built-in corpus."""
 
     output_dir: str = field(default="runs/ursae-news", metadata={"help": "Where everything goes."})
-    max_steps: int = field(default=1000, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
+    max_steps: int = field(default=1400, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
     per_device_train_batch_size: int = field(default=32, metadata={"help": "Documents an iteration on each process."})
     bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
     eval_steps: int = field(default=250, metadata={"help": "Iterations between two evaluations; 0 for none."})

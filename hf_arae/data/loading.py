@@ -53,7 +53,7 @@ class DataArguments:
     )
     validation_file: str | None = field(
         default=None,
-        metadata={"help": "Validation data, like train_file. Without it, a twentieth of the training data is split off."},
+        metadata={"help": "Validation data, like train_file. Without it, a twentieth of train_file is split off."},
     )
     test_file: str | None = field(default=None, metadata={"help": "Test data, like train_file."})
     text_column: str = field(default="text", metadata={"help": "The column that holds the text."})

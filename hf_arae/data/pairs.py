@@ -48,7 +48,7 @@ class PairArguments:
     )
     validation_file: str | None = field(
         default=None,
-        metadata={"help": "Validation data, like train_file. Without it, 5 % of the training data is split off."},
+        metadata={"help": "Validation data, like train_file. Without it, a twentieth of train_file is split off."},
     )
     test_file: str | None = field(default=None, metadata={"help": "Test data, like train_file."})
     premise_column: str = field(default="premise", metadata={"help": "The column of first sentences."})

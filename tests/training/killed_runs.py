@@ -188,6 +188,7 @@ def read_only(folder: Path) -> dict:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell's background job inherits is to ignore it
     torch.set_num_threads(1)
     base = Path(sys.argv[1])
     results = {

@@ -28,7 +28,12 @@ class AraeModel(TextAutoencoder):
     def __init__(self, config: AraeConfig):
         super().__init__(config, config.code_size, config.normalize_code)
         self.generator = Mlp(
-            config.latent_size, config.generator_sizes, config.code_size, "relu", batch_norm=True, bounded=True
+            config.latent_size,
+            config.generator_sizes,
+            config.code_size,
+            "relu",
+            batch_norm=config.generator_batch_norm,
+            bounded=True,
         )
         self.critic = Mlp(config.code_size, config.critic_sizes, 1)
         if config.num_attributes > 1:

@@ -1,0 +1,224 @@
+"""Compares the code spaces of trained models, and the sentences they write, in one report.
+
+    python examples/analyze_latent_space.py --models runs/ae runs/arae                    # of the built-in corpus
+    python examples/analyze_latent_space.py --models runs/ae runs/arae runs/vae runs/lm --dataset_name OWNER/NAME
+
+The models are runs of `examples/train_text_generation.py` on the same data, or any checkpoints of this package that
+`encode` sentences or `sample` them. `--output_dir` gets `report.md`, `report.json` and the pictures.
+
+Steps: 1 arguments, 2 data, 3 models, 4 swapped words (Table 4.1), 5 codes (Figure 4.2), 6 posteriors, 7 new sentences
+(Table 4.5), 8 pictures, 9 the report.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    HfArgumentParser,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data.encoding import encode_dataset, read_dataset
+from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
+from hf_arae.evaluation.latent_neighbours import find_neighbours, neighbour_cosine
+from hf_arae.evaluation.latent_noise import swap_noise
+from hf_arae.evaluation.latent_pictures import draw_code_curves, draw_code_maps
+from hf_arae.evaluation.posterior import posterior_statistics
+from hf_arae.evaluation.rewriting import encode_texts
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.evaluation.text_generation import new_sentences, without_unknown_words
+from hf_arae.metrics import Diversity
+from hf_arae.metrics.language_model import reverse_perplexity
+from hf_arae.training.logs import LOG_FILE
+
+SWAPS = (0, 1, 2, 3, 4)
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    models: list[str] = field(metadata={"help": "Checkpoint folders or Hub ids."})
+    gaussian_models: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "Those of them that write from a Gaussian fitted to their codes; of a run of "
+            "train_text_generation.py it is known."
+        },
+    )
+    output_dir: str = field(default="runs/code-spaces", metadata={"help": "Where the report goes."})
+    num_texts: int = field(default=2000, metadata={"help": "Held-out sentences for swaps, codes, posteriors, map."})
+    num_fitted: int = field(default=10_000, metadata={"help": "Training sentences that a Gaussian is fitted to."})
+    neighbour_sentences: int = field(
+        default=20_000, metadata={"help": "Training sentences in which neighbours are looked for."}
+    )
+    num_diverse: int = field(default=10_000, metadata={"help": "New sentences for distinct n-grams and self-BLEU."})
+    reverse_perplexity_samples: int = field(
+        default=100_000,
+        metadata={"help": "Sentences, of each model and real ones, that a language model reads; 0 leaves it out."},
+    )
+    language_model_epochs: float = field(default=1.0, metadata={"help": "How often it reads them."})
+    language_model_size: int = field(default=300, metadata={"help": "Width of its state."})
+    posterior_samples: int = field(default=100, metadata={"help": "Draws for the likelihood bound of a VAE."})
+    bf16: bool = field(default=False, metadata={"help": "Train the language models under bfloat16 autocast."})
+    seed: int = field(default=0, metadata={"help": "Of swaps, neighbours, draws and language models."})
+
+
+def load(name: str, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel, bool]:
+    """A checkpoint's model, and whether its run says that it draws no codes of its own.
+
+    Raises:
+        ValueError: its vocabulary is another one, so that likelihoods cannot be compared.
+    """
+    if AutoTokenizer.from_pretrained(name).get_vocab() != tokenizer.get_vocab():
+        raise ValueError(f"{name} has another vocabulary than the first model: train them on the same data")
+    report = Path(name, "metrics.json")
+    draws_codes = json.loads(report.read_text()).get("draws_codes", True) if report.is_file() else True
+    try:
+        return AutoModel.from_pretrained(name), not draws_codes
+    except ValueError:  # a language model is no AutoModel
+        return AutoModelForCausalLM.from_pretrained(name), False
+
+
+def main() -> None:
+    # 1. Arguments
+    script, data_arguments = HfArgumentParser((ScriptArguments, DataArguments)).parse_args_into_dataclasses()
+    strangers = [name for name in script.gaussian_models if name not in script.models]
+    if strangers:
+        raise ValueError(f"gaussian_models has {', '.join(strangers)}, which models has not")
+    out, seed = Path(script.output_dir), script.seed
+    out.mkdir(parents=True, exist_ok=True)
+
+    # 2. Data, as the tokenizer reads it
+    tokenizer = AutoTokenizer.from_pretrained(script.models[0])
+    data = load_labelled_text(data_arguments, label_required=False)
+    train = list(read_dataset(data["train"], tokenizer, "train").shuffle(seed=seed)["text"])
+    split = "test" if "test" in data else "validation"
+    held_out = read_dataset(data[split], tokenizer, split).shuffle(seed=seed)
+    chosen = held_out.select(range(min(script.num_texts, len(held_out))))
+    texts = list(chosen["text"])
+    labels = chosen["label"][:] if "label" in chosen.column_names else None
+    known = without_unknown_words(held_out["text"], tokenizer)
+
+    # 3. Models
+    models, gaussians = {}, {}
+    for name in script.models:
+        models[name], fit = load(name, tokenizer)
+        if fit or name in script.gaussian_models:
+            gaussians[name] = CodeGaussian.fit(encode_texts(models[name], tokenizer, train[: script.num_fitted]))
+    encoders = {name: model for name, model in models.items() if hasattr(model, "encode")}
+    several = [name for name, model in encoders.items() if model.config.num_attributes > 1]
+    if several and labels is None:
+        raise ValueError(f"{', '.join(several)} needs the attribute of each sentence: name the label_column")
+    sections: dict[str, tuple[str, list[dict]]] = {}  # by heading: what the numbers are, and the rows
+
+    # 4. Swapped words
+    noise = {
+        name: swap_noise(model, tokenizer, texts, SWAPS, labels if name in several else None, seed=seed)
+        for name, model in encoders.items()
+    }
+    sections["Swapped words"] = (
+        "-log p of the original, given the code of the sentence with k swaps; nats a sentence, mean over "
+        f"{len(texts)} (thesis, Table 4.1).",
+        [{"k": str(k)} | {name: found.losses[k] for name, found in noise.items()} for k in SWAPS],
+    )
+    rewritten = []
+    for row, k in zip(range(len(texts)), sorted(2 * SWAPS[1:]), strict=False):
+        if noise:
+            rewritten += [f"original: {texts[row]}", f"noised: {next(iter(noise.values())).noised[k][row]}"]
+            rewritten += [*(f"{name}: {found.written[k][row]}" for name, found in noise.items()), ""]
+
+    # 5. Codes
+    codes = {name: encode_texts(model, tokenizer, texts) for name, model in encoders.items()}
+    if encoders:
+        neighbourhoods = find_neighbours(train[: script.neighbour_sentences], tokenizer, seed=seed)
+        rows = []
+        for name, model in encoders.items():
+            fitted, count = gaussians.get(name), len(texts)
+            drawn = draw_codes(model, count, seed) if fitted is None else fitted.draw(count, seed)
+            cosines = neighbour_cosine(model, tokenizer, neighbourhoods)
+            rows.append({"model": name, **code_statistics(codes[name], drawn), **cosines})
+        sections["Codes"] = (
+            f"Of {len(texts)} sentences, and as many drawn. Cosine: {neighbourhoods.num_sentences} training sentences "
+            f"with {len(neighbourhoods.pairs)} others within 5 words, and with random ones (thesis, Figure 4.2).",
+            rows,
+        )
+
+    # 6. Posteriors
+    encoded, draws = encode_dataset(chosen, tokenizer), script.posterior_samples
+    sections["Posteriors"] = (
+        f"In nats a sentence; the bound on NLL with {draws} draws.",
+        [
+            {"model": name, **posterior_statistics(model, encoded, draws, seed)}
+            for name, model in encoders.items()
+            if hasattr(model, "posterior")
+        ],
+    )
+
+    # 7. New sentences
+    reading = {"epochs": script.language_model_epochs, "hidden_size": script.language_model_size}
+    rows, written = [], []
+    wanted = max(script.reverse_perplexity_samples, script.num_diverse)
+    for name in ("real sentences", *models):
+        if name in models:
+            sentences = new_sentences(models[name], tokenizer, wanted, gaussians.get(name), seed)
+        else:
+            sentences = train[:wanted]
+        row = {"sentences of": f"{name} (Gaussian)" if name in gaussians else name}
+        if count := script.reverse_perplexity_samples:
+            row["read"] = min(count, len(sentences))
+            row["reverse_perplexity"] = reverse_perplexity(
+                sentences[:count], known, tokenizer, seed=seed, bf16=script.bf16, **reading
+            )
+        rows.append(row | Diversity().compute(predictions=sentences[: script.num_diverse]))
+        written += [f"{row['sentences of']}", *(f"  {text}" for text in sentences[:10]), ""]
+    sections["New sentences"] = (
+        "Greedy from codes; words drawn from a language model. Reverse perplexity: that of a language model that has "
+        f"read only them, on {len(known)} real {split} sentences without unknown words (thesis, Table 4.5). Diversity "
+        f"of {script.num_diverse}.",
+        rows,
+    )
+
+    # 8. Pictures
+    names = chosen.features["label"].names if labels is not None else []
+    shown = [names[label] for label in labels] if 1 < len(names) <= 10 else None
+    logs = {name: Path(name, LOG_FILE) for name in encoders if Path(name, LOG_FILE).is_file()}
+    pictures = []
+    if draw_code_curves(logs, out / "curves.png"):
+        pictures.append("![Norms, variances and cosines over the trainings, as in Figure 4.2](curves.png)")
+    if encoders and draw_code_maps(codes, shown, out / "codes.png", seed):
+        pictures.append("![t-SNE of the sentences' codes](codes.png)")
+    elif encoders:
+        pictures.append("No pictures: `pip install hf_arae[plots]`.")
+
+    # 9. The report
+    source = data_arguments.dataset_name or data_arguments.train_file or "The built-in corpus"
+    parts = [
+        "# Code spaces",
+        f"{source}, {split} split, sentences of at most {tokenizer.model_max_length - 2} words, seed {seed}: "
+        f"`python {' '.join(sys.argv)}`",
+    ]
+    for heading, (note, rows) in sections.items():
+        if rows:
+            parts += [f"## {heading}", note, markdown_table(rows, decimals=2)]
+    for heading, lines in (("Rewritten", rewritten), ("Written", written)):
+        if lines:
+            parts += [f"## {heading}", "\n".join(["```", *lines[:-1], "```"])]
+    report = "\n\n".join([*parts, *pictures]) + "\n"
+    print(report)
+    (out / "report.md").write_text(report)
+    (out / "report.json").write_text(json.dumps({heading: rows for heading, (_, rows) in sections.items()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""Labels pairs of sentences with few labels: an encoder alone, beside an autoencoder, or beside an ARAE.
+
+    python examples/train_entailment.py                                              # built-in scenes, three methods
+    python examples/train_entailment.py --dataset_name OWNER/NAME --label_fraction 0.222 0.108 0.0525 \\
+        --seeds 0 1 2 3 4 --output_dir runs/snli                                     # the upper half of Table 4.5
+
+Each seed chooses its own labelled pairs. All sentences of the training split, labelled or not, are the autoencoder's;
+its first stage, on sentences alone, is one for all fractions of a seed. The validation split chooses each run's best
+update, and the test split is read once. A run that has its `metrics.json` is not repeated, so that seeds, methods and
+fractions can be added later.
+
+The steps: 1 arguments, 2 data, 3 tokenizer and sentences, 4 runs, each after its first stage, 5 the table. A run's
+folder loads with `AutoModelForSequenceClassification`, and with `pipeline("text-classification")` given `text` and
+`text_pair`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from datasets import ClassLabel, Dataset, DatasetDict
+from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
+
+from hf_arae.data.encoding import encode_dataset, read_dataset
+from hf_arae.data.packing import PackedSentences
+from hf_arae.data.pair_batches import PairBatches
+from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
+from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
+from hf_arae.models.arae.objective_arae import AraeObjective
+from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, AraePairObjectiveArguments
+from hf_arae.models.text_recipes import AraeArguments, config_fields
+from hf_arae.training import AdversarialTrainer, TrainingArguments
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    method: list[str] = field(
+        default_factory=lambda: list(METHODS), metadata={"help": f"One or more of {', '.join(METHODS)}."}
+    )
+    label_fraction: list[float] = field(
+        default_factory=lambda: [0.1], metadata={"help": "Shares of the training pairs whose labels are used."}
+    )
+    seeds: list[int] = field(
+        default_factory=lambda: [0, 1, 2], metadata={"help": "A run each: of labelled pairs, weights and order."}
+    )
+    autoencoding_steps: int = field(
+        default=300, metadata={"help": "Updates on sentences alone before the labels; not for supervised. 0: none."}
+    )
+    pairs_per_batch: int = field(default=64, metadata={"help": "Labelled pairs an iteration on each process."})
+    vocab_size: int = field(default=11_000, metadata={"help": "Most words in the vocabulary."})
+    min_frequency: int = field(default=1, metadata={"help": "Words seen less often become <unk>."})
+    max_length: int = field(
+        default=20,
+        metadata={"help": "Longest sentence that the autoencoder sees, in words; a pair may have twice it."},
+    )
+
+    def __post_init__(self):
+        unknown = [method for method in self.method if method not in METHODS]
+        if unknown or not self.method:
+            raise ValueError(f"method must be one or more of {', '.join(METHODS)}; got {', '.join(unknown)}")
+        if not self.seeds or not self.label_fraction:
+            raise ValueError("give at least one seed and one label_fraction")
+
+
+@dataclass
+class EntailmentModelArguments(AraeArguments):
+    """Sizes that suit some thousand pairs."""
+
+    embedding_size: int = field(default=100, metadata={"help": "Width of the token embeddings. Published: 300."})
+    hidden_size: int = field(default=200, metadata={"help": "Width of the decoder's state. Published: 300."})
+    code_size: int = field(default=200, metadata={"help": "Width of the code. Published: 300."})
+    classifier_sizes: list[int] = field(
+        default_factory=lambda: [128], metadata={"help": "Hidden widths of the classifier of pairs."}
+    )
+
+
+@dataclass
+class EntailmentObjectiveArguments(AraePairObjectiveArguments):
+    """Defaults that suit some thousand pairs; the method stands among the script's arguments."""
+
+    method: str = field(default="arae", init=False)
+    adversary: bool = field(default=True, init=False)
+    autoencoder_optimizer: str = field(default="adam", metadata={"help": "sgd (published), adam or adamw."})
+    autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})
+    noise_std: float = field(default=0.02, metadata={"help": "Of the noise on codes, a coordinate. Published: 0.05."})
+    critic_learning_rate: float = field(default=5e-4, metadata={"help": "Published: 1e-4."})
+    generator_learning_rate: float = field(default=5e-4, metadata={"help": "Published: 1e-4."})
+    gradient_penalty: float = field(default=1.0, metadata={"help": "Weight of the gradient penalty."})
+    critic_scale: float = field(
+        default=0.1, metadata={"help": "lambda1: scale of the critic's gradient into the encoder."}
+    )
+
+
+@dataclass
+class EntailmentTrainingArguments(TrainingArguments):
+    """Defaults that suit some thousand pairs."""
+
+    output_dir: str = field(default="runs/entailment", metadata={"help": "Where the runs and the table go."})
+    max_steps: int = field(default=300, metadata={"help": "Updates of each run, after the first stage."})
+    per_device_train_batch_size: int = field(default=64, metadata={"help": "Sentences an iteration."})
+    bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
+    eval_steps: int = field(default=50, metadata={"help": "Iterations between two evaluations; 0 for none."})
+    save_steps: int = field(default=0, metadata={"help": "Iterations between two checkpoints; 0 for the last only."})
+    metric_for_best_model: str | None = field(
+        default="accuracy", metadata={"help": "Evaluation metric that the best checkpoint is chosen by."}
+    )
+    report_to: str = field(default="none", metadata={"help": "tensorboard or none. JSONL is always written."})
+    overwrite_output_dir: bool = field(
+        default=True, metadata={"help": "Begin a run anew that is there and has not ended."}
+    )
+
+
+def keep_settings(out: Path, settings: dict) -> None:
+    """Writes down what all runs of a table have in common.
+
+    Raises:
+        ValueError: the folder holds runs with other settings.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path, settings = out / "settings.json", json.loads(json.dumps(settings))  # as it is read from a file
+    before = json.loads(path.read_text()) if path.is_file() else settings
+    if before != settings:
+        changed = [f"{name}: was {before.get(name)}, now {value}" for name, value in settings.items()]
+        changed = [line for line, name in zip(changed, settings, strict=True) if before.get(name) != settings[name]]
+        raise ValueError(f"{out} holds runs with other settings; give another output_dir. {'; '.join(changed)}")
+    path.write_text(json.dumps(settings, indent=2))
+
+
+def unlabelled_sentences(pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> PackedSentences:
+    """All different sentences of the pairs that are not over the tokenizer's limit."""
+    texts = list(dict.fromkeys([*pairs["premise"], *pairs["hypothesis"]]))
+    sentences = read_dataset(Dataset.from_dict({"text": texts}), tokenizer, "train")
+    return PackedSentences(encode_dataset(sentences, tokenizer), tokenizer.pad_token_id)
+
+
+def first_stage(
+    config: AraeConfig, settings: AraePairObjectiveArguments, arguments: TrainingArguments, sentences: PackedSentences
+) -> None:
+    """Trains an autoencoder on sentences alone; its folder is `arguments.output_dir`."""
+    if Path(arguments.output_dir, "model.safetensors").is_file():
+        return
+    set_seed(arguments.seed)
+    model = AraeModel(config)
+    trainer = AdversarialTrainer(model, AraeObjective(model, settings), arguments, sentences)
+    trainer.train()
+
+
+def run(
+    config: AraeConfig,
+    base: str | None,
+    settings: AraePairObjectiveArguments,
+    arguments: TrainingArguments,
+    sentences: PackedSentences,
+    data: DatasetDict,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs_per_batch: int,
+) -> dict[str, float]:
+    """Trains on `data["train"]` as labelled pairs; returns validation and test accuracy."""
+    set_seed(arguments.seed)
+    if base is None:
+        model = AraeForSequenceClassification(config)
+    else:
+        model = AraeForSequenceClassification.from_pretrained(base, config=config)
+    batches = PairBatches(data["train"], tokenizer, pairs_per_batch, arguments.seed)
+    trainer = AdversarialTrainer(
+        model,
+        AraePairObjective(model, settings),
+        arguments,
+        sentences,
+        batches,
+        processing_class=tokenizer,
+        evaluator=PairEvaluator(tokenizer, data["validation"]),
+        generators={"pairs": batches.generator},
+    )
+    result = trainer.train()
+    test = PairEvaluator(tokenizer, data.get("test", data["validation"]), num_printed=6)(model)
+    print("\n".join(f"    {line}" for line in test.samples))
+    found = {"validation_accuracy": result.metrics.get("accuracy"), "accuracy": test.metrics["accuracy"]}
+    return found | {"labelled_pairs": len(data["train"]), "updates": result.steps, "minutes": result.seconds / 60}
+
+
+def main() -> None:
+    # 1. Arguments
+    parser = HfArgumentParser(
+        (
+            ScriptArguments,
+            PairArguments,
+            EntailmentModelArguments,
+            EntailmentObjectiveArguments,
+            EntailmentTrainingArguments,
+        )
+    )
+    script, pair_arguments, model_arguments, objective_arguments, training_arguments = (
+        parser.parse_args_into_dataclasses()
+    )
+    out = Path(training_arguments.output_dir)
+    own = ("method", "label_fraction", "seeds", "output_dir", "seed", "disable_tqdm", "use_cpu")
+    parts = (script, pair_arguments, model_arguments, objective_arguments, training_arguments)
+    common = {name: value for part in parts for name, value in asdict(part).items() if name not in own}
+
+    # 2. Data
+    data = load_labelled_pairs(pair_arguments)
+    labelled = {
+        (fraction, seed): choose_labelled(data["train"], fraction, seed)
+        for fraction in script.label_fraction
+        for seed in script.seeds
+    }
+
+    keep_settings(out, common)
+
+    # 3. Tokenizer and sentences
+    tokenizer = train_tokenizer(
+        [*data["train"]["premise"], *data["train"]["hypothesis"]],
+        script.vocab_size,
+        script.min_frequency,
+        script.max_length,
+    )
+    sentences = unlabelled_sentences(data["train"], tokenizer)
+    kind: ClassLabel = data["train"].features["label"]
+    config = AraeConfig(
+        **config_fields(AraeConfig, tokenizer), id2label=dict(enumerate(kind.names)), **asdict(model_arguments)
+    )
+    tokenizer.model_max_length *= 2  # from here on it reads pairs
+    print(f"{len(data['train'])} pairs, {len(sentences)} sentences, {len(tokenizer)} words")
+
+    # 4. Runs, each after its first stage
+    rows = []
+    for method in script.method:
+        settings = AraePairObjectiveArguments(**asdict(objective_arguments) | {"method": method})
+        row: dict[str, str | float] = {"method": method}
+        for fraction in script.label_fraction:
+            results = []
+            for seed in script.seeds:
+                folder = out / f"{method}-{fraction:g}-seed{seed}"
+                report = folder / "metrics.json"
+                if report.is_file():
+                    print(f"{folder} is there: not repeated")
+                    results.append(json.loads(report.read_text())["accuracy"])
+                    continue
+                base = None
+                if method != "supervised" and script.autoencoding_steps:
+                    base = str(out / f"{method}-sentences-seed{seed}")
+                    stage = {"output_dir": base, "max_steps": script.autoencoding_steps, "seed": seed}
+                    stage |= {"eval_steps": 0, "metric_for_best_model": None}
+                    first_stage(config, settings, replace(training_arguments, **stage), sentences)
+                arguments = replace(training_arguments, output_dir=str(folder), seed=seed)
+                own = DatasetDict(data | {"train": labelled[fraction, seed]})
+                found = run(config, base, settings, arguments, sentences, own, tokenizer, script.pairs_per_batch)
+                print(f"{folder}: " + "  ".join(f"{name} {value:.2f}" for name, value in found.items()))
+                about = {"command": "python " + " ".join(sys.argv), "method": method, "label_fraction": fraction}
+                report.write_text(json.dumps(about | {"seed": seed} | found, indent=2))
+                results.append(found["accuracy"])
+            mean, half = mean_and_interval(results)
+            cell = f"{mean:.1f} ± {half:.1f}" if len(results) > 1 else f"{mean:.1f}"
+            row[f"{100 * fraction:.4g} % ({len(labelled[fraction, script.seeds[0]])} pairs)"] = cell
+        rows.append(row)
+
+    # 5. The table
+    test = data.get("test", data["validation"])
+    majority = max(map(test["label"][:].count, range(len(kind.names)))) / len(test)
+    table = markdown_table(rows)
+    note = (
+        f"Accuracy (%) on {len(test)} held-out pairs, mean and 95 % interval over the seeds "
+        f"{', '.join(map(str, script.seeds))}; the most frequent label has {100 * majority:.1f} %."
+    )
+    print(f"\n{note}\n\n{table}")
+    (out / "table.md").write_text(f"{note}\n\n{table}\n")
+    (out / "table.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Trains a model of unlabelled sentences: an autoencoder of any family, or a language model to compare it with.
+
+    python examples/train_text_generation.py                                   # ARAE, built-in corpus
+    python examples/train_text_generation.py --family vae --dataset_name OWNER/NAME --text_column text
+    python examples/train_text_generation.py --help --family vae               # the family's own arguments
+
+Families: arae, ae (without adversary), vae, aae, daae, lm; `hf_arae.models.text_recipes` joins each to its objective.
+
+The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 evaluator, 6 training, 7 held-out sentences and new ones. The
+result, `--output_dir`, loads with `AutoModel.from_pretrained` (a language model with `AutoModelForCausalLM`) and goes
+into `examples/analyze_latent_space.py`.
+
+The published ARAE of section 4.6 (SNLI sentences): `--embedding_size 300 --share_embeddings false --amplify_code false
+--initialization published --autoencoder_optimizer sgd --autoencoder_learning_rate 1 --autoencoder_schedule constant
+--noise_std 0.05 --critic_learning_rate 1e-4 --generator_learning_rate 1e-4 --per_device_train_batch_size 64
+--num_train_epochs 15`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transformers import HfArgumentParser, set_seed
+
+from hf_arae.data.encoding import encode_dataset, read_dataset
+from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.data.packing import PackedSentences
+from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.evaluation.latent_neighbours import find_neighbours
+from hf_arae.evaluation.text_generation import TextGenerationEvaluator, without_unknown_words
+from hf_arae.models.text_recipes import TEXT_RECIPES
+from hf_arae.training import AdversarialTrainer, TrainingArguments
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    family: str = field(default="arae", metadata={"help": "Family of the model.", "choices": list(TEXT_RECIPES)})
+    vocab_size: int = field(default=11_000, metadata={"help": "Most words in the vocabulary."})
+    min_frequency: int = field(default=1, metadata={"help": "Words seen less often become <unk>."})
+    max_length: int = field(default=15, metadata={"help": "Longest sentence in words."})
+    drop_longer: bool = field(default=True, metadata={"help": "Leave longer sentences out, in place of cutting them."})
+    num_fitted: int = field(
+        default=10_000, metadata={"help": "Training sentences that ae's Gaussian of codes is fitted to."}
+    )
+    neighbour_sentences: int = field(
+        default=20_000,
+        metadata={"help": "Training sentences in which neighbours are looked for; 0 leaves their cosine out."},
+    )
+    reverse_perplexity_samples: int = field(
+        default=0, metadata={"help": "New sentences for the last reverse perplexity; 0 leaves it out."}
+    )
+
+
+@dataclass
+class TextGenerationTrainingArguments(TrainingArguments):
+    """Defaults that suit the built-in corpus."""
+
+    output_dir: str = field(default="runs/text-generation", metadata={"help": "Where everything goes."})
+    num_train_epochs: float = field(default=5.0, metadata={"help": "Passes over the sentences."})
+    bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
+    eval_steps: int = field(default=500, metadata={"help": "Iterations between two evaluations; 0 for none."})
+
+
+def main() -> None:
+    # 1. Arguments, of the family that is named
+    which = ArgumentParser(add_help=False)
+    which.add_argument("--family", default=ScriptArguments.family)
+    recipe = TEXT_RECIPES.get(which.parse_known_args()[0].family, TEXT_RECIPES["arae"])  # the parser refuses others
+    parts = (ScriptArguments, DataArguments, recipe.model_arguments, recipe.objective_arguments)
+    parser = HfArgumentParser((*parts, TextGenerationTrainingArguments))
+    script, data_arguments, model_arguments, objective_arguments, training_arguments = (
+        parser.parse_args_into_dataclasses()
+    )
+    set_seed(training_arguments.seed)
+
+    # 2. Data: the texts, without labels
+    data = load_labelled_text(data_arguments, label_required=False).select_columns("text")
+
+    # 3. Tokenizer
+    tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
+    for split in data:
+        data[split] = read_dataset(data[split], tokenizer, split, script.drop_longer)
+    train = encode_dataset(data["train"], tokenizer)
+
+    # 4. Model
+    model = recipe.build(model_arguments, tokenizer)
+    print(f"{len(train)} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
+
+    # 5. Evaluator
+    shuffled = data["train"].shuffle(seed=0)["text"]
+    fitted = None if recipe.draws_codes else shuffled[: script.num_fitted]
+    neighbourhoods = None
+    if script.neighbour_sentences and hasattr(model, "encode"):
+        neighbourhoods = find_neighbours(shuffled[: script.neighbour_sentences], tokenizer)
+    held_out = data["validation"].shuffle(seed=0)["text"][:1000]
+    evaluator = TextGenerationEvaluator(tokenizer, held_out, fitted, neighbourhoods)
+
+    # 6. Training
+    trainer = AdversarialTrainer(
+        model,
+        recipe.objective(model, objective_arguments),
+        training_arguments,
+        PackedSentences(train, tokenizer.pad_token_id),
+        processing_class=tokenizer,
+        evaluator=evaluator,
+    )
+    result = trainer.train()
+    print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
+
+    # 7. The test split's numbers (the validation split's, where there is no test split)
+    test = without_unknown_words(data.get("test", data["validation"])["text"], tokenizer)
+    last = TextGenerationEvaluator(
+        tokenizer,
+        test,
+        fitted,
+        neighbourhoods,
+        num_printed=10,
+        reverse_perplexity_samples=script.reverse_perplexity_samples,
+    )
+    evaluation = last(model)
+    if trainer.accelerator.is_main_process:
+        print(f"\n{len(test)} held-out sentences without unknown words, greedy:")
+        for name, value in evaluation.metrics.items():
+            print(f"  {name:26s} {value:8.2f}")
+        print("\n".join(f"  {line}" for line in evaluation.samples))
+        run = {"command": "python " + " ".join(sys.argv), "family": script.family, "seed": training_arguments.seed}
+        run |= {"updates": result.steps, "minutes": result.seconds / 60, "draws_codes": recipe.draws_codes}
+        Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run | evaluation.metrics, indent=2))
+        print(f"\nNow: python examples/analyze_latent_space.py --models {training_arguments.output_dir}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Pictures of the code space: its statistics over trainings (thesis, Figure 4.2), and a map of codes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from torch import Tensor
+
+from hf_arae.metrics._checks import import_extra
+
+_PANELS = {
+    "l2 norm of codes": ("code_norm", "drawn_norm"),
+    "sum of the coordinates' variances": ("code_variance", "drawn_variance"),
+    "cosine of neighbours": ("neighbour_cosine",),
+}
+_MOST_LABELS = 10  # as many colours as a person tells apart
+
+
+def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | os.PathLike) -> bool:
+    """Draws norms, variances and neighbours' cosine over trainings, a colour a model (thesis, Figure 4.2).
+
+    Lines are of sentences' codes, dashed ones of codes that the model draws for new sentences.
+
+    Args:
+        log_files: by a model's name, its run's `training_log.jsonl` with the metrics of a `TextGenerationEvaluator`.
+        picture: the file to write; its ending names the format.
+
+    Returns:
+        Whether it was drawn: not without matplotlib, or where no log has any of the numbers.
+    """
+    if find_spec("matplotlib") is None:
+        return False
+    from matplotlib.figure import Figure  # without pyplot: no window system is asked for
+
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(1, 3), _PANELS.items(), strict=True):
+        for number, (model, log_file) in enumerate(log_files.items()):
+            lines = [json.loads(line) for line in Path(log_file).read_text(encoding="utf-8").splitlines()]
+            for name in names:
+                points = [(line["step"], line[f"eval/{name}"]) for line in lines if f"eval/{name}" in line]
+                if points:
+                    drawn = name.startswith("drawn")
+                    label = f"{model}, drawn" if drawn else model
+                    axes.plot(*zip(*points, strict=True), "--" if drawn else "-", color=f"C{number}", label=label)
+        axes.set_title(title)
+        axes.set_xlabel("updates")
+        if axes.lines:
+            axes.legend(fontsize="small")
+    if not any(axes.lines for axes in figure.axes):
+        return False
+    figure.savefig(picture, dpi=120)
+    return True
+
+
+def draw_code_maps(
+    codes: Mapping[str, Tensor], labels: Sequence[str] | None, picture: str | os.PathLike, seed: int = 0
+) -> bool:
+    """Draws the codes of the same sentences under several models in two dimensions (t-SNE), a panel a model.
+
+    Args:
+        codes: by a model's name, `(rows, code_size)`; some 2 000 rows take about 10 seconds a model.
+        labels: of each row, told by colours; `None` leaves all in one. At most 10 different ones.
+        picture: the file to write; its ending names the format.
+        seed: of t-SNE, which begins at the principal components.
+
+    Returns:
+        Whether it was drawn: not without matplotlib.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+        ValueError: there are fewer than 4 rows, or more than 10 labels.
+    """
+    if find_spec("matplotlib") is None:
+        return False
+    from matplotlib.figure import Figure
+
+    names = sorted(set(labels)) if labels is not None else []
+    if len(names) > _MOST_LABELS:
+        raise ValueError(f"a map shows at most {_MOST_LABELS} labels, got {len(names)}")
+    figure = Figure(figsize=(5 * len(codes), 5), layout="constrained")
+    for axes, (model, cloud) in zip(figure.subplots(1, len(codes), squeeze=False)[0], codes.items(), strict=True):
+        if len(cloud) < 4:
+            raise ValueError(f"a map needs at least 4 codes, got {len(cloud)}")
+        tsne = import_extra("sklearn.manifold").TSNE
+        places = tsne(perplexity=min(30, (len(cloud) - 1) / 3), init="pca", random_state=seed).fit_transform(
+            cloud.numpy()
+        )
+        for number, name in enumerate(names or [None]):
+            rows = [row for row in range(len(cloud)) if name is None or labels[row] == name]
+            axes.scatter(*places[rows].T, s=5, color=f"C{number}", label=name)
+        axes.set_title(model)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if names:
+            axes.legend(markerscale=3)
+    figure.savefig(picture, dpi=120)
+    return True

@@ -1,0 +1,128 @@
+"""How well a model of unlabelled sentences rebuilds them, writes new ones, and shapes its code space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
+from hf_arae.evaluation.latent_neighbours import Neighbourhoods, neighbour_cosine
+from hf_arae.evaluation.latent_noise import swap_noise
+from hf_arae.evaluation.rewriting import encode_texts, sample_texts
+from hf_arae.generation import LatentSpace
+from hf_arae.metrics import Bleu, Diversity, ExactMatch
+from hf_arae.training.distributed import from_main
+from hf_arae.training.results import Evaluation
+
+
+def new_sentences(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    num_samples: int,
+    gaussian: CodeGaussian | None = None,
+    seed: int = 0,
+) -> list[str]:
+    """Writes new sentences: from codes that the model draws or, given it, from those of a fitted Gaussian, greedily.
+
+    A model without codes (a language model) draws its words.
+    """
+    if gaussian is None:
+        return sample_texts(model, tokenizer, num_samples, seed=seed)
+    return LatentSpace(model, tokenizer).decode(gaussian.draw(num_samples, seed))
+
+
+def without_unknown_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The texts whose words the tokenizer all knows.
+
+    Models never write its token for unknown words, so a language model that has read what they write would pay for
+    each one in held-out text, and one that has read real text would not.
+
+    Raises:
+        ValueError: no text is left.
+    """
+    encoded = tokenizer(list(texts), return_attention_mask=False)["input_ids"]
+    known = [text for text, ids in zip(texts, encoded, strict=True) if tokenizer.unk_token_id not in ids]
+    if not known:
+        raise ValueError(f"each of the {len(texts)} texts has a word that the tokenizer does not know")
+    return known
+
+
+class TextGenerationEvaluator:
+    """Evaluator for the loop, for models of unlabelled sentences.
+
+    Metrics, of any model with `sample`:
+        `sample_distinct_1`, `sample_distinct_2`, `sample_self_bleu`, `sample_distinct_sentences` (%), `sample_length`
+            (words): of new sentences, see [`~hf_arae.metrics.diversity.Diversity`];
+        `reverse_perplexity`: if `reverse_perplexity_samples` > 0, of a language model trained on that many new
+            sentences (the thesis stops early on it).
+
+    And of an autoencoder:
+        `reconstruction_bleu`, `exact_match` (%): greedy;
+        `reconstruction_nll`: -log p(x | code of x), nats a sentence;
+        `code_norm`, `code_variance`, `drawn_norm`, `drawn_variance`: see [`code_statistics`] (Figure 4.2);
+        `neighbour_cosine`, `random_cosine`: if there are neighbourhoods (Figure 4.2).
+
+    Args:
+        tokenizer: the model's.
+        texts: held-out sentences, words separated by spaces as `read_sentences` gives them.
+        train_texts: sentences that a Gaussian of codes is fitted to, to draw new ones from: for an autoencoder that
+            learns no distribution of its codes. Some 10 000 for codes of a few hundred coordinates. `None`: the model
+            draws codes itself.
+        neighbourhoods: see `find_neighbours`.
+        num_samples: new sentences for the diversity, at least 2.
+        num_printed: sentences among the samples that are printed, of each kind.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        texts: Sequence[str],
+        train_texts: Sequence[str] | None = None,
+        neighbourhoods: Neighbourhoods | None = None,
+        num_samples: int = 500,
+        num_printed: int = 4,
+        reverse_perplexity_samples: int = 0,
+    ):
+        if num_samples < 2:
+            raise ValueError(f"num_samples must be at least 2, got {num_samples}")
+        self.tokenizer, self.texts, self.train_texts = tokenizer, list(texts), train_texts
+        self.neighbourhoods, self.num_samples, self.num_printed = neighbourhoods, num_samples, num_printed
+        self.reverse_perplexity_samples = reverse_perplexity_samples
+
+    def __call__(self, model: PreTrainedModel) -> Evaluation:
+        gaussian, metrics, lines = None, {}, []
+        if hasattr(model, "encode"):
+            if self.train_texts is not None:
+                gaussian = CodeGaussian.fit(encode_texts(model, self.tokenizer, self.train_texts))
+            metrics, lines = self._rebuild(model)
+            drawn = draw_codes(model, len(self.texts)) if gaussian is None else None
+            metrics |= code_statistics(encode_texts(model, self.tokenizer, self.texts), drawn)
+            if self.neighbourhoods is not None:
+                metrics |= neighbour_cosine(model, self.tokenizer, self.neighbourhoods)
+        wanted = max(self.num_samples, self.reverse_perplexity_samples)
+        samples = new_sentences(model, self.tokenizer, wanted, gaussian)
+        metrics |= from_main(lambda: self._diversity(samples[: self.num_samples]))
+        if self.reverse_perplexity_samples:
+            from hf_arae.metrics.language_model import reverse_perplexity
+
+            metrics["reverse_perplexity"] = reverse_perplexity(samples, self.texts, self.tokenizer)
+        return Evaluation(metrics, lines + [f"[sample] {text}" for text in samples[: self.num_printed]])
+
+    def _rebuild(self, model: PreTrainedModel) -> tuple[dict[str, float], list[str]]:
+        rebuilt = swap_noise(model, self.tokenizer, self.texts, swaps=(0,))
+        written = rebuilt.written[0]
+
+        def score() -> dict[str, float]:
+            bleu = Bleu().compute(predictions=written, references=self.texts)["bleu"]
+            exact = ExactMatch().compute(predictions=written, references=self.texts)
+            return {"reconstruction_nll": rebuilt.losses[0], "reconstruction_bleu": bleu, **exact}
+
+        pairs = zip(self.texts[: self.num_printed], written[: self.num_printed], strict=True)
+        return from_main(score), [f"{text}  ->  {copy}" for text, copy in pairs]
+
+    @staticmethod
+    def _diversity(samples: list[str]) -> dict[str, float]:
+        found = Diversity().compute(predictions=samples)
+        found["length"] = found.pop("mean_length")
+        return {f"sample_{name}": value for name, value in found.items()}

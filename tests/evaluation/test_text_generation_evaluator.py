@@ -1,0 +1,91 @@
+"""The evaluator of unlabelled sentences: for models that draw codes, that do not, and that have none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hf_arae.data.encoding import read_dataset
+from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.evaluation.latent_codes import CodeGaussian
+from hf_arae.evaluation.latent_neighbours import find_neighbours
+from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts
+from hf_arae.evaluation.text_generation import TextGenerationEvaluator, new_sentences, without_unknown_words
+from hf_arae.metrics import Bleu
+from hf_arae.models.text_recipes import TEXT_RECIPES
+
+CODES = {"code_norm", "code_variance", "reconstruction_nll", "reconstruction_bleu", "exact_match"}
+DRAWN = {"drawn_norm", "drawn_variance"}
+COSINES = {"neighbour_cosine", "random_cosine"}
+SAMPLES = {f"sample_{name}" for name in ("distinct_1", "distinct_2", "self_bleu", "distinct_sentences", "length")}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    data = load_labelled_text(DataArguments(max_train_samples=300, max_eval_samples=60), label_required=False)
+    tokenizer = train_tokenizer(data["train"]["text"], max_length=14)
+    texts = {split: list(read_dataset(data[split], tokenizer, split)["text"]) for split in ("train", "validation")}
+    return tokenizer, texts["train"], texts["validation"]
+
+
+def build(family: str, tokenizer):
+    torch.manual_seed(0)
+    recipe = TEXT_RECIPES[family]
+    sizes = {"embedding_size": 8, "hidden_size": 12} | ({} if family == "lm" else {"code_size": 10})
+    return recipe.build(recipe.model_arguments(**sizes), tokenizer).eval()
+
+
+@pytest.mark.parametrize("family", TEXT_RECIPES)
+def test_every_family_is_built_evaluated_and_has_an_objective(corpus, family):
+    tokenizer, train, held_out = corpus
+    model, recipe = build(family, tokenizer), TEXT_RECIPES[family]
+    neighbours = find_neighbours(train, tokenizer, 10, 5) if family != "lm" else None
+    fitted = None if recipe.draws_codes else train
+    evaluator = TextGenerationEvaluator(tokenizer, held_out, fitted, neighbours, num_samples=20, num_printed=2)
+    evaluation = evaluator(model)
+    expected = SAMPLES if family == "lm" else SAMPLES | CODES | COSINES | (DRAWN if recipe.draws_codes else set())
+    assert evaluation.metrics.keys() == expected
+    assert sum(line.startswith("[sample] ") for line in evaluation.samples) == 2
+    assert sum("->" in line for line in evaluation.samples) == (0 if family == "lm" else 2)
+    assert evaluation.metrics == evaluator(model).metrics
+    assert recipe.objective(model, recipe.objective_arguments()).phases()
+
+
+def test_numbers_are_those_of_the_outputs(corpus):
+    tokenizer, _, held_out = corpus
+    model = build("ae", tokenizer)
+    metrics = TextGenerationEvaluator(tokenizer, held_out, held_out, num_samples=5)(model).metrics
+    copies = rewrite_texts(model, tokenizer, held_out)
+    assert metrics["reconstruction_bleu"] == Bleu().compute(predictions=copies, references=held_out)["bleu"]
+    assert metrics["code_norm"] == pytest.approx(1, abs=1e-5)
+
+
+def test_new_sentences_come_from_the_gaussian_that_is_given(corpus):
+    tokenizer, train, _ = corpus
+    model = build("arae", tokenizer)
+    gaussian = CodeGaussian.fit(encode_texts(model, tokenizer, train))
+    written = new_sentences(model, tokenizer, 7, gaussian, seed=2)
+    ids = model.decode(gaussian.draw(7, 2))
+    assert written == tokenizer.batch_decode(ids, skip_special_tokens=True)
+    own = new_sentences(model, tokenizer, 7, seed=2)
+    ids = model.sample(7, seed=2)
+    assert own == tokenizer.batch_decode(ids, skip_special_tokens=True)
+
+
+def test_reverse_perplexity_is_measured_if_asked_for(corpus):
+    tokenizer, _, held_out = corpus
+    model = build("lm", tokenizer)
+    evaluator = TextGenerationEvaluator(tokenizer, held_out, num_samples=5, reverse_perplexity_samples=40)
+    assert evaluator(model).metrics["reverse_perplexity"] > 1
+
+
+def test_texts_with_unknown_words_are_left_out(tokenizer):
+    assert without_unknown_words(["great food .", "purple food ."], tokenizer) == ["great food ."]
+    with pytest.raises(ValueError, match="each of the 1 texts"):
+        without_unknown_words(["purple"], tokenizer)
+
+
+def test_one_sample_is_not_diverse(tokenizer):
+    with pytest.raises(ValueError, match="at least 2"):
+        TextGenerationEvaluator(tokenizer, ["great !"], num_samples=1)

@@ -1,0 +1,100 @@
+"""The examples on unlabelled sentences and on pairs: tiny runs, and wrong arguments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--max_train_samples", "400", "--max_eval_samples", "40", "--embedding_size", "8", "--hidden_size", "12"]
+QUIET = ["--disable_tqdm", "--report_to", "none"]
+
+
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(ROOT / "examples" / script), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> dict[str, tuple[Path, str]]:
+    """Runs of a plain autoencoder and of a language model."""
+    folder, found = tmp_path_factory.mktemp("runs"), {}
+    steps = ["--max_steps", "6", "--eval_steps", "3", "--per_device_train_batch_size", "32"]
+    for family, more in (("ae", ["--code_size", "10", "--num_fitted", "100"]), ("lm", [])):
+        out = str(folder / family)
+        done = run("train_text_generation.py", "--family", family, "--output_dir", out, *steps, *SMALL, *QUIET, *more)
+        assert done.returncode == 0, done.stderr
+        found[family] = (folder / family, done.stdout)
+    return found
+
+
+def test_training_prints_reconstructions_samples_and_numbers(trained):
+    folder, printed = trained["ae"]
+    assert "step 3:" in printed and "  ->  " in printed and "[sample]" in printed
+    report = json.loads((folder / "metrics.json").read_text())
+    assert report["family"] == "ae" and report["updates"] == 6 and report["draws_codes"] is False
+    assert {"reconstruction_nll", "code_norm", "neighbour_cosine", "sample_self_bleu"} <= report.keys()
+    lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "eval/code_variance" in line] == [3, 6]
+    folder, printed = trained["lm"]
+    assert "[sample]" in printed and "  ->  " not in printed
+    assert "code_norm" not in json.loads((folder / "metrics.json").read_text())
+
+
+def test_the_analysis_writes_its_report(trained, tmp_path):
+    pytest.importorskip("matplotlib")
+    numbers = ["--num_texts", "30", "--num_fitted", "100", "--neighbour_sentences", "200", "--num_diverse", "50"]
+    numbers += ["--reverse_perplexity_samples", "60", *SMALL[:4]]
+    models = [str(trained[family][0]) for family in ("ae", "lm")]
+    done = run("analyze_latent_space.py", "--models", *models, "--output_dir", str(tmp_path), *numbers)
+    assert done.returncode == 0, done.stderr
+    tables = json.loads((tmp_path / "report.json").read_text())
+    assert [row["k"] for row in tables["Swapped words"]] == list("01234")
+    assert tables["Swapped words"][0].keys() == {"k", models[0]}
+    assert [row["sentences of"] for row in tables["New sentences"]] == [
+        "real sentences",
+        f"{models[0]} (Gaussian)",
+        models[1],
+    ]
+    assert all(row["reverse_perplexity"] > 1 for row in tables["New sentences"])
+    report = (tmp_path / "report.md").read_text()
+    assert "## Swapped words" in report and "## Posteriors" not in report and report in done.stdout
+    assert {"curves.png", "codes.png"} <= {file.name for file in tmp_path.iterdir()}
+
+
+def test_entailment_writes_a_table_and_repeats_nothing(tmp_path):
+    arguments = ["--output_dir", str(tmp_path), "--label_fraction", "0.5", "--max_steps", "3", "--eval_steps", "3"]
+    arguments += ["--autoencoding_steps", "2", "--code_size", "10", *SMALL, *QUIET]
+    done = run("train_entailment.py", "--method", "supervised", "arae", "--seeds", "0", *arguments)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "table.json").read_text())
+    assert [row["method"] for row in rows] == ["supervised", "arae"] and "50 % (200 pairs)" in rows[0]
+    assert (tmp_path / "arae-sentences-seed0" / "model.safetensors").is_file()
+    more = run("train_entailment.py", "--method", "arae", "--seeds", "0", "1", *arguments)
+    assert more.returncode == 0, more.stderr
+    assert "arae-0.5-seed0 is there: not repeated" in more.stdout
+    assert "±" in (tmp_path / "table.md").read_text()
+    changed = run("train_entailment.py", *arguments, "--reader_learning_rate", "1")
+    assert changed.returncode != 0 and "reader_learning_rate: was 0.001, now 1.0" in changed.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("train_text_generation.py", ["--family", "gan"], "invalid choice: 'gan'"),
+        ("analyze_latent_space.py", ["--models", "a", "--gaussian_models", "b"], "gaussian_models has b"),
+        ("train_entailment.py", ["--method", "both"], "supervised, ae, arae"),
+        ("train_entailment.py", ["--label_fraction", "0.0003"], "give a larger fraction"),
+    ],
+)
+def test_wrong_arguments_end_at_once_with_what_is_accepted(tmp_path, script, arguments, message):
+    done = run(script, "--output_dir", str(tmp_path / "out"), *arguments)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert not list(tmp_path.glob("out/*.safetensors"))
