@@ -4,17 +4,20 @@
     python examples/analyze_latent_space.py --models runs/ae runs/arae runs/vae runs/lm --dataset_name OWNER/NAME
 
 The models are runs of `examples/train_text_generation.py` on the same data, or any checkpoints of this package that
-`encode` sentences or `sample` them. `--output_dir` gets `report.md`, `report.json` and the pictures.
+`encode` sentences or `sample` them. `--output_dir` gets `report.md`, `report.json`, the pictures, and what
+`python -m hf_arae.model_card` reads: `table.json` and each model's interpolations.
 
 Steps: 1 arguments, 2 data, 3 models, 4 swapped words (Table 4.1), 5 codes (Figure 4.2), 6 posteriors, 7 new sentences
-(Table 4.5), 8 pictures, 9 the report.
+(Table 4.5), 8 interpolations (Figure 4.3), 9 pictures, 10 the report.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from transformers import (
@@ -31,12 +34,13 @@ from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
 from hf_arae.evaluation.latent_neighbours import find_neighbours, neighbour_cosine
-from hf_arae.evaluation.latent_noise import swap_noise
+from hf_arae.evaluation.latent_noise import SwapNoise, swap_noise
 from hf_arae.evaluation.latent_pictures import draw_code_curves, draw_code_maps
 from hf_arae.evaluation.posterior import posterior_statistics
 from hf_arae.evaluation.rewriting import encode_texts
-from hf_arae.evaluation.tables import markdown_table
+from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.evaluation.text_generation import new_sentences, without_unknown_words
+from hf_arae.generation import LatentSpace
 from hf_arae.metrics import Diversity
 from hf_arae.metrics.language_model import reverse_perplexity
 from hf_arae.training.logs import LOG_FILE
@@ -62,6 +66,15 @@ class ScriptArguments:
     neighbour_sentences: int = field(
         default=20_000, metadata={"help": "Training sentences in which neighbours are looked for."}
     )
+    temperatures: list[float] = field(
+        default_factory=lambda: [0.0],
+        metadata={
+            "help": "Of the words of new sentences, one row each; 0 is greedy, where a language model, which has "
+            "nothing else to draw, takes 1."
+        },
+    )
+    num_pairs: int = field(default=10, metadata={"help": "Interpolations between new sentences of each model."})
+    interpolation_steps: int = field(default=7, metadata={"help": "Sentences on each of them."})
     num_diverse: int = field(default=10_000, metadata={"help": "New sentences for distinct n-grams and self-BLEU."})
     reverse_perplexity_samples: int = field(
         default=100_000,
@@ -70,7 +83,7 @@ class ScriptArguments:
     language_model_epochs: float = field(default=1.0, metadata={"help": "How often it reads them."})
     language_model_size: int = field(default=300, metadata={"help": "Width of its state."})
     posterior_samples: int = field(default=100, metadata={"help": "Draws for the likelihood bound of a VAE."})
-    bf16: bool = field(default=False, metadata={"help": "Train the language models under bfloat16 autocast."})
+    bf16: bool = field(default=False, metadata={"help": "Write sentences and read them in bfloat16."})
     seed: int = field(default=0, metadata={"help": "Of swaps, neighbours, draws and language models."})
 
 
@@ -90,12 +103,26 @@ def load(name: str, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel
         return AutoModelForCausalLM.from_pretrained(name), False
 
 
+def systems(sections: dict[str, tuple[str, list[dict]]], noise: dict[str, SwapNoise]) -> list[dict]:
+    """A row for each autoencoder, with what the sections found of it; of new sentences, those of the first row."""
+    rows = []
+    for name, swapped in noise.items():
+        row = {"system": name} | {f"nll_{k}_swaps": loss for k, loss in swapped.losses.items()}
+        for heading, key in (("Codes", "model"), ("Posteriors", "model"), ("New sentences", "sentences of")):
+            own = [found for found in sections[heading][1] if found[key].removesuffix(" (Gaussian)") == name]
+            row |= {column: value for column, value in (own or [{}])[0].items() if column != key}
+        rows.append(row)
+    return rows
+
+
 def main() -> None:
     # 1. Arguments
     script, data_arguments = HfArgumentParser((ScriptArguments, DataArguments)).parse_args_into_dataclasses()
     strangers = [name for name in script.gaussian_models if name not in script.models]
     if strangers:
         raise ValueError(f"gaussian_models has {', '.join(strangers)}, which models has not")
+    if min(script.temperatures, default=-1) < 0:
+        raise ValueError(f"temperatures must be one or more numbers from 0 on, got {script.temperatures}")
     out, seed = Path(script.output_dir), script.seed
     out.mkdir(parents=True, exist_ok=True)
 
@@ -169,27 +196,45 @@ def main() -> None:
     reading = {"epochs": script.language_model_epochs, "hidden_size": script.language_model_size}
     rows, written = [], []
     wanted = max(script.reverse_perplexity_samples, script.num_diverse)
-    for name in ("real sentences", *models):
+    writers = [(name, temperature) for name in models for temperature in script.temperatures]
+    writers = [writer for writer in writers if writer[0] in encoders or writer[1] or len(script.temperatures) == 1]
+    for name, temperature in (("real sentences", 0.0), *writers):
+        row = {"sentences of": f"{name} (Gaussian)" if name in gaussians else name}
         if name in models:
-            sentences = new_sentences(models[name], tokenizer, wanted, gaussians.get(name), seed)
+            begun = time.perf_counter()
+            arguments = {"do_sample": True, "temperature": temperature} if temperature else {}
+            if script.bf16:
+                arguments["precision"] = "bfloat16"
+            sentences = new_sentences(models[name], tokenizer, wanted, gaussians.get(name), seed, **arguments)
+            row["temperature"] = str(temperature or ("greedy" if name in encoders else 1.0))
+            row["sentences_per_second"] = wanted / (time.perf_counter() - begun)
         else:
             sentences = train[:wanted]
-        row = {"sentences of": f"{name} (Gaussian)" if name in gaussians else name}
         if count := script.reverse_perplexity_samples:
             row["read"] = min(count, len(sentences))
             row["reverse_perplexity"] = reverse_perplexity(
                 sentences[:count], known, tokenizer, seed=seed, bf16=script.bf16, **reading
             )
         rows.append(row | Diversity().compute(predictions=sentences[: script.num_diverse]))
-        written += [f"{row['sentences of']}", *(f"  {text}" for text in sentences[:10]), ""]
+        heading = " ".join(filter(None, (row["sentences of"], row.get("temperature"))))
+        written += [heading, *(f"  {text}" for text in sentences[:10]), ""]
     sections["New sentences"] = (
-        "Greedy from codes; words drawn from a language model. Reverse perplexity: that of a language model that has "
+        "Reverse perplexity: that of a language model that has "
         f"read only them, on {len(known)} real {split} sentences without unknown words (thesis, Table 4.5). Diversity "
         f"of {script.num_diverse}.",
         rows,
     )
 
-    # 8. Pictures
+    # 8. Interpolations, unpicked: between the first draws and those of the next seed
+    ways = {}
+    for name, model in encoders.items() if script.num_pairs else ():
+        latent, fitted = LatentSpace(model, tokenizer, 0 if name in several else None), gaussians.get(name)
+        space = latent.native_space if fitted is None else "code"
+        draw = partial(latent.draw, space=space) if fitted is None else fitted.draw
+        ends = (draw(script.num_pairs, seed=seed), draw(script.num_pairs, seed=seed + 1))
+        ways[name] = latent.interpolate(*ends, steps=script.interpolation_steps, space=space)
+
+    # 9. Pictures
     names = chosen.features["label"].names if labels is not None else []
     shown = [names[label] for label in labels] if 1 < len(names) <= 10 else None
     logs = {name: Path(name, LOG_FILE) for name in encoders if Path(name, LOG_FILE).is_file()}
@@ -201,7 +246,7 @@ def main() -> None:
     elif encoders:
         pictures.append("No pictures: `pip install hf_arae[plots]`.")
 
-    # 9. The report
+    # 10. The report, and what a model card is made of
     source = data_arguments.dataset_name or data_arguments.train_file or "The built-in corpus"
     parts = [
         "# Code spaces",
@@ -214,10 +259,16 @@ def main() -> None:
     for heading, lines in (("Rewritten", rewritten), ("Written", written)):
         if lines:
             parts += [f"## {heading}", "\n".join(["```", *lines[:-1], "```"])]
+    for name, lines in ways.items():
+        lines = [line for way in lines for line in (*way, "")]
+        parts += [f"## Between new sentences of {name}", "\n".join(["```", *lines[:-1], "```"])]
+        texts = "".join(json.dumps({"way": way}, ensure_ascii=False) + "\n" for way in ways[name])
+        (out / outputs_name(name)).write_text(texts)
     report = "\n\n".join([*parts, *pictures]) + "\n"
     print(report)
     (out / "report.md").write_text(report)
     (out / "report.json").write_text(json.dumps({heading: rows for heading, (_, rows) in sections.items()}, indent=2))
+    (out / "table.json").write_text(json.dumps(systems(sections, noise), indent=2))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transformers import AutoModel, AutoModelForSeq2SeqLM
+from transformers import AutoModel, AutoModelForSeq2SeqLM, PretrainedConfig
 
 SAMPLES = 10
 
@@ -99,8 +99,102 @@ def _summaries(outputs: Sequence[dict[str, str]], labels: Sequence[str]) -> list
     return [{"document": row["document"], "summary": row["summary"]} for row in outputs[:SAMPLES]]
 
 
+def _ways(outputs: Sequence[dict[str, list[str]]], labels: Sequence[str]) -> list[dict[str, str]]:
+    return [{"from the first to the second": "<br>".join(row["way"])} for row in outputs[:SAMPLES]]
+
+
+_ARAE_CITATION = """
+@inproceedings{zhao2018adversarially,
+  title={Adversarially Regularized Autoencoders},
+  author={Zhao, Junbo and Kim, Yoon and Zhang, Kelly and Rush, Alexander M. and LeCun, Yann},
+  booktitle={International Conference on Machine Learning},
+  year={2018}
+}
+"""
+
+
+def _autoencoder(kind: str, tags: list[str], points: str, citation: str) -> CardText:
+    """Of an autoencoder without attributes."""
+    return CardText(
+        auto_class=AutoModel,
+        task_type="feature-extraction",
+        task_name="Latent space of sentences",
+        tags=[*tags, "autoencoder", "sentence-generation", "interpolation"],
+        results={
+            "reverse_perplexity": "Reverse perplexity of new sentences",
+            "self_bleu": "Self-BLEU of new sentences",
+            "nll_0_swaps": "-log p of a sentence given its code (nats)",
+            "nll_1_swaps": "The same, two words swapped before it is encoded",
+            "kl": "KL of the posterior (nats)",
+            "mi": "Mutual information of sentence and code (nats)",
+        },
+        introduction=f"""
+{kind} It writes new sentences, morphs one into another, edits by vector arithmetic, and gives sentence vectors.
+
+```python
+from hf_arae import LatentSpace
+from transformers import AutoModel, AutoTokenizer, pipeline
+
+name = "{{{{ repository }}}}"
+latent = LatentSpace(AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name))
+print(latent.sample(5, seed=0))
+print(latent.interpolate("{{{{ example }}}}", "two dogs run on the beach .", steps=5))
+codes = pipeline("feature-extraction", model=name)("{{{{ example }}}}")
+```
+""",
+        example="a man is sleeping on a bench .",
+        samples_title=f"""
+## Unpicked interpolations
+
+The first {SAMPLES} pairs of draws; each sentence is greedy, from a point on the straight line between two {points}.
+""",
+        samples=_ways,
+        limits="""
+- It knows {{ vocabulary }} words and sentences of up to {{ config.max_sequence_length }} words of the kind it was
+  trained on; other words are unknown to it and are lost.
+- A code is one vector: details of a long sentence are replaced by likelier ones.
+- It repeats what its training texts say, prejudice included.
+""",
+        citation=citation,
+    )
+
+
 CARD_TEXTS = {
-    "arae": CardText(
+    "arae": _autoencoder(
+        "An adversarially regularized autoencoder (ARAE): a sentence encoder to one continuous code, a decoder, and\n"
+        "a generator that maps noise z to codes.",
+        ["arae"],
+        "z",
+        _ARAE_CITATION,
+    ),
+    "vae": _autoencoder(
+        "A variational autoencoder (VAE): a sentence encoder to a distribution of codes, and a decoder.",
+        ["vae"],
+        "codes",
+        """
+@inproceedings{bowman2016generating,
+  title={Generating Sentences from a Continuous Space},
+  author={Bowman, Samuel R. and Vilnis, Luke and Vinyals, Oriol and Dai, Andrew and others},
+  booktitle={Conference on Computational Natural Language Learning},
+  year={2016}
+}
+""",
+    ),
+    "aae": _autoencoder(
+        "An adversarial autoencoder (AAE): a sentence encoder whose codes a discriminator holds to a fixed prior,\n"
+        "and a decoder.",
+        ["aae"],
+        "codes",
+        """
+@article{makhzani2015adversarial,
+  title={Adversarial Autoencoders},
+  author={Makhzani, Alireza and Shlens, Jonathon and Jaitly, Navdeep and Goodfellow, Ian and Frey, Brendan},
+  journal={arXiv preprint arXiv:1511.05644},
+  year={2015}
+}
+""",
+    ),
+    "arae-transfer": CardText(
         auto_class=AutoModel,
         task_type="text-generation",
         task_name="Unaligned style transfer",
@@ -140,14 +234,7 @@ The first ten test sentences of each label, greedy.
 - A code is one vector: names, numbers and rare words of a long sentence are often replaced by likelier ones.
 - It repeats what its training texts say, prejudice included.
 """,
-        citation="""
-@inproceedings{zhao2018adversarially,
-  title={Adversarially Regularized Autoencoders},
-  author={Zhao, Junbo and Kim, Yoon and Zhang, Kelly and Rush, Alexander M. and LeCun, Yann},
-  booktitle={International Conference on Machine Learning},
-  year={2018}
-}
-""",
+        citation=_ARAE_CITATION,
     ),
     "ursae": CardText(
         auto_class=AutoModelForSeq2SeqLM,
@@ -204,3 +291,9 @@ The first ten test documents, by the search at its own length.
 """,
     ),
 }
+
+
+def card_text(config: PretrainedConfig) -> CardText:
+    """What the card of a model with that config says."""
+    transfers = config.model_type == "arae" and config.num_attributes > 1
+    return CARD_TEXTS["arae-transfer" if transfers else config.model_type]

@@ -19,7 +19,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig, AutoTokenizer, HfArgumentParser
 
 import hf_arae
-from hf_arae.card_texts import CARD_TEXTS, template
+from hf_arae.card_texts import card_text, template
 from hf_arae.evaluation.tables import markdown_table, outputs_name
 
 PICTURES = ("curves.png", "samples.md")  # of a run; what there is goes along
@@ -61,7 +61,7 @@ def stage(arguments: CardArguments) -> Path:
         raise ValueError(f"{arguments.table} has no row for {run}; it has {', '.join(str(r['system']) for r in rows)}")
     outputs = Path(arguments.table).with_name(outputs_name(own[0]["system"])).read_text().splitlines()
 
-    text = CARD_TEXTS[AutoConfig.from_pretrained(run).model_type]
+    text = card_text(AutoConfig.from_pretrained(run))
     model = text.auto_class.from_pretrained(run)
     model.half().save_pretrained(folder)
     AutoTokenizer.from_pretrained(run).save_pretrained(folder)

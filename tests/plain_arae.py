@@ -72,7 +72,7 @@ class PlainArae:
 
     def generate(self, count: int, random: SharedRandom) -> Tensor:
         latent = random.draw(torch.Tensor.normal_, torch.empty(count, self.model.config.latent_size))
-        return self.model.generator.layers(latent)
+        return self.model.generator.layers(latent).tanh()
 
     def iterate(self, batch: dict[str, Tensor]) -> dict[str, float]:
         """Makes one iteration; returns its losses by the loop's names, and leaves its phases' times in `seconds`."""

@@ -22,14 +22,17 @@ def new_sentences(
     num_samples: int,
     gaussian: CodeGaussian | None = None,
     seed: int = 0,
+    **generate_arguments,
 ) -> list[str]:
-    """Writes new sentences: from codes that the model draws or, given it, from those of a fitted Gaussian, greedily.
+    """Writes new sentences: from codes that the model draws or, given it, from those of a fitted Gaussian.
 
-    A model without codes (a language model) draws its words.
+    Args:
+        generate_arguments: `do_sample`, `temperature`, `precision`, ... Words are the likeliest unless told otherwise;
+            those of a model without codes (a language model) are always drawn.
     """
     if gaussian is None:
-        return sample_texts(model, tokenizer, num_samples, seed=seed)
-    return LatentSpace(model, tokenizer).decode(gaussian.draw(num_samples, seed))
+        return sample_texts(model, tokenizer, num_samples, seed=seed, **generate_arguments)
+    return LatentSpace(model, tokenizer).decode(gaussian.draw(num_samples, seed), seed=seed, **generate_arguments)
 
 
 def without_unknown_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:

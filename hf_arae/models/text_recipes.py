@@ -61,7 +61,11 @@ class AraeArguments(AutoencoderArguments):
         default_factory=lambda: [300, 300], metadata={"help": "Hidden widths of the generator."}
     )
     generator_batch_norm: bool = field(default=False, metadata={"help": "Batch norm in the generator. Published: on."})
+    generator_shortcut: bool = field(default=True, metadata={"help": "A linear path beside them. Published: off."})
     critic_sizes: list[int] = field(default_factory=lambda: [300, 300], metadata={"help": "Of the critic."})
+    amplify_adversary: bool = field(
+        default=True, metadata={"help": "Critic and generator count codes times sqrt(code_size). Published: off."}
+    )
 
 
 @dataclass
@@ -99,14 +103,34 @@ class CaptionAraeObjectiveArguments(AeObjectiveArguments):
     adversary: bool = field(default=True, metadata={"help": "Train critic and generator."})
     critic_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
     generator_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
-    gradient_penalty: float = field(default=1.0, metadata={"help": "Weight of the gradient penalty."})
+    adversary_schedule: str = field(default="linear", metadata={"help": "constant (published), linear or cosine."})
+    gradient_penalty: float = field(default=10.0, metadata={"help": "Its weight. Published: 1."})
     critic_scale: float = field(
         default=0.1, metadata={"help": "lambda1: scale of the critic's gradient into the encoder."}
     )
 
 
 @dataclass
-class DaaeObjectiveArguments(AaeObjectiveArguments):
+class CaptionVaeObjectiveArguments(VaeObjectiveArguments):
+    """A VAE, for some thousand updates."""
+
+    learning_rate: float = field(default=2e-3, metadata={"help": "Highest learning rate, > 0."})
+    schedule: str = field(default="linear", metadata={"help": "constant, linear or cosine: the way down."})
+    annealing_steps: int = field(
+        default=1000, metadata={"help": "Updates over which the KL's weight rises; with cyclical, of a cycle."}
+    )
+
+
+@dataclass
+class CaptionAaeObjectiveArguments(AaeObjectiveArguments):
+    """An AAE, for some thousand updates."""
+
+    learning_rate: float = field(default=2e-3, metadata={"help": "Highest learning rate, > 0. Published: 5e-4."})
+    schedule: str = field(default="linear", metadata={"help": "constant (published), linear or cosine."})
+
+
+@dataclass
+class CaptionDaaeObjectiveArguments(CaptionAaeObjectiveArguments):
     """The denoising AAE."""
 
     word_deletion: float = field(
@@ -154,8 +178,8 @@ _AAE = (AaeConfig, AaeModel, PriorArguments, AaeObjective)
 TEXT_RECIPES = {
     "ae": TextRecipe(*_ARAE, AeObjectiveArguments, draws_codes=False),
     "arae": TextRecipe(*_ARAE, CaptionAraeObjectiveArguments),
-    "vae": TextRecipe(VaeConfig, VaeModel, VaeArguments, VaeObjective, VaeObjectiveArguments),
-    "aae": TextRecipe(*_AAE, AaeObjectiveArguments),
-    "daae": TextRecipe(*_AAE, DaaeObjectiveArguments),
+    "vae": TextRecipe(VaeConfig, VaeModel, VaeArguments, VaeObjective, CaptionVaeObjectiveArguments),
+    "aae": TextRecipe(*_AAE, CaptionAaeObjectiveArguments),
+    "daae": TextRecipe(*_AAE, CaptionDaaeObjectiveArguments),
     "lm": TextRecipe(RnnLmConfig, RnnLmForCausalLM, LanguageModelArguments, RnnLmObjective, RnnLmObjectiveArguments),
 }

@@ -67,6 +67,31 @@ def test_the_analysis_writes_its_report(trained, tmp_path):
     assert "## Swapped words" in report and "## Posteriors" not in report and report in done.stdout
     assert {"curves.png", "codes.png"} <= {file.name for file in tmp_path.iterdir()}
 
+    rows = json.loads((tmp_path / "table.json").read_text())
+    assert [row["system"] for row in rows] == models[:1] and {"nll_4_swaps", "reverse_perplexity"} <= rows[0].keys()
+    ways = [json.loads(line)["way"] for line in (tmp_path / "outputs-ae.jsonl").read_text().splitlines()]
+    assert [len(way) for way in ways] == [7] * 10 and all(text in report for way in ways for text in way)
+
+    from hf_arae.model_card import CardArguments, stage
+
+    given = {"run": models[0], "folder": str(tmp_path / "staged"), "table": str(tmp_path / "table.json")}
+    card = (stage(CardArguments(**given, title="A test", dataset="scenes", training="-")) / "README.md").read_text()
+    assert "<br>".join(ways[9]) in card and "feature-extraction" in card and "style" not in card
+
+
+def test_words_are_drawn_at_the_temperatures_that_are_given(trained, tmp_path):
+    models = [str(trained[family][0]) for family in ("ae", "lm")]
+    numbers = ["--num_texts", "10", "--num_fitted", "50", "--neighbour_sentences", "200", "--num_diverse", "20"]
+    numbers += ["--reverse_perplexity_samples", "0", "--num_pairs", "0", "--temperatures", "0", "0.5", *SMALL[:4]]
+    done = run("analyze_latent_space.py", "--models", *models, "--output_dir", str(tmp_path), *numbers)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "report.json").read_text())["New sentences"]
+    assert [row.get("temperature") for row in rows] == [None, "greedy", "0.5", "0.5"]
+    refused = run(
+        "analyze_latent_space.py", "--models", *models, "--temperatures", "-1", "--output_dir", str(tmp_path)
+    )
+    assert refused.returncode and "from 0 on" in refused.stderr
+
 
 def test_entailment_writes_a_table_and_repeats_nothing(tmp_path):
     arguments = ["--output_dir", str(tmp_path), "--label_fraction", "0.5", "--max_steps", "3", "--eval_steps", "3"]

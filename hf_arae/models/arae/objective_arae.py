@@ -32,6 +32,9 @@ class AraeObjectiveArguments:
     critic_steps: int = field(default=5, metadata={"help": "Critic updates an iteration (k)."})
     critic_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the critic."})
     generator_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the generator."})
+    adversary_schedule: str = field(
+        default="constant", metadata={"help": "Of critic and generator: constant, linear or cosine."}
+    )
     lipschitz: str = field(
         default="gradient_penalty", metadata={"help": "gradient_penalty (authors' later code) or weight_clipping."}
     )
@@ -55,6 +58,7 @@ class AraeObjectiveArguments:
             ("lipschitz", ("gradient_penalty", "weight_clipping")),
             ("concealment", ("other", "uniform")),
             ("autoencoder_optimizer", ("sgd", "adam", "adamw")),
+            ("adversary_schedule", ("constant", "linear", "cosine")),
         ):
             if getattr(self, name) not in accepted:
                 raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
@@ -94,14 +98,15 @@ class AraeObjective(Objective):
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         s = self.settings
-        adversary = {"name": "adam", "betas": (0.5, 0.999)}
+        player = {"name": "adam", "betas": (0.5, 0.999)}
+        adversary = player | {"schedule": s.adversary_schedule}
         return {
             "autoencoder": OptimizerSettings(
                 s.autoencoder_optimizer, s.autoencoder_learning_rate, schedule=s.autoencoder_schedule
             ),
             "critic": OptimizerSettings(learning_rate=s.critic_learning_rate, **adversary),
             "generator": OptimizerSettings(learning_rate=s.generator_learning_rate, **adversary),
-            "classifier": OptimizerSettings(learning_rate=s.classifier_learning_rate, **adversary),
+            "classifier": OptimizerSettings(learning_rate=s.classifier_learning_rate, **player),
         }
 
     def phases(self) -> tuple[Phase, ...]:
