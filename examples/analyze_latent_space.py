@@ -69,8 +69,7 @@ class ScriptArguments:
     temperatures: list[float] = field(
         default_factory=lambda: [0.0],
         metadata={
-            "help": "Of the words of new sentences, one row each; 0 is greedy, where a language model, which has "
-            "nothing else to draw, takes 1."
+            "help": "Of the words of new sentences by autoencoders, one row each; 0 is greedy. Language models take 1."
         },
     )
     num_pairs: int = field(default=10, metadata={"help": "Interpolations between new sentences of each model."})
@@ -196,8 +195,8 @@ def main() -> None:
     reading = {"epochs": script.language_model_epochs, "hidden_size": script.language_model_size}
     rows, written = [], []
     wanted = max(script.reverse_perplexity_samples, script.num_diverse)
-    writers = [(name, temperature) for name in models for temperature in script.temperatures]
-    writers = [writer for writer in writers if writer[0] in encoders or writer[1] or len(script.temperatures) == 1]
+    # A language model has nothing but its words to draw, so it has one row, at its own distribution.
+    writers = [(name, t) for name in models for t in (script.temperatures if name in encoders else [1.0])]
     for name, temperature in (("real sentences", 0.0), *writers):
         row = {"sentences of": f"{name} (Gaussian)" if name in gaussians else name}
         if name in models:
@@ -206,7 +205,7 @@ def main() -> None:
             if script.bf16:
                 arguments["precision"] = "bfloat16"
             sentences = new_sentences(models[name], tokenizer, wanted, gaussians.get(name), seed, **arguments)
-            row["temperature"] = str(temperature or ("greedy" if name in encoders else 1.0))
+            row["temperature"] = str(temperature or "greedy")
             row["sentences_per_second"] = wanted / (time.perf_counter() - begun)
         else:
             sentences = train[:wanted]

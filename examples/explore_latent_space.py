@@ -1,11 +1,12 @@
 """Looks around in a checkpoint's latent space: new sentences, ways between sentences, neighbours, vector arithmetic.
 
     python examples/explore_latent_space.py --model runs/arae-reviews --attribute 1
-    python examples/explore_latent_space.py --model PATH_OR_ID --dataset_name PATH_OR_ID --num_sentences 1000000
+    python examples/explore_latent_space.py --model PATH_OR_ID --dataset_name PATH_OR_ID
 
 Steps: 1 arguments, 2 model and sentences, 3 new sentences, 4 interpolations, 5 a walk, 6 neighbours, 7 arithmetic (the
 table of Figure 4.4), 8 the report. The arithmetic is meant for captions: on other texts its rules find less, and
-without `--transforms` the commonest words stand in for those of the figure that do not occur.
+without `--transforms` the commonest words stand in for those of the figure that do not occur. As published:
+`--on_new_sentences --temperature 1 --num_sentences 1000000`.
 """
 
 from __future__ import annotations
@@ -38,12 +39,16 @@ class ScriptArguments:
     angle: float = field(default=0.3, metadata={"help": "Turn at each step of a walk, in radians."})
     among: int = field(default=20_000, metadata={"help": "Training sentences that neighbours are sought among."})
     num_sentences: int = field(
-        default=100_000, metadata={"help": "Sentences that arithmetic takes its means over; 1 million in the thesis."}
+        default=100_000, metadata={"help": "Sentences that arithmetic takes its means over. Published: 1 million."}
     )
-    encode_real: bool = field(
+    on_new_sentences: bool = field(
         default=False,
-        metadata={"help": "Arithmetic on codes of real sentences, not on what new ones were drawn from."},
+        metadata={
+            "help": "Arithmetic on what new sentences were drawn from (the thesis: z), not on codes of real ones, "
+            "which keep far more of the original's words."
+        },
     )
+    temperature: float = field(default=0.5, metadata={"help": "Of the words of its samples. Published: 1."})
     transforms: list[str] | None = field(
         default=None, metadata={"help": "PART:WORD of each, such as verb:walking; those of Figure 4.4 by default."}
     )
@@ -123,18 +128,22 @@ def main() -> None:
     report.append(block("Nearest training sentences, by the cosine of codes", lines))
 
     # 7. Arithmetic
-    if script.encode_real:
-        sentences = ParsedSentences.encoded(latent, train[: script.num_sentences], parse)
-    else:
+    if script.on_new_sentences:
         sentences = ParsedSentences.drawn(latent, script.num_sentences, seed, parse)
+    else:
+        sentences = ParsedSentences.encoded(latent, train[: script.num_sentences], parse)
     rows, lines = [], []
     for transform in transforms or usual_transforms(sentences):
-        score = score_transform(latent, sentences, transform, script.num_originals, script.num_samples, seed, parse)
+        numbers = (script.num_originals, script.num_samples, seed, parse)
+        score = score_transform(latent, sentences, transform, *numbers, temperature=script.temperature)
         rows.append(score.row())
         lines += [[original, f"=> {transform.word}:  {text}"] for original, text in score.examples[:2]]
     report.append(block("Vector arithmetic", lines))
-    kind = "real sentences, codes" if sentences.space == "code" and script.encode_real else f"new sentences, {space}"
-    caption = f"{len(sentences)} {kind}; {script.num_samples} samples for each original; seed {seed}.\n"
+    kind = f"new sentences, {sentences.space}" if script.on_new_sentences else "training sentences, codes"
+    caption = (
+        f"{len(sentences)} {kind}; {script.num_samples} samples for each original at temperature "
+        f"{script.temperature:g}; seed {seed}.\n"
+    )
     report.append(f"{markdown_table(rows)}\n\n{caption}" if rows else "No sentence had parts to change.\n")
 
     # 8. The report

@@ -26,7 +26,7 @@ def explore(transfer_folder, tmp_path, monkeypatch, capsys):
 
 
 def test_the_report_has_every_section(explore, tmp_path):
-    printed = explore("--attribute", "1", "--num_sentences", "300", "--num_shown", "1")
+    printed = explore("--attribute", "1", "--num_sentences", "300", "--num_shown", "1", "--on_new_sentences")
     report = (tmp_path / "report.md").read_text()
     assert report.strip() == printed.strip()
     headings = [line for line in report.splitlines() if line.startswith("#")]
@@ -46,8 +46,8 @@ def test_the_report_has_every_section(explore, tmp_path):
 
 
 def test_codes_of_real_sentences_and_chosen_transforms(explore):
-    printed = explore("--attribute", "0", "--encode_real", "--transforms", "subject:staff")
-    assert "| subject | staff " in printed and "real sentences, codes" in printed
+    printed = explore("--attribute", "0", "--transforms", "subject:staff")
+    assert "| subject | staff " in printed and "training sentences, codes" in printed and "temperature 0.5" in printed
 
 
 @pytest.mark.parametrize("wrong", ["staff", "object:staff"])

@@ -86,7 +86,7 @@ def test_words_are_drawn_at_the_temperatures_that_are_given(trained, tmp_path):
     done = run("analyze_latent_space.py", "--models", *models, "--output_dir", str(tmp_path), *numbers)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "report.json").read_text())["New sentences"]
-    assert [row.get("temperature") for row in rows] == [None, "greedy", "0.5", "0.5"]
+    assert [row.get("temperature") for row in rows] == [None, "greedy", "0.5", "1.0"]
     refused = run(
         "analyze_latent_space.py", "--models", *models, "--temperatures", "-1", "--output_dir", str(tmp_path)
     )
