@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from hf_arae.data.batching import batches_by_length
 from hf_arae.data.mining import stems
-from hf_arae.evaluation.rewriting import batches_by_length
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.nn.word_selector import WEIGHTED
 

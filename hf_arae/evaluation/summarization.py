@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_arae.evaluation.rewriting import batches_by_length
+from hf_arae.data.batching import batches_by_length
 from hf_arae.metrics import Rouge, SummaryShape
 from hf_arae.training.distributed import from_main, gather_rows, rows_of_this_process
 from hf_arae.training.results import Evaluation

@@ -413,12 +413,15 @@ class TextAutoencoder(RecurrentTextModel):
         Args:
             num_samples: at least 1.
             attribute: value to write with (needed with several decoders).
-            seed: makes the draw of the codes repeatable, whatever the global generator's state.
+            seed: makes the draws of codes and words repeatable and leaves the global generators as they were.
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        source = None if seed is None else torch.Generator().manual_seed(seed)
-        return self.decode(self.draw_codes(num_samples, source), attribute, **generate_arguments)
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices, enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            return self.decode(self.draw_codes(num_samples), attribute, **generate_arguments)
 
     def _attribute_tensor(self, attribute: Tensor | int | None, batch_size: int) -> Tensor | None:
         if len(self.decoders) == 1:

@@ -24,6 +24,10 @@ class Mlp(nn.Module):
         batch_norm: normalise after each hidden layer. Never in a critic that is trained with a gradient penalty: the
             penalty is per example, and batch norm ties the examples of a batch together.
         bounded: end with tanh, so that the output lies in (-1, 1).
+        input_scale: factor on the input, so that inputs of any size meet weights of a usual one.
+        output_scale: factor on the output, before tanh.
+        shortcut: add a linear map of the input to the output, before its factor. A generator then starts as a linear
+            map of its noise, and its layers only have to bend that.
 
     Shapes: `(batch, input_size)` to `(batch, output_size)`.
     """
@@ -36,6 +40,9 @@ class Mlp(nn.Module):
         activation: str = "leaky_relu",
         batch_norm: bool = False,
         bounded: bool = False,
+        input_scale: float = 1.0,
+        output_scale: float = 1.0,
+        shortcut: bool = False,
     ):
         super().__init__()
         layers: list[nn.Module] = []
@@ -47,22 +54,26 @@ class Mlp(nn.Module):
             layers.append(nn.ReLU() if activation == "relu" else nn.LeakyReLU(0.2))
             width = size
         layers.append(nn.Linear(width, output_size))
-        if bounded:
-            layers.append(nn.Tanh())
         self.layers = nn.Sequential(*layers)
-        self.bounded = bounded
+        self.shortcut = nn.Linear(input_size, output_size, bias=False) if shortcut else None
+        self.bounded, self.input_scale, self.output_scale = bounded, input_scale, output_scale
 
     @property
     def output_layer(self) -> nn.Linear:
         """The last linear layer."""
-        return self.layers[-2] if self.bounded else self.layers[-1]
+        return self.layers[-1]
 
     def forward(self, inputs: Tensor) -> Tensor:
         with torch.autocast(inputs.device.type, enabled=False):
-            return self.layers(inputs.to(self.output_layer.weight.dtype))
+            inputs = self.input_scale * inputs.to(self.output_layer.weight.dtype)
+            outputs = self.layers(inputs)
+            if self.shortcut is not None:
+                outputs = outputs + self.shortcut(inputs)
+            outputs = self.output_scale * outputs
+            return outputs.tanh() if self.bounded else outputs
 
     def input_gradient(self, inputs: Tensor) -> Tensor:
-        """Gradient of the output by the input at each row, differentiable by the parameters.
+        """Gradient of the output by `input_scale * inputs` at each row, differentiable by the parameters.
 
         The layers are piecewise linear, so the gradient is the product of their matrices, less the units that are
         off: the same as differentiating twice, at half the time.
@@ -74,13 +85,14 @@ class Mlp(nn.Module):
             `(batch, input_size)`.
 
         Raises:
-            ValueError: the output is not one number, or the layers have batch norm or a final tanh.
+            ValueError: the output is not one number, or the layers have batch norm, a final tanh, an `output_scale`
+                or a shortcut.
         """
         self._check_rating("input_gradient")
         with torch.autocast(inputs.device.type, enabled=False):
             linears, slopes = [], []
             with torch.no_grad():
-                states = inputs.to(self.output_layer.weight.dtype)
+                states = self.input_scale * inputs.to(self.output_layer.weight.dtype)
                 for layer in self.layers[:-1]:
                     if isinstance(layer, nn.Linear):
                         linears.append(layer)
@@ -102,10 +114,14 @@ class Mlp(nn.Module):
         """
         self._check_rating("mean_difference")
         with torch.autocast(first.device.type, enabled=False):
-            states = self.layers[:-1](torch.cat([first, second]).to(self.output_layer.weight.dtype))
+            inputs = torch.cat([first, second]).to(self.output_layer.weight.dtype)
+            states = self.layers[:-1](self.input_scale * inputs)
             difference = states[: len(first)].mean(0) - states[len(first) :].mean(0)
             return self.output_layer.weight[0] @ difference
 
     def _check_rating(self, name: str) -> None:
-        if self.bounded or self.output_layer.out_features != 1 or any(isinstance(x, BatchNorm) for x in self.layers):
-            raise ValueError(f"{name} is for layers with one output, without batch norm and final tanh")
+        bent = self.bounded or self.output_scale != 1 or self.shortcut is not None
+        if bent or self.output_layer.out_features != 1 or any(isinstance(x, BatchNorm) for x in self.layers):
+            raise ValueError(
+                f"{name} is for layers with one output, without batch norm, tanh, output_scale and shortcut"
+            )

@@ -30,10 +30,18 @@ class AraeModel(TextAutoencoder):
 
     def __init__(self, config: AraeConfig):
         super().__init__(config, config.code_size, config.normalize_code)
+        gain = config.code_size**0.5 if config.amplify_adversary else 1.0
         self.generator = Mlp(
-            config.latent_size, config.generator_sizes, config.code_size, "relu", batch_norm=True, bounded=True
+            config.latent_size,
+            config.generator_sizes,
+            config.code_size,
+            "relu",
+            batch_norm=config.generator_batch_norm,
+            bounded=True,
+            output_scale=1 / gain,
+            shortcut=config.generator_shortcut,
         )
-        self.critic = Mlp(config.code_size, config.critic_sizes, 1)
+        self.critic = Mlp(config.code_size, config.critic_sizes, 1, input_scale=gain)
         if config.num_attributes > 1:
             self.classifier = Mlp(config.code_size, config.classifier_sizes, config.num_attributes)
         self.post_init()
@@ -47,6 +55,9 @@ class AraeModel(TextAutoencoder):
             # be code_size ** 0.5 long, and the critic's first lesson would be their length alone.
             init.normal_(module.weight, 0.0, 0.02)
             init.zeros_(module.bias)
+        elif module is self.generator.shortcut:  # what it gives begins as long as real codes are
+            length = 1 if self.config.amplify_adversary else self.config.code_size**-0.5
+            init.normal_(module.weight, 0.0, length * module.in_features**-0.5)
         else:
             super()._init_weights(module)
 
