@@ -25,6 +25,8 @@ class CardText:
         samples: makes rows for the table of samples from the outputs and the labels.
         limits: Markdown list.
         citation: BibTeX.
+        without_package: how it loads where hf_arae is not installed.
+        columns: of the table; `None`: all that the evaluation wrote.
     """
 
     auto_class: type
@@ -38,6 +40,8 @@ class CardText:
     samples: Callable[[Sequence[dict[str, str]], Sequence[str]], list[dict[str, str]]]
     limits: str
     citation: str
+    without_package: str = 'pipeline(model="{{ repository }}", trust_remote_code=True)'
+    columns: tuple[str, ...] | None = None
 
 
 def template(text: CardText) -> str:
@@ -50,7 +54,7 @@ def template(text: CardText) -> str:
 
 {text.introduction.strip()}
 
-Without the package: `pipeline(model="{{{{ repository }}}}", trust_remote_code=True)`.
+Without the package: `{text.without_package}`.
 
 ## Training
 
@@ -156,6 +160,20 @@ The first {SAMPLES} pairs of draws; each sentence is greedy, from a point on the
 - It repeats what its training texts say, prejudice included.
 """,
         citation=citation,
+        without_package='AutoModel.from_pretrained("{{ repository }}", trust_remote_code=True)',
+        columns=(
+            "system",
+            *(f"nll_{swaps}_swaps" for swaps in range(5)),
+            "code_norm",
+            "drawn_norm",
+            "neighbour_cosine",
+            "nll",
+            "kl",
+            "mi",
+            "reverse_perplexity",
+            "self_bleu",
+            "distinct_2",
+        ),
     )
 
 

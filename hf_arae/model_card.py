@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def stage(arguments: CardArguments) -> Path:
         hardware=arguments.hardware,
         parameters=f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M",
         protocol=arguments.protocol,
-        table=markdown_table([{**row, "system": Path(str(row["system"])).name} for row in rows]),
+        table=markdown_table([_shown(row, text.columns) for row in rows]),
         samples=markdown_table(text.samples([json.loads(line) for line in outputs], labels)),
         vocabulary=f"{model.config.vocab_size:,}",
         config=model.config,
@@ -115,6 +116,12 @@ def stage(arguments: CardArguments) -> Path:
     )
     card.save(folder / "README.md")
     return folder
+
+
+def _shown(row: dict[str, Any], columns: Sequence[str] | None) -> dict[str, Any]:
+    """A row of the card's table."""
+    shown = row if columns is None else {column: row[column] for column in columns if column in row}
+    return shown | {"system": Path(str(row["system"])).name}
 
 
 def _run(report: dict[str, Any]) -> dict[str, str]:

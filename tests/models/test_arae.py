@@ -240,6 +240,7 @@ def test_half_precision_is_a_storage_format(tmp_path, model):
         (lambda m: transfer_config(num_attributes=3), "names 2 attribute values"),
         (lambda m: AraeConfig(mask_attribute_words=True), "num_attributes of at least 2"),
         (lambda m: AraeObjectiveArguments(lipschitz="none"), "gradient_penalty, weight_clipping"),
+        (lambda m: AraeObjectiveArguments(adversary_schedule="up"), "constant, linear, cosine"),
         (
             lambda m: AraeObjective(AraeModel(transfer_config(num_attributes=3, id2label={0: "a", 1: "b", 2: "c"}))),
             "uniform",
