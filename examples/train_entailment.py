@@ -92,11 +92,11 @@ class EntailmentObjectiveArguments(AraePairObjectiveArguments):
     autoencoder_optimizer: str = field(default="adam", metadata={"help": "sgd (published), adam or adamw."})
     autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})
     noise_std: float = field(default=0.02, metadata={"help": "Of the noise on codes, a coordinate. Published: 0.05."})
-    critic_learning_rate: float = field(default=5e-4, metadata={"help": "Published: 1e-4."})
-    generator_learning_rate: float = field(default=5e-4, metadata={"help": "Published: 1e-4."})
+    critic_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
+    generator_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
     gradient_penalty: float = field(default=1.0, metadata={"help": "Weight of the gradient penalty."})
     critic_scale: float = field(
-        default=0.1, metadata={"help": "lambda1: scale of the critic's gradient into the encoder."}
+        default=0.03, metadata={"help": "lambda1: scale of the critic's gradient into the encoder. Published: 0.1."}
     )
 
 

@@ -10,9 +10,11 @@ The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 evaluator, 6 training, 7
 result, `--output_dir`, loads with `AutoModel.from_pretrained` (a language model with `AutoModelForCausalLM`) and goes
 into `examples/analyze_latent_space.py`.
 
-The published ARAE of section 4.6 (SNLI sentences): `--embedding_size 300 --share_embeddings false --amplify_code false
---initialization published --autoencoder_optimizer sgd --autoencoder_learning_rate 1 --autoencoder_schedule constant
---noise_std 0.05 --critic_learning_rate 1e-4 --generator_learning_rate 1e-4 --per_device_train_batch_size 64
+The published ARAE of section 4.6 (SNLI sentences): `--embedding_size 300 --code_size 300 --share_embeddings false
+--amplify_code false --initialization published --generator_batch_norm true --generator_shortcut false
+--amplify_adversary false --autoencoder_optimizer sgd --autoencoder_learning_rate 1 --autoencoder_schedule constant
+--noise_std 0.05 --noise_decay 0.9995 --critic_learning_rate 1e-4 --generator_learning_rate 1e-4
+--adversary_schedule constant --gradient_penalty 1 --critic_scale 0.1 --per_device_train_batch_size 64
 --num_train_epochs 15`.
 """
 

@@ -48,6 +48,7 @@ def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | 
                     axes.plot(*zip(*points, strict=True), "--" if drawn else "-", color=f"C{number}", label=label)
         axes.set_title(title)
         axes.set_xlabel("updates")
+        axes.set_ylim(bottom=0)  # so that lines which differ by a hundredth are seen to have met
         if axes.lines:
             axes.legend(fontsize="small")
     if not any(axes.lines for axes in figure.axes):

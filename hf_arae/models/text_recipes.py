@@ -42,7 +42,7 @@ class AutoencoderArguments:
 
     embedding_size: int = field(default=128, metadata={"help": "Width of the token embeddings. Published: 300."})
     hidden_size: int = field(default=300, metadata={"help": "Width of the decoder's state."})
-    code_size: int = field(default=300, metadata={"help": "Width of the code."})
+    code_size: int = field(default=100, metadata={"help": "Width of the code. Published: 300."})
     amplify_code: bool = field(
         default=True, metadata={"help": "The decoder reads the code times sqrt(code_size). Published: off."}
     )
@@ -93,7 +93,10 @@ class AeObjectiveArguments(AraeObjectiveArguments):
     autoencoder_optimizer: str = field(default="adam", metadata={"help": "sgd (published), adam or adamw."})
     autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})
     autoencoder_schedule: str = field(default="linear", metadata={"help": "constant (published), linear or cosine."})
-    noise_std: float = field(default=0.02, metadata={"help": "Of the noise on codes, a coordinate. Published: 0.05."})
+    noise_std: float = field(default=0.08, metadata={"help": "Of the noise on codes, a coordinate. Published: 0.05."})
+    noise_decay: float = field(
+        default=1.0, metadata={"help": "Factor on noise_std every noise_decay_steps. Published: 0.9995."}
+    )
 
 
 @dataclass
@@ -106,7 +109,7 @@ class CaptionAraeObjectiveArguments(AeObjectiveArguments):
     adversary_schedule: str = field(default="linear", metadata={"help": "constant (published), linear or cosine."})
     gradient_penalty: float = field(default=10.0, metadata={"help": "Its weight. Published: 1."})
     critic_scale: float = field(
-        default=0.1, metadata={"help": "lambda1: scale of the critic's gradient into the encoder."}
+        default=0.3, metadata={"help": "lambda1: scale of the critic's gradient into the encoder. Published: 0.1."}
     )
 
 
