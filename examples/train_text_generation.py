@@ -2,6 +2,8 @@
 
     python examples/train_text_generation.py                                   # ARAE, built-in corpus
     python examples/train_text_generation.py --family vae --dataset_name OWNER/NAME --text_column text
+    python examples/train_text_generation.py --base_model runs/text-generation --freeze_autoencoder \\
+        --output_dir runs/second-stage                                         # ARAE: the generator alone, for longer
     python examples/train_text_generation.py --help --family vae               # the family's own arguments
 
 Families: arae, ae (without adversary), vae, aae, daae, lm; `hf_arae.models.text_recipes` joins each to its objective.
@@ -26,7 +28,7 @@ from argparse import ArgumentParser
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transformers import HfArgumentParser, set_seed
+from transformers import AutoTokenizer, HfArgumentParser, set_seed
 
 from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
@@ -43,6 +45,13 @@ class ScriptArguments:
     """What belongs to this script alone."""
 
     family: str = field(default="arae", metadata={"help": "Family of the model.", "choices": list(TEXT_RECIPES)})
+    base_model: str | None = field(
+        default=None,
+        metadata={
+            "help": "A run of this script to go on from, with its tokenizer and sizes; as for an ARAE's second stage, "
+            "--freeze_autoencoder."
+        },
+    )
     vocab_size: int = field(default=11_000, metadata={"help": "Most words in the vocabulary."})
     min_frequency: int = field(default=1, metadata={"help": "Words seen less often become <unk>."})
     max_length: int = field(default=15, metadata={"help": "Longest sentence in words."})
@@ -85,13 +94,19 @@ def main() -> None:
     data = load_labelled_text(data_arguments, label_required=False).select_columns("text")
 
     # 3. Tokenizer
-    tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
+    if script.base_model:
+        tokenizer = AutoTokenizer.from_pretrained(script.base_model)
+    else:
+        tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
     for split in data:
         data[split] = read_dataset(data[split], tokenizer, split, script.drop_longer)
     train = encode_dataset(data["train"], tokenizer)
 
     # 4. Model
-    model = recipe.build(model_arguments, tokenizer)
+    if script.base_model:
+        model = recipe.model.from_pretrained(script.base_model)
+    else:
+        model = recipe.build(model_arguments, tokenizer)
     print(f"{len(train)} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
 
     # 5. Evaluator
@@ -133,6 +148,9 @@ def main() -> None:
         print("\n".join(f"  {line}" for line in evaluation.samples))
         run = {"command": "python " + " ".join(sys.argv), "family": script.family, "seed": training_arguments.seed}
         run |= {"updates": result.steps, "minutes": result.seconds / 60, "draws_codes": recipe.draws_codes}
+        base = Path(script.base_model or "", "metrics.json")
+        if script.base_model and base.is_file():
+            run["base"] = json.loads(base.read_text())
         Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run | evaluation.metrics, indent=2))
         print(f"\nNow: python examples/analyze_latent_space.py --models {training_arguments.output_dir}")
 

@@ -47,6 +47,21 @@ def test_training_prints_reconstructions_samples_and_numbers(trained):
     assert "code_norm" not in json.loads((folder / "metrics.json").read_text())
 
 
+def test_a_second_stage_moves_the_generator_alone(trained, tmp_path):
+    from safetensors.torch import load_file
+
+    base = trained["ae"][0]
+    arguments = ["--family", "arae", "--base_model", str(base), "--freeze_autoencoder", "--max_steps", "3"]
+    arguments += ["--per_device_train_batch_size", "32", "--neighbour_sentences", "0", *SMALL[:4], *QUIET]
+    done = run("train_text_generation.py", *arguments, "--output_dir", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    before, after = load_file(base / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    moved = {name.split(".")[0] for name in before if not before[name].equal(after[name])}
+    assert moved == {"critic", "generator"}
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    assert report["base"]["updates"] == 6 and report["updates"] == 3
+
+
 def test_the_analysis_writes_its_report(trained, tmp_path):
     pytest.importorskip("matplotlib")
     numbers = ["--num_texts", "30", "--num_fitted", "100", "--neighbour_sentences", "200", "--num_diverse", "50"]

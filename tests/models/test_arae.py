@@ -65,6 +65,19 @@ class TestMaskedSharedArae(FamilyTests):
         )
 
 
+class TestAmplifiedArae(FamilyTests):
+    """The default for captions: critic and generator at the scale of one a coordinate, a shortcut in the generator."""
+
+    attributes = 1
+    never_moved = CRITIC_OFFSET
+
+    def build_model(self):
+        return AraeModel(AraeConfig(**SIZES, amplify_code=True, amplify_adversary=True, generator_shortcut=True))
+
+    def build_objective(self, model):
+        return AraeObjective(model, AraeObjectiveArguments(gradient_penalty=10, adversary_schedule="linear"))
+
+
 class TestThreeAttributes(FamilyTests):
     attributes = 3
     never_moved = CRITIC_OFFSET
@@ -241,6 +254,7 @@ def test_half_precision_is_a_storage_format(tmp_path, model):
         (lambda m: AraeConfig(mask_attribute_words=True), "num_attributes of at least 2"),
         (lambda m: AraeObjectiveArguments(lipschitz="none"), "gradient_penalty, weight_clipping"),
         (lambda m: AraeObjectiveArguments(adversary_schedule="up"), "constant, linear, cosine"),
+        (lambda m: AraeObjectiveArguments(freeze_autoencoder=True, adversary=False), "nothing to train"),
         (
             lambda m: AraeObjective(AraeModel(transfer_config(num_attributes=3, id2label={0: "a", 1: "b", 2: "c"}))),
             "uniform",
@@ -262,3 +276,14 @@ def test_scaled_codes_differ_from_the_start_and_generated_ones_lie_inside_the_sp
         similarity[name] = (codes @ codes.T).mean().item()
         assert fresh.train().generator(torch.randn(32, 6)).norm(dim=1).mean() < 3
     assert similarity["scaled"] < 0.4 < 0.9 < similarity["published"]
+
+
+def test_a_frozen_autoencoder_leaves_critic_and_generator_to_train():
+    model = AraeModel(transfer_config())
+    names = {True: ["criticise", "imitate"], False: ["reconstruct", "criticise", "classify", "imitate", "conceal"]}
+    for frozen, expected in names.items():
+        objective = AraeObjective(model, AraeObjectiveArguments(freeze_autoencoder=frozen))
+        assert [phase.name for phase in objective.phases() if phase.enabled] == expected
+        ids = torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0]])
+        objective.encode_batch({"input_ids": ids, "attention_mask": (ids != 0).long()})
+        assert objective._codes.requires_grad is not frozen

@@ -19,6 +19,10 @@ class AraeObjectiveArguments:
     adversary: bool = field(
         default=True, metadata={"help": "Train critic, generator and classifier; off gives the plain autoencoder."}
     )
+    freeze_autoencoder: bool = field(
+        default=False,
+        metadata={"help": "Train critic and generator alone: brings the generator nearer to codes that stay."},
+    )
     autoencoder_optimizer: str = field(default="sgd", metadata={"help": "sgd (published), adam or adamw."})
     autoencoder_learning_rate: float = field(default=1.0, metadata={"help": "Published: 1 with sgd."})
     autoencoder_schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine."})
@@ -62,6 +66,8 @@ class AraeObjectiveArguments:
         ):
             if getattr(self, name) not in accepted:
                 raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
+        if self.freeze_autoencoder and not self.adversary:
+            raise ValueError("freeze_autoencoder without adversary leaves nothing to train")
 
 
 class AraeObjective(Objective):
@@ -111,10 +117,10 @@ class AraeObjective(Objective):
 
     def phases(self) -> tuple[Phase, ...]:
         s = self.settings
-        on, labelled = s.adversary, s.adversary and self.with_attributes
+        on, moves = s.adversary, not s.freeze_autoencoder
         clip = self.clip_weights if s.lipschitz == "weight_clipping" else None
         return (
-            Phase("reconstruct", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm),
+            Phase("reconstruct", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm, enabled=moves),
             Phase(
                 "criticise",
                 "critic",
@@ -129,10 +135,10 @@ class AraeObjective(Objective):
                 "classifier",
                 self.classify,
                 repeat=s.classifier_steps,
-                enabled=labelled,
+                enabled=on and moves and self.with_attributes,
             ),
             Phase("imitate", "generator", self.imitate, enabled=on),
-            Phase("conceal", "autoencoder", self.conceal, max_grad_norm=s.max_grad_norm, enabled=on),
+            Phase("conceal", "autoencoder", self.conceal, max_grad_norm=s.max_grad_norm, enabled=on and moves),
         )
 
     def noise_std(self) -> float:
@@ -151,7 +157,8 @@ class AraeObjective(Objective):
 
     def encode_batch(self, batch: Batch) -> None:
         """Encodes the batch once for all updates of the critic and the classifier, and for the encoder's own."""
-        self._codes = self.model.encode(batch["input_ids"], batch["attention_mask"])
+        with torch.set_grad_enabled(not self.settings.freeze_autoencoder):
+            self._codes = self.model.encode(batch["input_ids"], batch["attention_mask"])
 
     def criticise(self, batch: Batch) -> Terms:
         """-mean f(c) + mean f(c~), and the gradient penalty; `distance` is the estimate of W(P_r, P_g)."""
