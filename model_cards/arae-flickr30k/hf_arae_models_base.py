@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/models/base.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""What every family's config and model share: refusal of misspelled keys, and checkpoints that carry their code."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging
+
+# Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
+_TRANSFORMERS_KEYS = {
+    "_attn_implementation",
+    "_commit_hash",
+    "_experts_implementation",
+    "_name_or_path",
+    "architectures",
+    "attn_implementation",
+    "auto_map",
+    "custom_pipelines",
+    "experts_implementation",
+    "model_type",
+    "name_or_path",
+    "num_labels",
+    "output_attentions",
+    "per_layer_config",
+    "quantization_config",
+    "torch_dtype",
+    "transformers_version",
+    "use_cache",
+}
+
+
+class FamilyConfig(PreTrainedConfig):
+    """Config that rejects unknown keys, which transformers would silently store, and completes `label2id`."""
+
+    def __post_init__(self, **kwargs):
+        unknown = sorted(set(kwargs) - _TRANSFORMERS_KEYS)
+        if unknown:
+            accepted = sorted(name for name in inspect.signature(type(self)).parameters if name != "kwargs")
+            hints = [match for key in unknown for match in difflib.get_close_matches(key, accepted, n=1)]
+            suggestion = f" Did you mean {', '.join(hints)}?" if hints else ""
+            raise ValueError(
+                f"{type(self).__name__} does not know {', '.join(unknown)}.{suggestion} "
+                f"Accepted: {', '.join(accepted)}"
+            )
+        super().__post_init__(**kwargs)
+        if self.id2label is not None:
+            self.label2id = {name: index for index, name in self.id2label.items()}
+
+
+class FamilyModel(PreTrainedModel):
+    """Model whose checkpoints also load with `trust_remote_code=True` where this package is not installed."""
+
+    supports_gradient_checkpointing = False
+    _supports_sdpa = False
+
+    @classmethod
+    def from_pretrained(cls, *arguments, **options):
+        """As in transformers, but in float32 unless `dtype` names another one.
+
+        Published weights are stored in half precision to halve the download. That is a storage format, which
+        `dtype="auto"` (what pipelines ask for) is not to be taken from: recurrent layers in float16 are slow on CPUs.
+        """
+        dtype = options.pop("dtype", None) or options.pop("torch_dtype", None)  # the older name
+        options["dtype"] = torch.float32 if dtype in (None, "auto") else dtype
+        return super().from_pretrained(*arguments, **options)
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """Saves weights and config as transformers does, and the source files that the model needs beside them."""
+        try:
+            from hf_arae.hub import export_code
+        except ModuleNotFoundError:  # a model loaded by remote code: transformers copies the files that it came from
+            export_code = None
+        if export_code is not None and kwargs.get("is_main_process", True):
+            export_code(self, save_directory)
+        # One small file: a progress bar over its shards would only break into the training's.
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            super().save_pretrained(save_directory, **kwargs)
+        finally:
+            if shown:
+                logging.enable_progress_bar()
+
+    def _get_files_timestamps(self, working_dir: str | os.PathLike) -> dict[str, float]:
+        # save_pretrained(push_to_hub=True) uploads what is newer than this; the source files are written before it.
+        files = super()._get_files_timestamps(working_dir)
+        return {name: time for name, time in files.items() if not name.endswith(".py")}
