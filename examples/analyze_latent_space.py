@@ -5,7 +5,7 @@
 
 The models are runs of `examples/train_text_generation.py` on the same data, or any checkpoints of this package that
 `encode` sentences or `sample` them. `--output_dir` gets `report.md`, `report.json`, the pictures, and what
-`python -m hf_arae.model_card` reads: `table.json` and each model's interpolations.
+`python -m hf_arae.hub.staging` reads: `table.json` and each model's interpolations.
 
 Steps: 1 arguments, 2 data, 3 models, 4 swapped words (Table 4.1), 5 codes (Figure 4.2), 6 posteriors, 7 new sentences
 (Table 4.5), 8 interpolations (Figure 4.3), 9 pictures, 10 the report.

@@ -31,7 +31,7 @@ from hf_arae.data.packing import PackedSentences
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.evaluation.tables import markdown_table
-from hf_arae.model_card import PICTURES
+from hf_arae.hub.staging import PICTURES
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments

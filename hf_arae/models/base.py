@@ -71,7 +71,7 @@ class FamilyModel(PreTrainedModel):
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Saves weights and config as transformers does, and the source files that the model needs beside them."""
         try:
-            from hf_arae.hub import export_code
+            from hf_arae.hub.export import export_code
         except ModuleNotFoundError:  # a model loaded by remote code: transformers copies the files that it came from
             export_code = None
         if export_code is not None and kwargs.get("is_main_process", True):

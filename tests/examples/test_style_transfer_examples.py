@@ -82,7 +82,7 @@ def test_evaluation_writes_the_table(trained, tmp_path):
     assert "| copy of the input" in (tmp_path / "table.md").read_text()
     assert len((tmp_path / f"outputs-{folder.name}.jsonl").read_text().splitlines()) == 40
 
-    from hf_arae.model_card import CardArguments, stage
+    from hf_arae.hub.staging import CardArguments, stage
 
     card = stage(
         CardArguments(

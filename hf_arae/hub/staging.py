@@ -1,8 +1,8 @@
 """Stages a trained run as a Hub repository: weights in half precision and a card written from the run itself.
 
-    python -m hf_arae.model_card --run runs/arae-yelp --folder model_cards/arae-yelp --title "ARAE, Yelp sentiment" \\
+    python -m hf_arae.hub.staging --run runs/arae-yelp --folder model_cards/arae-yelp --title "ARAE, Yelp sentiment" \\
         --table runs/evaluation/table.json --dataset "Yelp sentiment" --training "Where the sentences come from."
-    python -m hf_arae.model_card --run runs/ursae-news --folder model_cards/ursae-news ...
+    python -m hf_arae.hub.staging --run runs/ursae-news --folder model_cards/ursae-news ...
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig, AutoTokenizer, HfArgumentParser
 
 import hf_arae
-from hf_arae.card_texts import card_text, template
+from hf_arae.hub.card_texts import card_text, template
 from hf_arae.evaluation.tables import markdown_table, outputs_name
 
 PICTURES = ("curves.png", "samples.md")  # of a run; what there is goes along

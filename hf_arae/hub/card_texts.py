@@ -12,7 +12,7 @@ SAMPLES = 10
 
 @dataclass(frozen=True)
 class CardText:
-    """A family's part of a card. Texts are Jinja templates; see `hf_arae.model_card.stage` for what they are given.
+    """A family's part of a card. Texts are Jinja templates; see `hf_arae.hub.staging.stage` for what they are given.
 
     Args:
         auto_class: what loads the family.
