@@ -5,7 +5,7 @@
 
 The models are runs of `examples/train_text_generation.py` on the same data, or any checkpoints of this package that
 `encode` sentences or `sample` them. `--output_dir` gets `report.md`, `report.json`, the pictures, and what
-`python -m hf_arae.hub.staging` reads: `table.json` and each model's interpolations.
+`python -m hf_arae.hub card` reads: `table.json` and each model's interpolations.
 
 Steps: 1 arguments, 2 data, 3 models, 4 swapped words (Table 4.1), 5 codes (Figure 4.2), 6 posteriors, 7 new sentences
 (Table 4.5), 8 interpolations (Figure 4.3), 9 pictures, 10 the report.
@@ -44,6 +44,7 @@ from hf_arae.generation import LatentSpace
 from hf_arae.metrics import Diversity
 from hf_arae.metrics.language_model import reverse_perplexity
 from hf_arae.training.logs import LOG_FILE
+from hf_arae.training.report import read_report
 
 SWAPS = (0, 1, 2, 3, 4)
 
@@ -94,8 +95,7 @@ def load(name: str, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel
     """
     if AutoTokenizer.from_pretrained(name).get_vocab() != tokenizer.get_vocab():
         raise ValueError(f"{name} has another vocabulary than the first model: train them on the same data")
-    report = Path(name, "metrics.json")
-    draws_codes = json.loads(report.read_text()).get("draws_codes", True) if report.is_file() else True
+    draws_codes = read_report(name).get("draws_codes", True)
     try:
         return AutoModel.from_pretrained(name), not draws_codes
     except ValueError:  # a language model is no AutoModel

@@ -9,18 +9,20 @@ its first stage, on sentences alone, is one for all fractions of a seed. The val
 update, and the test split is read once. A run that has its `metrics.json` is not repeated, so that seeds, methods and
 fractions can be added later.
 
-The steps: 1 arguments, 2 data, 3 tokenizer and sentences, 4 runs, each after its first stage, 5 the table. A run's
-folder loads with `AutoModelForSequenceClassification`, and with `pipeline("text-classification")` given `text` and
+The steps: 1 arguments, 2 data, 3 tokenizer and sentences, 4 runs, each after its first stage, 5 the table, 6 with
+--push_to_hub, the run with the best validation accuracy goes to the Hub. A run's folder loads with
+`AutoModelForSequenceClassification`, and with `pipeline("text-classification")` given `text` and
 `text_pair`.
 """
 
 from __future__ import annotations
 
 import json
-import sys
+import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from accelerate import PartialState
 from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
 
@@ -31,12 +33,14 @@ from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pai
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
 from hf_arae.evaluation.tables import markdown_table
+from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective
 from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, AraePairObjectiveArguments
 from hf_arae.models.text_recipes import AraeArguments, config_fields
 from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training.report import read_report, write_report
 
 
 @dataclass
@@ -204,6 +208,7 @@ def main() -> None:
     )
     out = Path(training_arguments.output_dir)
     own = ("method", "label_fraction", "seeds", "output_dir", "seed", "disable_tqdm", "use_cpu")
+    own += ("push_to_hub", "hub_model_id", "hub_private_repo", "hub_strategy")
     parts = (script, pair_arguments, model_arguments, objective_arguments, training_arguments)
     common = {name: value for part in parts for name, value in asdict(part).items() if name not in own}
 
@@ -216,6 +221,9 @@ def main() -> None:
     }
 
     keep_settings(out, common)
+    repository = None
+    if training_arguments.push_to_hub and PartialState().is_main_process:
+        repository = RunRepository(training_arguments.hub_model_id or out.name, training_arguments.hub_private_repo)
 
     # 3. Tokenizer and sentences
     tokenizer = train_tokenizer(
@@ -233,7 +241,7 @@ def main() -> None:
     print(f"{len(data['train'])} pairs, {len(sentences)} sentences, {len(tokenizer)} words")
 
     # 4. Runs, each after its first stage
-    rows = []
+    rows, runs = [], []
     for method in script.method:
         settings = AraePairObjectiveArguments(**asdict(objective_arguments) | {"method": method})
         row: dict[str, str | float] = {"method": method}
@@ -241,23 +249,24 @@ def main() -> None:
             results = []
             for seed in script.seeds:
                 folder = out / f"{method}-{fraction:g}-seed{seed}"
-                report = folder / "metrics.json"
-                if report.is_file():
+                runs.append(folder)
+                report = read_report(folder)
+                if report:
                     print(f"{folder} is there: not repeated")
-                    results.append(json.loads(report.read_text())["accuracy"])
+                    results.append(report["accuracy"])
                     continue
                 base = None
                 if method != "supervised" and script.autoencoding_steps:
                     base = str(out / f"{method}-sentences-seed{seed}")
                     stage = {"output_dir": base, "max_steps": script.autoencoding_steps, "seed": seed}
-                    stage |= {"eval_steps": 0, "metric_for_best_model": None}
+                    stage |= {"eval_steps": 0, "metric_for_best_model": None, "push_to_hub": False}
                     first_stage(config, settings, replace(training_arguments, **stage), sentences)
-                arguments = replace(training_arguments, output_dir=str(folder), seed=seed)
+                arguments = replace(training_arguments, output_dir=str(folder), seed=seed, push_to_hub=False)
                 own = DatasetDict(data | {"train": labelled[fraction, seed]})
                 found = run(config, base, settings, arguments, sentences, own, tokenizer, script.pairs_per_batch)
                 print(f"{folder}: " + "  ".join(f"{name} {value:.2f}" for name, value in found.items()))
-                about = {"command": "python " + " ".join(sys.argv), "method": method, "label_fraction": fraction}
-                report.write_text(json.dumps(about | {"seed": seed} | found, indent=2))
+                about = {"method": method, "label_fraction": fraction, "seed": seed}
+                write_report(folder, about | found, parts)
                 results.append(found["accuracy"])
             mean, half = mean_and_interval(results)
             cell = f"{mean:.1f} ± {half:.1f}" if len(results) > 1 else f"{mean:.1f}"
@@ -275,6 +284,12 @@ def main() -> None:
     print(f"\n{note}\n\n{table}")
     (out / "table.md").write_text(f"{note}\n\n{table}\n")
     (out / "table.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False))
+
+    # 6. The run with the best validation accuracy goes to the Hub, if wanted
+    if repository is not None:
+        best = max(runs, key=lambda folder: read_report(folder)["validation_accuracy"])
+        shutil.copyfile(out / "table.md", best / "table.md")
+        print(f"{best} pushed to {repository.push_result(best)}")
 
 
 if __name__ == "__main__":

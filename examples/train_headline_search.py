@@ -12,9 +12,7 @@ test split's table. The result, `--output_dir`, loads with `pipeline("text-summa
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,10 +29,11 @@ from hf_arae.data.packing import PackedSentences
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.evaluation.tables import markdown_table
-from hf_arae.hub.staging import PICTURES
+from hf_arae.hub.cards import PICTURES
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training.report import write_report
 
 LEAD = 10  # words of the simplest baseline
 
@@ -165,15 +164,15 @@ def main() -> None:
         print(f"\n{document}\n  = {summary}\n  > {output}")
     print(f"\n{len(documents)} held-out articles; = is the reference, > the search at its own length")
     print(markdown_table([{"summary": name, **row} for name, row in scores.items()], decimals=2))
-    run = {"command": "python " + " ".join(sys.argv), "seed": training_arguments.seed, "updates": result.steps}
-    run |= {"minutes": result.seconds / 60, "tuned": tuned, "test": scores}
-    base = Path(script.model, "metrics.json")
-    if base.is_file():
-        run["base"] = json.loads(base.read_text())
+    run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
+    run |= {"tuned": tuned, "test": scores, **scores["its own length"]}
     for name in PICTURES:
         if Path(script.model, name).is_file():
             shutil.copyfile(Path(script.model, name), Path(training_arguments.output_dir, name))
-    Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run, indent=2))
+    settings = (script, data_arguments, objective_arguments, training_arguments)
+    write_report(training_arguments.output_dir, run, settings, script.model)
+    if training_arguments.push_to_hub:
+        print(f"pushed to {trainer.push_to_hub()}")
 
 
 if __name__ == "__main__":

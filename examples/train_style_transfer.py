@@ -9,10 +9,7 @@ The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 judges, 6 training, 7 th
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from transformers import HfArgumentParser, set_seed
 
@@ -24,6 +21,7 @@ from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJu
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training.report import write_report
 
 
 @dataclass
@@ -135,10 +133,12 @@ def main() -> None:
         for name, value in metrics.items():
             print(f"  {name:22s} {value:8.2f}")
         print("\n".join(f"  {line}" for line in evaluation.samples))
-        run = {"command": "python " + " ".join(sys.argv), "seed": training_arguments.seed}
-        run |= {"updates": result.steps, "minutes": result.seconds / 60}
-        Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run | metrics, indent=2))
+        run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
+        settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
+        write_report(training_arguments.output_dir, run | metrics, settings)
         print(f'\nNow: pipeline("text-style-transfer", model="{training_arguments.output_dir}")')
+        if training_arguments.push_to_hub:
+            print(f"pushed to {trainer.push_to_hub()}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ result, `--output_dir`, loads with `pipeline("text-summarization", model=...)` a
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,6 +40,7 @@ from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 from hf_arae.training.logs import LOG_FILE
+from hf_arae.training.report import write_report
 
 COLUMNS = ("rouge1", "rouge2", "rougeL", "mean_length", "copy_rate", "prefix_overlap", "distinct")
 
@@ -187,6 +187,7 @@ def main() -> None:
             resume_from_checkpoint="last" if goes_on and not anew else None,
             metric_for_best_model=None,
             early_stopping_patience=0,
+            push_to_hub=False,
         )
         settings = RnnLmObjectiveArguments(learning_rate=script.writer_learning_rate)
         pretraining = AdversarialTrainer(
@@ -241,15 +242,18 @@ def main() -> None:
     (out / "table.md").write_text(table + "\n", encoding="utf-8")
     lines = [json.dumps({"document": d, "output": s}) for d, s in zip(last.documents, summaries, strict=True)]
     (out / "outputs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    run = {"command": "python " + " ".join(sys.argv), "seed": training_arguments.seed}
-    run |= {"updates": result.steps, "minutes": result.seconds / 60, "writer_minutes": seconds / 60}
-    (out / "metrics.json").write_text(json.dumps(run | evaluation.metrics, indent=2))
+    run = {"seed": training_arguments.seed, "updates": result.steps}
+    run |= {"minutes": result.seconds / 60, "writer_minutes": seconds / 60}
+    settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
+    write_report(out, run | evaluation.metrics, settings)
 
     # 8. Curves and samples over the training
     (out / "samples.md").write_text(samples_over_training(out / LOG_FILE, start), encoding="utf-8")
     if not draw_curves(out / LOG_FILE, out / "curves.png"):
         print("no curves.png: pip install hf_arae[plots]")
     print(f'\nNow: pipeline("text-summarization", model="{training_arguments.output_dir}")')
+    if training_arguments.push_to_hub:
+        print(f"pushed to {trainer.push_to_hub()}")
 
 
 if __name__ == "__main__":

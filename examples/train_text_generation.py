@@ -22,11 +22,8 @@ The published ARAE of section 4.6 (SNLI sentences): `--embedding_size 300 --code
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from transformers import AutoTokenizer, HfArgumentParser, set_seed
 
@@ -38,6 +35,7 @@ from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator, without_unknown_words
 from hf_arae.models.text_recipes import TEXT_RECIPES
 from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training.report import write_report
 
 
 @dataclass
@@ -146,13 +144,13 @@ def main() -> None:
         for name, value in evaluation.metrics.items():
             print(f"  {name:26s} {value:8.2f}")
         print("\n".join(f"  {line}" for line in evaluation.samples))
-        run = {"command": "python " + " ".join(sys.argv), "family": script.family, "seed": training_arguments.seed}
-        run |= {"updates": result.steps, "minutes": result.seconds / 60, "draws_codes": recipe.draws_codes}
-        base = Path(script.base_model or "", "metrics.json")
-        if script.base_model and base.is_file():
-            run["base"] = json.loads(base.read_text())
-        Path(training_arguments.output_dir, "metrics.json").write_text(json.dumps(run | evaluation.metrics, indent=2))
+        run = {"family": script.family, "seed": training_arguments.seed, "draws_codes": recipe.draws_codes}
+        run |= {"updates": result.steps, "minutes": result.seconds / 60}
+        settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
+        write_report(training_arguments.output_dir, run | evaluation.metrics, settings, script.base_model)
         print(f"\nNow: python examples/analyze_latent_space.py --models {training_arguments.output_dir}")
+        if training_arguments.push_to_hub:
+            print(f"pushed to {trainer.push_to_hub()}")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The Hub: checkpoints that carry their code, cards, pushing and pulling. At the prompt: `python -m hf_arae.hub --help`."""
+"""The Hub: code that travels with a checkpoint, cards, pushing, pulling. See `python -m hf_arae.hub --help`."""

@@ -5,26 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transformers import AutoModel, AutoModelForSeq2SeqLM, PretrainedConfig
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+)
 
 SAMPLES = 10
+
+# What the metadata calls the numbers of a run's report or of an evaluation's table; others are left out of it.
+METRIC_NAMES = {
+    "transfer_accuracy": "Transfer accuracy (%)",
+    "self_bleu": "Self-BLEU",  # to the source, or among new sentences
+    "reference_bleu": "BLEU to the human references",
+    "perplexity": "Perplexity",
+    "reverse_perplexity": "Reverse perplexity",
+    "reconstruction_bleu": "BLEU of greedy reconstructions",
+    "reconstruction_nll": "-log p of a sentence given its code (nats)",
+    "exact_match": "Sentences reconstructed to the word (%)",
+    "probe_accuracy": "Attribute that a fresh probe reads from the codes (%)",
+    "nll_0_swaps": "-log p of a sentence given its code (nats)",
+    "nll_1_swaps": "The same, two words swapped before it is encoded",
+    "nll": "-log p of a sentence (nats)",
+    "kl": "KL of the posterior (nats)",
+    "mi": "Mutual information of sentence and code (nats)",
+    "sample_self_bleu": "Self-BLEU among new sentences",
+    "sample_distinct_2": "Distinct bigrams of new sentences (%)",
+    "rouge1": "ROUGE-1 F1",
+    "rouge2": "ROUGE-2 F1",
+    "rougeL": "ROUGE-L F1",
+    "mean_length": "Mean length (words)",
+    "accuracy": "Accuracy (%)",
+}
 
 
 @dataclass(frozen=True)
 class CardText:
-    """A family's part of a card. Texts are Jinja templates; see `hf_arae.hub.staging.stage` for what they are given.
+    """A family's part of a card. Texts are Jinja templates; see `hf_arae.hub.cards.make_card` for what they are given.
 
     Args:
         auto_class: what loads the family.
         task_type, task_name: for the metadata.
         tags: likewise.
-        results: metrics for the metadata, and their names there.
         introduction: the first paragraph and a snippet.
         example: the snippet's sentence.
-        samples_title: heading and line above the samples.
-        samples: makes rows for the table of samples from the outputs and the labels.
         limits: Markdown list.
         citation: BibTeX.
+        samples_title: heading and line above the samples of an evaluation.
+        samples: makes rows for their table from the outputs and the labels; `None`: such cards have no such samples.
         without_package: how it loads where hf_arae is not installed.
         columns: of the table; `None`: all that the evaluation wrote.
     """
@@ -33,13 +63,12 @@ class CardText:
     task_type: str
     task_name: str
     tags: list[str]
-    results: dict[str, str]
     introduction: str
     example: str
-    samples_title: str
-    samples: Callable[[Sequence[dict[str, str]], Sequence[str]], list[dict[str, str]]]
     limits: str
     citation: str
+    samples_title: str = ""
+    samples: Callable[[Sequence[dict[str, str]], Sequence[str]], list[dict[str, str]]] | None = None
     without_package: str = 'pipeline(model="{{ repository }}", trust_remote_code=True)'
     columns: tuple[str, ...] | None = None
 
@@ -64,9 +93,9 @@ Without the package: `{text.without_package}`.
 {{{{ run.command }}}}
 ```
 
-{{{{ run.updates }}}} updates in {{{{ run.minutes }}}} minutes on {{{{ hardware }}}}; seed {{{{ run.seed }}}}.
+{{{{ run.updates }}}} updates in {{{{ run.minutes }}}} minutes on {{{{ run.hardware }}}}; seed {{{{ run.seed }}}}.
 {{% endfor %}}
-The model has {{{{ parameters }}}} parameters, stored in half precision, used in single precision.
+The model has {{{{ parameters }}}} parameters{{{{ precision }}}}.
 {{% if "curves.png" in pictures %}}
 ![Training curves](curves.png)
 {{% endif %}}{{% if "samples.md" in pictures %}}
@@ -77,8 +106,6 @@ How its outputs changed while it was trained: [samples.md](samples.md).
 {{{{ protocol }}}}
 
 {{{{ table }}}}
-
-{text.samples_title.strip()}
 
 {{{{ samples }}}}
 
@@ -91,7 +118,11 @@ How its outputs changed while it was trained: [samples.md](samples.md).
 ```bibtex
 {text.citation.strip()}
 ```
-"""
+{{% if settings %}}
+## Settings
+
+{{{{ settings }}}}
+{{% endif %}}"""
 
 
 def _transfers(outputs: Sequence[dict[str, str]], labels: Sequence[str]) -> list[dict[str, str]]:
@@ -124,14 +155,6 @@ def _autoencoder(kind: str, tags: list[str], points: str, citation: str) -> Card
         task_type="feature-extraction",
         task_name="Latent space of sentences",
         tags=[*tags, "autoencoder", "sentence-generation", "interpolation"],
-        results={
-            "reverse_perplexity": "Reverse perplexity of new sentences",
-            "self_bleu": "Self-BLEU of new sentences",
-            "nll_0_swaps": "-log p of a sentence given its code (nats)",
-            "nll_1_swaps": "The same, two words swapped before it is encoded",
-            "kl": "KL of the posterior (nats)",
-            "mi": "Mutual information of sentence and code (nats)",
-        },
         introduction=f"""
 {kind} It writes new sentences, morphs one into another, edits by vector arithmetic, and gives sentence vectors.
 
@@ -217,15 +240,6 @@ CARD_TEXTS = {
         task_type="text-generation",
         task_name="Unaligned style transfer",
         tags=["arae", "style-transfer", "autoencoder"],
-        results={
-            "transfer_accuracy": "Transfer accuracy (%)",
-            "self_bleu": "BLEU to the source",
-            "reference_bleu": "BLEU to the human references",
-            "perplexity": "Perplexity",
-            "reverse_perplexity": "Reverse perplexity",
-            "reconstruction_bleu": "BLEU of greedy reconstructions",
-            "probe_accuracy": "Style that a fresh probe reads from the codes (%)",
-        },
         introduction="""
 An adversarially regularized autoencoder (ARAE) that rewrites a sentence with another attribute value:
 {{ labels }}. It was trained without paired sentences.
@@ -254,17 +268,66 @@ The first ten test sentences of each label, greedy.
 """,
         citation=_ARAE_CITATION,
     ),
+    "arae-pairs": CardText(
+        auto_class=AutoModelForSequenceClassification,
+        task_type="text-classification",
+        task_name="Relation of two sentences",
+        tags=["arae", "entailment", "semi-supervised"],
+        introduction="""
+Labels a pair of sentences: {{ labels }}. Its sentence encoder learned from unlabelled sentences too.
+
+```python
+import hf_arae
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="{{ repository }}")
+print(classify({"text": "{{ example }}", "text_pair": "a man sleeps ."}))
+```
+""",
+        example="a man is sleeping on a bench .",
+        limits="""
+- It knows {{ vocabulary }} words; other words are unknown to it.
+- Few labels were used: compare its accuracy above with the share of the most frequent label before you rely on it.
+- It repeats what its training texts say, prejudice included.
+""",
+        citation=_ARAE_CITATION,
+    ),
+    "rnn_lm": CardText(
+        auto_class=AutoModelForCausalLM,
+        task_type="text-generation",
+        task_name="Language modelling",
+        tags=["language-model", "lstm"],
+        introduction="""
+A recurrent language model, the yardstick beside which the autoencoders of hf_arae are measured.
+
+```python
+import hf_arae
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model, tokenizer = (auto.from_pretrained("{{ repository }}") for auto in (AutoModelForCausalLM, AutoTokenizer))
+print(tokenizer.batch_decode(model.sample(3, seed=0), skip_special_tokens=True))
+```
+""",
+        example="",
+        limits="""
+- It knows {{ vocabulary }} words of the kind it was trained on; other words are unknown to it.
+- It repeats what its training texts say, prejudice included.
+""",
+        citation="""
+@inproceedings{mikolov2010recurrent,
+  title={Recurrent Neural Network Based Language Model},
+  author={Mikolov, Tomas and Karafiat, Martin and Burget, Lukas and Cernocky, Jan and Khudanpur, Sanjeev},
+  booktitle={Interspeech},
+  year={2010}
+}
+""",
+        without_package='AutoModelForCausalLM.from_pretrained("{{ repository }}", trust_remote_code=True)',
+    ),
     "ursae": CardText(
         auto_class=AutoModelForSeq2SeqLM,
         task_type="summarization",
         task_name="Unsupervised summarization of sentences",
         tags=["ursae", "summarization", "headlines", "unsupervised"],
-        results={
-            "rouge1": "ROUGE-1 F1",
-            "rouge2": "ROUGE-2 F1",
-            "rougeL": "ROUGE-L F1",
-            "mean_length": "Mean length (words)",
-        },
         introduction="""
 Makes headlines of the first sentences of news articles. No article was ever seen with its own headline in training.
 There are two ways to a summary: `strategy="search"`, the default, chooses words of the sentence by networks that
@@ -314,4 +377,6 @@ The first ten test documents, by the search at its own length.
 def card_text(config: PretrainedConfig) -> CardText:
     """What the card of a model with that config says."""
     transfers = config.model_type == "arae" and config.num_attributes > 1
+    if (config.architectures or [None])[0] == "AraeForSequenceClassification":
+        return CARD_TEXTS["arae-pairs"]
     return CARD_TEXTS["arae-transfer" if transfers else config.model_type]

@@ -1,34 +1,25 @@
-"""Stages a trained run as a Hub repository: weights in half precision and a card written from the run itself.
-
-    python -m hf_arae.hub.staging --run runs/arae-yelp --folder model_cards/arae-yelp --title "ARAE, Yelp sentiment" \\
-        --table runs/evaluation/table.json --dataset "Yelp sentiment" --training "Where the sentences come from."
-    python -m hf_arae.hub.staging --run runs/ursae-news --folder model_cards/ursae-news ...
-"""
+"""Stages a trained run as a Hub repository: weights in half precision, and a card with an evaluation's table."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from transformers import AutoConfig, AutoTokenizer, HfArgumentParser
+from transformers import AutoConfig, AutoTokenizer
 
-import hf_arae
-from hf_arae.hub.card_texts import card_text, template
 from hf_arae.evaluation.tables import markdown_table, outputs_name
-
-PICTURES = ("curves.png", "samples.md")  # of a run; what there is goes along
+from hf_arae.hub.card_texts import card_text
+from hf_arae.hub.cards import CARD_FILE, PICTURES, make_card
+from hf_arae.training.report import REPORT_FILE, read_report
 
 
 @dataclass
 class CardArguments:
-    """Arguments of the command."""
+    """Arguments of `python -m hf_arae.hub card`."""
 
     run: str = field(metadata={"help": "Training run: a folder with weights and metrics.json."})
     folder: str = field(metadata={"help": "Where the repository is staged."})
@@ -54,7 +45,9 @@ def stage(arguments: CardArguments) -> Path:
         ValueError: the table has no row for the run.
     """
     run, folder = Path(arguments.run), Path(arguments.folder)
-    report = json.loads((run / "metrics.json").read_text())
+    report = read_report(run)
+    if not report:
+        raise FileNotFoundError(f"{run} has no {REPORT_FILE}: give the --output_dir of a training that has ended")
     rows = json.loads(Path(arguments.table).read_text())
     # A system is a checkpoint's folder, and in brackets how it was used; the first use is the default one.
     own = [row for row in rows if Path(str(row["system"]).split(" (")[0]) == run]
@@ -66,55 +59,34 @@ def stage(arguments: CardArguments) -> Path:
     model = text.auto_class.from_pretrained(run)
     model.half().save_pretrained(folder)
     AutoTokenizer.from_pretrained(run).save_pretrained(folder)
-
     pictures = [name for name in PICTURES if (run / name).is_file()]
     for name in pictures:
         shutil.copyfile(run / name, folder / name)
 
-    labels = list(model.config.id2label.values())
-    results = [
-        EvalResult(
-            task_type=text.task_type,
-            task_name=text.task_name,
-            dataset_type=re.sub(r"\W+", "-", arguments.dataset.lower()).strip("-"),
-            dataset_name=arguments.dataset,
-            dataset_split="test",
-            metric_type=key,
-            metric_name=name,
-            metric_value=round(own[0][key], 2),
-        )
-        for key, name in text.results.items()
-        if own[0].get(key) is not None
-    ]
-    data = ModelCardData(
-        language=arguments.language,
-        license=arguments.license,
-        library_name="hf_arae",
-        pipeline_tag=text.task_type,
-        tags=text.tags,
-        model_name=arguments.title,
-        eval_results=results,
-    )
-    card = ModelCard.from_template(
-        data,
-        template_str=template(text),
+    samples = ""
+    if text.samples is not None:
+        shown = text.samples([json.loads(line) for line in outputs], list(model.config.id2label.values()))
+        samples = f"{text.samples_title.strip()}\n\n{markdown_table(shown)}"
+    card = make_card(
+        model.config,
         title=arguments.title,
         repository=arguments.repository or folder.name,
-        labels=" / ".join(labels),
-        example=arguments.example or text.example,
-        example_target=labels[-1],
+        results=own[0],
+        runs=[part for part in (report.get("base"), report) if part],
+        parameters=model.num_parameters(),
         training=arguments.training,
-        runs=[_run(part) for part in (report.get("base"), report) if part],
-        hardware=arguments.hardware,
-        parameters=f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M",
+        dataset=arguments.dataset,
         protocol=arguments.protocol,
+        hardware=arguments.hardware,
+        precision=", stored in half precision, used in single precision",
         table=markdown_table([_shown(row, text.columns) for row in rows]),
-        samples=markdown_table(text.samples([json.loads(line) for line in outputs], labels)),
-        vocabulary=f"{model.config.vocab_size:,}",
-        config=model.config,
+        samples=samples,
         pictures=pictures,
+        example=arguments.example,
+        language=arguments.language,
+        license=arguments.license,
     )
-    card.save(folder / "README.md")
+    card.save(folder / CARD_FILE)
     return folder
 
 
@@ -122,24 +94,3 @@ def _shown(row: dict[str, Any], columns: Sequence[str] | None) -> dict[str, Any]
     """A row of the card's table."""
     shown = row if columns is None else {column: row[column] for column in columns if column in row}
     return shown | {"system": Path(str(row["system"])).name}
-
-
-def _run(report: dict[str, Any]) -> dict[str, str]:
-    """One training's line of the card."""
-    return {
-        "command": report["command"],
-        "updates": f"{report['updates']:,}",
-        "minutes": f"{report['minutes']:.0f}",
-        "seed": str(report["seed"]),
-    }
-
-
-def main() -> None:
-    (arguments,) = HfArgumentParser(CardArguments).parse_args_into_dataclasses()
-    folder = stage(arguments)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder}: {size / 1e6:.1f} MB, hf_arae {hf_arae.__version__}, torch {torch.__version__}")
-
-
-if __name__ == "__main__":
-    main()

@@ -55,6 +55,16 @@ class TrainingArguments:
     max_skipped_updates: int = field(
         default=100, metadata={"help": "With non_finite=skip: stop after this many skipped updates."}
     )
+    push_to_hub: bool = field(
+        default=False, metadata={"help": "Push the result to the Hub, with its card, log, samples and pictures."}
+    )
+    hub_model_id: str | None = field(
+        default=None, metadata={"help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."}
+    )
+    hub_private_repo: bool = field(default=False, metadata={"help": "Make the repository private if it is new."})
+    hub_strategy: str = field(
+        default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}
+    )
     report_to: str = field(default="tensorboard", metadata={"help": "tensorboard or none. JSONL is always written."})
     disable_tqdm: bool = field(default=False, metadata={"help": "No progress bar."})
 
@@ -80,5 +90,7 @@ class TrainingArguments:
                     f"overwrite_output_dir removes the checkpoints in {self.output_dir}, and resume_from_checkpoint="
                     f"{wanted!r} needs one of them: give one of the two"
                 )
+        if self.hub_strategy not in ("end", "every_save"):
+            raise ValueError(f"hub_strategy must be end or every_save, got {self.hub_strategy!r}")
         if self.report_to not in ("tensorboard", "none"):
             raise ValueError(f"report_to must be tensorboard or none, got {self.report_to!r}")

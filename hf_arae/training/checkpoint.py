@@ -6,7 +6,6 @@ one. `manifest.json` holds the size and SHA-256 of each file, so damage that com
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from transformers.utils import logging
+
+from hf_arae.models.downloads import file_sha256
 
 logger = logging.get_logger(__name__)
 
@@ -59,7 +60,7 @@ def find_damage(folder: Path) -> str | None:
         try:
             if path.stat().st_size != size:
                 return f"{name} has {path.stat().st_size} bytes, and had {size} when it was written"
-            if _digest(path) != digest:
+            if file_sha256(path) != digest:
                 return f"{name} is not what was written (its SHA-256 differs)"
         except FileNotFoundError:
             return f"{name} is missing"
@@ -210,13 +211,5 @@ def _write_manifest(folder: Path) -> None:
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _digest(path)}
+            files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": file_sha256(path)}
     (folder / MANIFEST_FILE).write_text(json.dumps({"files": files}, indent=2))
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

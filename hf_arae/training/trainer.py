@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
@@ -32,6 +33,9 @@ from hf_arae.training.non_finite import NonFiniteGuard
 from hf_arae.training.objective import Batch, Objective, Phase
 from hf_arae.training.results import Evaluation, TrainingResult
 from hf_arae.training.schedules import build_schedule
+
+if TYPE_CHECKING:
+    from hf_arae.hub.run_repository import RunRepository
 
 logger = logging.get_logger(__name__)
 
@@ -114,6 +118,7 @@ class AdversarialTrainer:
         self.fingerprint = fingerprint(model, objective, self.sampler, processing_class, determining)
         self.guard = NonFiniteGuard(arguments.non_finite, arguments.max_skipped_updates, model, self.output_dir)
         self.log = RunLog(self.output_dir, arguments.report_to, self.accelerator.is_main_process)
+        self.repository: RunRepository | None = None
         self.step = 0
         self.best: dict[str, float] = {}
         self.best_step: int | None = None
@@ -132,6 +137,7 @@ class AdversarialTrainer:
             FileExistsError: a new run in a folder that holds checkpoints of an earlier one.
             FileNotFoundError: `resume_from_checkpoint` is no checkpoint.
             FolderInUseError: another run writes into `output_dir`.
+            HubError: with `push_to_hub`, the Hub refuses or cannot be reached (raised before the first iteration).
             NonFiniteLossError: a loss or gradient is not finite; nothing is overwritten.
             OSError: `output_dir` cannot be written (raised before the first iteration).
             RuntimeError: it has trained already, and no checkpoint is named to go on from.
@@ -164,6 +170,8 @@ class AdversarialTrainer:
         if source is not None:
             self._resume(source)
             logger.warning("resuming from %s at step %d of %d", source, self.step, self.max_steps)
+        if arguments.push_to_hub:  # a token that may not push is refused now, and not after the training
+            from_main(self._open_repository)
         if main and moves_in:
             run_folder.clear(self.output_dir)
             if source is not None:
@@ -312,6 +320,34 @@ class AdversarialTrainer:
             patience = self.arguments.early_stopping_patience
             bar.write(f"early stop: {name} has not improved for {patience} evaluations")
 
+    # The Hub
+
+    def _open_repository(self) -> None:
+        from hf_arae.hub.run_repository import RunRepository  # it reads what runs write, so it imports this package
+
+        name = self.arguments.hub_model_id or self.output_dir.resolve().name
+        self.repository = RunRepository(name, self.arguments.hub_private_repo)
+
+    def push_to_hub(self, message: str = "End of training") -> str | None:
+        """Writes a card from the run's report and log, and pushes the result, once `train` has ended.
+
+        What goes up: weights, config, tokenizer, code, card, report, log, samples and pictures; no training state.
+
+        Args:
+            message: of the commit.
+
+        Returns:
+            The repository's address; `None` on other processes than the main one, which do nothing.
+
+        Raises:
+            HubError: the Hub refuses or cannot be reached; the result is in `output_dir`.
+        """
+        if not self.accelerator.is_main_process:
+            return None
+        if self.repository is None:
+            self._open_repository()
+        return self.repository.push_result(self.output_dir, message)
+
     # Checkpoints
 
     def _folder(self, step: int) -> Path:
@@ -348,6 +384,8 @@ class AdversarialTrainer:
             checkpoint.write_checkpoint(folder, write)
             best = None if self.best_step is None else self._folder(self.best_step)
             checkpoint.rotate(self.output_dir, self.arguments.save_total_limit, best)
+            if self.repository is not None and self.arguments.hub_strategy == "every_save":
+                self.repository.push_checkpoint(folder)
         self.saved_step = self.step
         self.accelerator.wait_for_everyone()
         return folder

@@ -1,0 +1,157 @@
+"""`python -m hf_arae.hub`: models, corpora and metrics to the Hub and back."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+from hf_arae.evaluation.tables import markdown_table
+from hf_arae.hub.cards import write_run_card
+from hf_arae.hub.errors import HubError
+from hf_arae.hub.pulling import list_models, pull
+from hf_arae.hub.pushing import REPO_TYPES, published_files, push_folder
+from hf_arae.hub.staging import CardArguments, stage
+
+INTRODUCTION = """\
+Models, corpora and metrics to the Hugging Face Hub and back.
+
+Log in once with `hf auth login`, or set HF_TOKEN. HF_ENDPOINT names another Hub than https://huggingface.co.
+
+  python -m hf_arae.hub card runs/arae-reviews                 # writes README.md from the training run
+  python -m hf_arae.hub push runs/arae-reviews me/arae-reviews --private
+  python -m hf_arae.hub list --author me
+  python -m hf_arae.hub pull me/arae-reviews copy
+
+Every command explains itself: python -m hf_arae.hub push --help
+"""
+CARD = """\
+Writes a model card.
+
+With the run alone: README.md in the run's folder, from its report and its log (what --push_to_hub does).
+
+  python -m hf_arae.hub card runs/arae-reviews --repository me/arae-reviews
+
+With a folder too: stages a repository there, weights in half precision, with the table of one of the evaluation
+examples in its card.
+
+  python examples/evaluate_style_transfer.py --models runs/arae-yelp --output_dir runs/evaluation ...
+  python -m hf_arae.hub card runs/arae-yelp staged/arae-yelp --table runs/evaluation/table.json \\
+      --title "ARAE, Yelp sentiment" --dataset "Yelp sentiment" --training "Where the sentences come from."
+"""
+PUSH = """\
+Pushes a folder as one commit: a model's with its card (a staged one, or a training's --output_dir), a Space's, or a
+dataset's.
+
+  python -m hf_arae.hub push runs/arae-reviews me/arae-reviews
+  python -m hf_arae.hub push runs/arae-reviews me/arae-reviews --update --message "Trained longer"
+  python -m hf_arae.hub push examples/space me/style-transfer --repo_type space
+
+A model's folder is checked first: whole weights, code, tokenizer, card with metadata that the Hub takes. Checkpoints,
+optimizer states and pickles stay here. Repeat a push that broke off with --update: what has arrived is not sent twice.
+"""
+PULL = """\
+Downloads a repository into a folder and compares every file with its checksum on the Hub.
+
+  python -m hf_arae.hub pull me/arae-reviews copy
+  python -m hf_arae.hub pull me/arae-reviews copy --revision v1.0
+"""
+LIST = """\
+Lists the models whose card says `library_name: hf_arae`.
+
+  python -m hf_arae.hub list --author me
+"""
+
+
+def _parser() -> ArgumentParser:
+    style = {"formatter_class": RawDescriptionHelpFormatter}
+    parser = ArgumentParser(prog="python -m hf_arae.hub", description=INTRODUCTION, **style)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    card = commands.add_parser("card", help="write a model card from a run", description=CARD, **style)
+    for part in fields(CardArguments):
+        positional = part.name in ("run", "folder")
+        required = {"required": part.default is MISSING and part.name == "run"} if not positional else {}
+        optional = {"nargs": "?"} if part.name == "folder" else {}
+        default = "" if part.default is MISSING else part.default
+        name = part.name if positional else f"--{part.name}"
+        card.add_argument(name, default=default, help=part.metadata["help"], **required, **optional)
+    card.set_defaults(do=_card)
+
+    push = commands.add_parser("push", help="push a folder", description=PUSH, **style)
+    push.add_argument("folder", help="What is pushed.")
+    push.add_argument("repo_id", help="OWNER/NAME, or NAME for one of your own.")
+    push.add_argument("--private", action="store_true", help="Make it private, if it is new.")
+    push.add_argument("--update", action="store_true", help="Add a commit to a repository that has files already.")
+    push.add_argument("--message", help="Of the commit.")
+    push.set_defaults(do=_push)
+
+    down = commands.add_parser("pull", help="download a repository, checked", description=PULL, **style)
+    down.add_argument("repo_id", help="OWNER/NAME.")
+    down.add_argument("folder", help="Where it goes.")
+    down.set_defaults(do=_pull)
+
+    for command in (push, down):
+        command.add_argument("--repo_type", default="model", choices=REPO_TYPES, help="What it is (default: model).")
+        command.add_argument("--revision", help="Branch (to pull: or tag, or commit); main if not given.")
+
+    show = commands.add_parser("list", help="list models of this library", description=LIST, **style)
+    show.add_argument("--author", help="Of a user or an organisation.")
+    show.add_argument("--search", help="With this in their name.")
+    show.set_defaults(do=_list)
+    return parser
+
+
+def _card(arguments: Namespace) -> None:
+    run = Path(arguments.run)
+    if not arguments.folder:
+        print(write_run_card(run, arguments.repository or run.resolve().name))
+        return
+    given = {part.name: getattr(arguments, part.name) for part in fields(CardArguments)}
+    missing = [part.name for part in fields(CardArguments) if part.default is MISSING and not given[part.name]]
+    if missing:
+        raise ValueError(f"to stage a repository give --{' --'.join(missing)} too")
+    folder = stage(CardArguments(**given))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder}: {size / 1e6:.1f} MB")
+
+
+def _push(arguments: Namespace) -> None:
+    options = {name: getattr(arguments, name) for name in ("repo_type", "revision", "update", "message")}
+    done = push_folder(arguments.folder, arguments.repo_id, private=arguments.private or None, **options)
+    files = published_files(Path(arguments.folder), arguments.repo_type)
+    print(f"{len(files)} files in {done.commit_url}")
+
+
+def _pull(arguments: Namespace) -> None:
+    files = pull(arguments.repo_id, arguments.folder, repo_type=arguments.repo_type, revision=arguments.revision)
+    print(f"{len(files)} files in {arguments.folder}, each as the Hub has it")
+
+
+def _list(arguments: Namespace) -> None:
+    rows = [
+        {
+            "model": model.id,
+            "task": model.pipeline_tag or "",
+            "private": "yes" if model.private else "",
+            "changed": f"{model.last_modified:%Y-%m-%d}" if model.last_modified else "",
+            "downloads": model.downloads or 0,
+        }
+        for model in list_models(arguments.author, arguments.search)
+    ]
+    print(markdown_table(rows) if rows else "no models found")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command; what goes wrong is said in one line, with exit status 1."""
+    given = _parser().parse_args(arguments)
+    try:
+        given.do(given)
+    except (HubError, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

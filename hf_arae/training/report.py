@@ -1,0 +1,56 @@
+"""`metrics.json`, what a finished run says of itself: how it was started, with what settings, and what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+REPORT_FILE = "metrics.json"
+
+
+def write_report(
+    output_dir: str | os.PathLike,
+    metrics: Mapping[str, Any],
+    settings: Sequence[Any] = (),
+    base: str | os.PathLike | None = None,
+) -> dict[str, Any]:
+    """Writes a run's report into its folder, and returns it.
+
+    Args:
+        output_dir: the run's folder.
+        metrics: numbers of its last evaluation, and what else is known: `seed`, `updates`, `minutes`.
+        settings: the dataclasses that the command line was read into.
+        base: folder of the run that this one went on from; its report, if it has one, becomes part of this one.
+    """
+    report: dict[str, Any] = {"command": f"python {' '.join(sys.argv)}", **metrics}
+    report["hardware"] = describe_hardware()
+    report["settings"] = {name: value for part in settings for name, value in asdict(part).items()}
+    if base is not None:
+        before = read_report(base)
+        if before:
+            report["base"] = before
+    Path(output_dir, REPORT_FILE).write_text(json.dumps(report, indent=2), encoding="utf-8")
+    return report
+
+
+def read_report(folder: str | os.PathLike) -> dict[str, Any]:
+    """The report of a run, or nothing where there is none."""
+    path = Path(folder, REPORT_FILE)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def describe_hardware() -> str:
+    """What this process computes on, for people: "NVIDIA H100", say, or "CPU (2 threads), torch 2.13.0"."""
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        device = f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)"
+    return f"{device}, torch {torch.__version__}"
