@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from unittest.mock import patch
 
 PACKAGES = ("huggingface_hub", "transformers", "datasets", "evaluate")
@@ -88,25 +89,39 @@ def take_over(url: str, home: Path, token: str) -> Iterator[None]:
     from huggingface_hub import HfFileSystem, constants
     from huggingface_hub.utils import close_session
 
-    new = {**variables(url, home), "HF_TOKEN": token}
-    before = {"url": constants.ENDPOINT, "home": constants.HF_HOME}
-    search_path = list(sys.path)
-    flags = _flags()
-    with patch.dict(os.environ, new), patch.object(time, "sleep", _sleep):
-        _exchange(before["url"], url, before["home"], str(home))
+    old_url, flags, search_path, remote_code = constants.ENDPOINT, _flags(), list(sys.path), _forget_remote_code()
+    # Variables such as HF_DATASETS_CACHE may lead out of HF_HOME. The narrower folder comes first.
+    elsewhere = [name for name in os.environ if name.startswith(("HF_", "HUGGING")) and name.endswith(_FOLDERS)]
+    folders = [(os.environ[name], str(home / name.lower())) for name in elsewhere] + [(constants.HF_HOME, str(home))]
+    with patch.dict(os.environ, {**variables(url, home), "HF_TOKEN": token}), patch.object(time, "sleep", _sleep):
+        for name in elsewhere:
+            del os.environ[name]
+        _exchange(old_url, url, folders)
         for module, name in flags:
-            setattr(module, name, not name.endswith("OFFLINE") and name != "HF_UPDATE_DOWNLOAD_COUNTS")
+            setattr(module, name, _FLAGS[name])
         try:
             yield
         finally:
             for (module, name), value in flags.items():
                 setattr(module, name, value)
-            _exchange(url, before["url"], str(home), before["home"])
+            _exchange(url, old_url, [(new, old) for old, new in folders])
             sys.path[:] = search_path  # remote code is imported from a folder in `home`
+            _forget_remote_code()
+            sys.modules.update(remote_code)
             HfFileSystem.clear_instance_cache()
             close_session()
 
 
+_FOLDERS = ("_CACHE", "_PATH")
+_FLAGS = {
+    "HF_HUB_OFFLINE": False,
+    "HF_DATASETS_OFFLINE": False,
+    "HF_EVALUATE_OFFLINE": False,
+    "HF_UPDATE_DOWNLOAD_COUNTS": False,
+    "USE_PARQUET_EXPORT": False,  # there is no dataset viewer
+    "HF_HUB_DISABLE_XET": True,
+    "HF_HUB_DISABLE_TELEMETRY": True,
+}
 _long_sleep = time.sleep
 
 
@@ -115,27 +130,32 @@ def _sleep(seconds: float) -> None:
     _long_sleep(min(seconds, SHORT_WAIT) if caller.startswith(PACKAGES) else seconds)
 
 
-def _modules() -> list:
+def _modules() -> list[ModuleType]:
     return [module for name, module in list(sys.modules.items()) if name.partition(".")[0] in PACKAGES and module]
 
 
-def _flags() -> dict:
-    names = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "HF_HUB_DISABLE_XET")
-    names += ("HF_HUB_DISABLE_TELEMETRY", "HF_UPDATE_DOWNLOAD_COUNTS")
-    return {(m, name): vars(m)[name] for m in _modules() for name in names if isinstance(vars(m).get(name), bool)}
+def _flags() -> dict[tuple[ModuleType, str], bool]:
+    return {(m, name): vars(m)[name] for m in _modules() for name in _FLAGS if isinstance(vars(m).get(name), bool)}
 
 
-def _exchange(old_url: str, new_url: str, old_home: str, new_home: str) -> None:
-    """Replaces addresses that start with a URL, folders within a home, and the address of shared clients."""
+def _forget_remote_code() -> dict[str, ModuleType]:
+    """Drops the packages of downloaded code, whose folder changes with the cache, and returns them."""
+    packages = ("transformers_modules", "datasets_modules", "evaluate_modules")
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in packages}
+
+
+def _exchange(old_url: str, new_url: str, folders: list[tuple[str, str]]) -> None:
+    """Replaces addresses that start with a URL, what lies in any of the folders, and the address of shared clients."""
     from huggingface_hub import HfApi, HfFileSystem
 
-    def renamed(name: str, value: object) -> object:
+    def renamed(name: str, value: str | Path) -> str | Path:
         if name.startswith("_HF_DEFAULT") or name == "HUGGINGFACE_CO_URL_HOME":
             return value  # the real Hub, whichever is in use
         if isinstance(value, str) and value.startswith(old_url) and name.endswith(("ENDPOINT", "URL", "URL_TEMPLATE")):
             return new_url + value[len(old_url) :]
-        if isinstance(value, (str, Path)) and Path(value).is_relative_to(old_home):
-            return type(value)(Path(new_home) / Path(value).relative_to(old_home))
+        for old, new in folders:
+            if Path(value).is_relative_to(old):
+                return type(value)(Path(new) / Path(value).relative_to(old))
         return value
 
     for module in _modules():

@@ -126,6 +126,7 @@ class LocalHub:
             [sys.executable, *arguments],
             cwd=cwd or folder / "cwd",
             env=variables | environment,
+            stdin=subprocess.DEVNULL,  # a question is answered by the end of the input, not by waiting
             capture_output=True,
             text=True,
             timeout=timeout,
