@@ -56,6 +56,8 @@ class Faults:
     def cut_download(self, after: int, *, path: str | None = None, times: int = 1) -> None:
         """Breaks the connection of the next `times` downloads once `after` bytes have gone.
 
+        The client goes on where it stopped, but keeps whole chunks only, of `constants.DOWNLOAD_CHUNK_SIZE` (10 MiB).
+
         Args:
             path: Only of this file of a repository; None for any.
         """

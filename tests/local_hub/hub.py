@@ -119,13 +119,14 @@ class LocalHub:
         """
         folder = Path(mkdtemp(dir=self._folder.name))
         (folder / "cwd").mkdir()
-        variables = child_environment(self.url, home or folder / "home", folder, blocked)
+        variables = child_environment(self.url, home or folder / "home", blocked)
         variables |= {"HF_TOKEN": self.token(user)} if user else {}
         arguments = ["-c", command] if isinstance(command, str) else [str(part) for part in command]
         result = subprocess.run(
             [sys.executable, *arguments],
             cwd=cwd or folder / "cwd",
             env=variables | environment,
+            stdin=subprocess.DEVNULL,  # a question is answered by the end of the input, not by waiting
             capture_output=True,
             text=True,
             timeout=timeout,

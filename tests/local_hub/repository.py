@@ -151,17 +151,15 @@ def goes_to_lfs(path: str, size: int, sample: bytes, attributes: bytes) -> bool:
 
 
 def is_ignored(path: str, rules: str) -> bool:
-    """Whether plain .gitignore rules (names, wildcards, folders) exclude a path. Negated rules are not known."""
+    """Whether the rules of a .gitignore exclude a path. Negated rules are not known."""
     parts = path.split("/")
     for rule in (line.strip() for line in rules.splitlines()):
         if not rule or rule.startswith("#"):
             continue
-        folder_only, rule = rule.endswith("/"), rule.strip("/")
-        names = parts[:-1] if folder_only else parts
-        if any(fnmatch(name, rule) for name in names) or (not folder_only and fnmatch(path, rule)):
-            return True
-        if path.startswith(rule + "/"):
-            return True
+        pattern, from_root = rule.strip("/"), "/" in rule.rstrip("/")
+        for end in range(1, len(parts) + (not rule.endswith("/"))):  # each folder around the file, and the file
+            if fnmatch("/".join(parts[:end]) if from_root else parts[end - 1], pattern):
+                return True
     return False
 
 

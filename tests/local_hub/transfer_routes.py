@@ -59,19 +59,6 @@ def lfs_verify(call: Call) -> Reply:
     return as_json({})
 
 
-@route("POST", f"{API}/lfs-files/duplicate")
-def lfs_duplicate(call: Call) -> Reply:
-    source, request = call.repository(), call.json()
-    call.parts |= {"kind": request["target"]["type"] + "s", "repo_id": request["target"]["name"]}
-    target, failed = call.repository(write=True), []
-    for file in request["files"]:
-        if file["sha256"] in source.objects:
-            target.objects[file["sha256"]] = source.objects[file["sha256"]]
-        else:
-            failed.append({"sha256": file["sha256"], "error": "not found"})
-    return as_json({"failed": failed})
-
-
 def _upload_of(call: Call):
     if call.parts["key"] not in call.hub.uploads:
         raise Refusal(403, "This upload was not asked for")
