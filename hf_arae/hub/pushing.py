@@ -6,7 +6,8 @@ import os
 from fnmatch import fnmatch
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, HfApi, ModelCard
+from huggingface_hub import CommitInfo, HfApi, ModelCard, metadata_load
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
 from hf_arae.hub.cards import CARD_FILE
@@ -131,12 +132,18 @@ def open_repository(
     """
     sdk = None
     if repo_type == "space":
-        sdk = ModelCard.load(folder / CARD_FILE, ignore_metadata_errors=True).data.to_dict().get("sdk", "static")
+        sdk = (metadata_load(folder / CARD_FILE) or {}).get("sdk", "static")
+    there = []
     with clear_errors(repo_id):
-        url = api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True, space_sdk=sdk)
-        repo_id = url.repo_id
-        there = [name for name in api.list_repo_files(repo_id, repo_type=repo_type) if name != ".gitattributes"]
-    if there and not update:
+        try:
+            url = api.create_repo(repo_id, repo_type=repo_type, private=private, space_sdk=sdk)
+        except HfHubHTTPError as error:
+            if error.response.status_code != 409:
+                raise
+            url = api.create_repo(repo_id, repo_type=repo_type, exist_ok=True, space_sdk=sdk)  # for its full name
+            there = api.list_repo_files(url.repo_id, repo_type=repo_type)
+    repo_id = url.repo_id
+    if set(there) - {".gitattributes"} and not update:
         raise HubError(
             f"{repo_id} exists already, with {len(there)} files. Give --update to add a commit to it, or another name"
         )
