@@ -131,8 +131,9 @@ def write_run_card(folder: Path, repository: str) -> Path:
     if log.is_file() and not (folder / "curves.png").is_file():
         draw_run_curves(log, folder / "curves.png")
     names, files = _data(settings)
-    numbers = {key: value for key, value in report.items() if isinstance(value, (int, float)) and key != "seed"}
-    about = " and ".join(f"`{name}`" for name in names + files) or "the built-in corpus of hf_arae"
+    data = names + files or (["built-in corpus of hf_arae"] if settings else [])
+    about = f"Trained on {' and '.join(f'`{name}`' for name in data)}" if data else "Trained"
+    numbers = {key: value for key, value in report.items() if type(value) is float and key != "minutes"}
     card = make_card(
         config,
         title=repository.rpartition("/")[2],
@@ -140,13 +141,13 @@ def write_run_card(folder: Path, repository: str) -> Path:
         results=report,
         runs=[part for part in (report.get("base"), report) if part],
         parameters=count_parameters(folder),
-        training=f"Trained on {about}:" if report else f"Trained on {about}.",
-        dataset=", ".join(names + files) or "built-in corpus of hf_arae",
+        training=f"{about}:" if report else f"{about}; the run left no report.",
+        dataset=", ".join(data) or "not recorded",
         datasets=[name for name in names if _is_repository(name)],
         protocol="On held-out texts, as the training script measures them at its end.",
         table=markdown_table([{"": METRIC_NAMES.get(key, key), "value": value} for key, value in numbers.items()], 2),
         samples=_samples(log),
-        settings=_table_of_settings(settings),
+        settings=_table_of_settings(settings) if settings else "",
         pictures=[name for name in PICTURES if (folder / name).is_file()],
     )
     path = folder / CARD_FILE
