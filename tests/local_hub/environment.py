@@ -70,6 +70,7 @@ def take_over(url: str, home: Path, token: str) -> Iterator[None]:
     elsewhere = [name for name in os.environ if name.startswith(("HF_", "HUGGING")) and name.endswith(_FOLDERS)]
     folders = [(os.environ[name], str(home / name.lower())) for name in elsewhere] + [(constants.HF_HOME, str(home))]
     with patch.dict(os.environ, {**variables(url, home), "HF_TOKEN": token}), patch.object(time, "sleep", sleep):
+        close_session()  # the next one sees the new environment
         for name in elsewhere:
             del os.environ[name]
         _exchange(old_url, url, folders)
