@@ -126,8 +126,9 @@ def _push(arguments: Namespace) -> None:
 
 
 def _pull(arguments: Namespace) -> None:
-    files = pull(arguments.repo_id, arguments.folder, repo_type=arguments.repo_type, revision=arguments.revision)
-    print(f"{len(files)} files in {arguments.folder}, each as the Hub has it")
+    where = {"repo_type": arguments.repo_type, "revision": arguments.revision}
+    files = pull(arguments.repo_id, arguments.folder, **where)
+    print(f"{files} files in {arguments.folder}, each as the Hub has it")
 
 
 def _list(arguments: Namespace) -> None:

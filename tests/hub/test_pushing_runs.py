@@ -48,9 +48,8 @@ def test_a_run_arrives_with_its_card(local_hub, trainer, tmp_path):
     assert training.push_to_hub() == f"{local_hub.url}/alice/tiny"
     assert local_hub.repositories["model", "alice/tiny"].private
     files = local_hub.files("alice/tiny")
-    assert {"model.safetensors", "tokenizer.json", "training_log.jsonl", "metrics.json", "modeling_arae.py"} < set(
-        files
-    )
+    expected = {"model.safetensors", "tokenizer.json", "training_log.jsonl", "metrics.json", "modeling_arae.py"}
+    assert expected < set(files)
     assert not [name for name in files if "state" in name or "checkpoint" in name or name.startswith(".lock")]
     card = ModelCard.load("alice/tiny")
     assert card.data.eval_results[0].metric_type == "self_bleu"
@@ -77,7 +76,7 @@ def test_a_checkpoint_that_cannot_be_pushed_does_not_stop_the_training(local_hub
     training = trainer(hub_strategy="every_save")
     local_hub.faults.fail(500, route="/commit/", times=1000)
     assert training.train().steps == 4
-    with pytest.raises(HubError, match="hub push .*tiny alice/tiny --update"):
+    with pytest.raises(HubError, match=r"hub push .*tiny alice/tiny --update"):
         training.push_to_hub()
     local_hub.faults.clear()
     training.push_to_hub()
@@ -95,21 +94,8 @@ def test_what_may_not_be_pushed_is_said_before_the_training(local_hub, trainer, 
         trainer(hub_strategy="always")
 
 
-SMALL = [
-    "--max_train_samples",
-    "300",
-    "--max_eval_samples",
-    "40",
-    "--embedding_size",
-    "8",
-    "--hidden_size",
-    "8",
-    "--max_steps",
-    "3",
-    "--eval_steps",
-    "3",
-    "--use_cpu",
-]
+SMALL = ["--max_train_samples", "300", "--max_eval_samples", "40", "--embedding_size", "8", "--hidden_size", "8"]
+SMALL += ["--max_steps", "3", "--eval_steps", "3", "--use_cpu"]
 RUNS = {
     "train_style_transfer.py": ["--code_size", "8"],
     "train_text_generation.py": ["--code_size", "8", "--neighbour_sentences", "0"],
