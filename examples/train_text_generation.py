@@ -102,7 +102,7 @@ def main() -> None:
 
     # 4. Model
     if script.base_model:
-        model = recipe.model.from_pretrained(script.base_model)
+        model = recipe.load(script.base_model, model_arguments)
     else:
         model = recipe.build(model_arguments, tokenizer)
     print(f"{len(train)} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")

@@ -7,8 +7,7 @@ the generator maps to a code. The thesis works on z (sections 4.6.3 and 4.8); se
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from hf_arae.data.batching import batches_by_length
 from hf_arae.nn.decoding import MOST_ROWS
 from hf_arae.nn.paths import check_least, interpolation, random_walk
+from hf_arae.nn.seeding import seeded
 from hf_arae.pipelines.text_inputs import (
     GENERATE_ARGUMENTS,
     check_arguments,
@@ -169,7 +169,7 @@ class LatentSpace:
     def draw(self, num_samples: int, space: str = "code", seed: int = 0) -> Tensor:
         """Draws points of new sentences, `(num_samples, width)`: z ~ N(0, I), or codes as the model has them.
 
-        The codes of a model with a generator are those of the z of the same seed.
+        The codes of a model with a generator are those of the z of the same seed, and its `draw_noise`.
         """
         check_least("num_samples", num_samples, 1)
         width, source = self.width(space), torch.Generator().manual_seed(seed)
@@ -179,8 +179,7 @@ class LatentSpace:
 
     def sample(self, num_samples: int, seed: int = 0, **generate_arguments) -> list[str]:
         """Writes new sentences; 100 000 of them in one call are fine."""
-        space = self.native_space
-        return self.decode(self.draw(num_samples, space, seed), space, seed, **generate_arguments)
+        return self.decode(self.draw(num_samples, "code", seed), "code", seed, **generate_arguments)
 
     # What lies between and around points
 
@@ -390,7 +389,7 @@ class LatentSpace:
         """Writes each row `copies` times, the copies one after another."""
         self._check_writing(generate_arguments)
         rows, texts = torch.arange(len(points)).repeat_interleave(copies), []
-        with _seeded(seed, self.model.device):
+        with seeded(seed, self.model.device):
             for part in rows.split(self.batch_size) if len(rows) else ():
                 codes = self._codes(points[part.to(points.device)], space)
                 written = self.model.decode(codes, attribute=self.attribute, **generate_arguments)
@@ -409,14 +408,6 @@ def word_precision(text: str, original: str) -> float:
 
 def _cut(texts: list[str], size: int) -> list[list[str]]:
     return [texts[start : start + size] for start in range(0, len(texts), size)]
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Draws within depend on the seed alone; torch's generators are as before afterwards."""
-    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
-        torch.manual_seed(seed)
-        yield
 
 
 __all__ = ["LatentSpace", "Neighbour", "word_precision"]

@@ -35,8 +35,15 @@ def code_statistics(codes: Tensor, drawn: Tensor | None = None) -> dict[str, flo
 
 @torch.no_grad()
 def draw_codes(model: PreTrainedModel, num_samples: int, seed: int = 0) -> Tensor:
-    """Codes that the model draws for new sentences, `(num_samples, code_size)` float32, on the CPU."""
-    return model.draw_codes(num_samples, torch.Generator().manual_seed(seed)).float().cpu()
+    """Codes that the model draws for new sentences, `(num_samples, code_size)` float32, on the CPU.
+
+    Those of a generator are as it makes them, without the `draw_noise` of the model's config.
+    """
+    source = torch.Generator().manual_seed(seed)
+    if hasattr(model, "generate_codes"):
+        latent = torch.randn(num_samples, model.config.latent_size, generator=source)
+        return model.generate_codes(latent.to(model.device, model.dtype)).float().cpu()
+    return model.draw_codes(num_samples, source).float().cpu()
 
 
 @dataclass
@@ -66,7 +73,9 @@ class CodeGaussian:
         values, vectors = torch.linalg.eigh(codes.double().T.cov())
         return cls(codes.double().mean(0), vectors * values.clamp(min=0).sqrt())  # no Cholesky: it may be flat
 
-    def draw(self, num_samples: int, seed: int = 0) -> Tensor:
-        """Draws codes, `(num_samples, code_size)` float32."""
-        noise = torch.randn(num_samples, len(self.mean), generator=torch.Generator().manual_seed(seed)).double()
-        return (self.mean + noise @ self.factor.T).float()
+    def draw(self, num_samples: int, seed: int = 0, noise_std: float = 0.0) -> Tensor:
+        """Draws codes, `(num_samples, code_size)` float32, and adds noise of that deviation to each coordinate."""
+        source = torch.Generator().manual_seed(seed)
+        noise = torch.randn(num_samples, len(self.mean), generator=source).double()
+        codes = (self.mean + noise @ self.factor.T).float()
+        return codes + noise_std * torch.randn(codes.shape, generator=source) if noise_std else codes

@@ -32,7 +32,8 @@ def new_sentences(
     """
     if gaussian is None:
         return sample_texts(model, tokenizer, num_samples, seed=seed, **generate_arguments)
-    return LatentSpace(model, tokenizer).decode(gaussian.draw(num_samples, seed), seed=seed, **generate_arguments)
+    codes = gaussian.draw(num_samples, seed, getattr(model.config, "draw_noise", 0.0))
+    return LatentSpace(model, tokenizer).decode(codes, seed=seed, **generate_arguments)
 
 
 def without_unknown_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:

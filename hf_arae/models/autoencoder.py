@@ -17,6 +17,7 @@ from hf_arae.nn.decoding import WriterCell
 from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.recurrent_cache import RecurrentCache
 from hf_arae.nn.rnn import RecurrentDecoder, RecurrentEncoder
+from hf_arae.nn.seeding import seeded
 from hf_arae.nn.token_log_probs import token_log_probs
 from hf_arae.nn.vocabulary import VocabularyProjection
 
@@ -49,14 +50,15 @@ class TextAutoencoder(RecurrentTextModel):
     Args:
         config: sizes and switches. `num_attributes=1` has one decoder; `num_attributes=k` has k decoders (each with
             its own LSTM and, unless `share_embeddings`, its own table) and a common output projection.
-        state_size: width of the encoder's state.
-        normalize: project the encoder's last state onto the unit sphere.
+        state_size: width of what the encoder gives.
+        normalize: project that onto the unit sphere.
+        inner_size: width of the encoder's state where `state_size` is a linear map of it, else `None`.
     """
 
     config: TextAutoencoderConfig
     config_class = TextAutoencoderConfig
 
-    def __init__(self, config: TextAutoencoderConfig, state_size: int, normalize: bool):
+    def __init__(self, config: TextAutoencoderConfig, state_size: int, normalize: bool, inner_size: int | None = None):
         super().__init__(config)
         attributes = config.num_attributes
         tables = 1 if config.share_embeddings else 1 + attributes
@@ -64,7 +66,7 @@ class TextAutoencoder(RecurrentTextModel):
             nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
             for _ in range(tables)
         )
-        self.encoder = RecurrentEncoder(config.embedding_size, state_size, config.num_layers, normalize)
+        self.encoder = RecurrentEncoder(config.embedding_size, state_size, config.num_layers, normalize, inner_size)
         self.decoders = nn.ModuleList(
             RecurrentDecoder(
                 config.embedding_size,
@@ -78,6 +80,7 @@ class TextAutoencoder(RecurrentTextModel):
         self.projection = VocabularyProjection(
             config.hidden_size, config.vocab_size, config.embedding_size if config.share_embeddings else None
         )
+        self.dropout = nn.Dropout(config.dropout)
         if attributes > 1:
             self.register_buffer("attribute_log_odds", torch.zeros(config.vocab_size, attributes))
 
@@ -190,7 +193,8 @@ class TextAutoencoder(RecurrentTextModel):
             States `(batch, sequence, hidden_size)` and the state after the last token.
         """
         if len(self.decoders) == 1:
-            return self.decoders[0](self.embeddings[-1](decoder_input_ids), code, state)
+            states, state = self.decoders[0](self.dropout(self.embeddings[-1](decoder_input_ids)), code, state)
+            return self.dropout(states), state
         if attribute is None:
             raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
         states, hidden, cell, order = [], [], [], []
@@ -200,8 +204,8 @@ class TextAutoencoder(RecurrentTextModel):
                 continue
             table = self._decoder_table(value)
             begin = None if state is None else tuple(part.index_select(1, rows) for part in state)
-            part, (h, c) = decoder(table(decoder_input_ids[rows]), code[rows], begin)
-            states.append(part)
+            part, (h, c) = decoder(self.dropout(table(decoder_input_ids[rows])), code[rows], begin)
+            states.append(self.dropout(part))
             hidden.append(h)
             cell.append(c)
             order.append(rows)
@@ -414,10 +418,7 @@ class TextAutoencoder(RecurrentTextModel):
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices, enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
+        with seeded(seed, self.device):
             return self.decode(self.draw_codes(num_samples), attribute, **generate_arguments)
 
     def _attribute_tensor(self, attribute: Tensor | int | None, batch_size: int) -> Tensor | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.models.aae.configuration_aae import AaeConfig
 from hf_arae.models.aae.modeling_aae import AaeModel
@@ -50,12 +50,19 @@ class AutoencoderArguments:
         default=True, metadata={"help": "One table for encoder, decoder and output. Published: off."}
     )
     initialization: str = field(default="scaled", metadata={"help": "scaled, or published: everything +-0.1."})
+    dropout: float = field(default=0.0, metadata={"help": "Share of the decoder's units dropped, in [0, 1)."})
 
 
 @dataclass
 class AraeArguments(AutoencoderArguments):
     """Sizes of an ARAE; see [`AraeConfig`]."""
 
+    encoder_size: int | None = field(
+        default=None, metadata={"help": "Width of the encoder's state, where the code is a linear map of it."}
+    )
+    draw_noise: float = field(
+        default=0.0, metadata={"help": "Noise on the codes of new sentences, a coordinate: noise_std, say."}
+    )
     latent_size: int = field(default=100, metadata={"help": "Width of the generator's input z."})
     generator_sizes: list[int] = field(
         default_factory=lambda: [300, 300], metadata={"help": "Hidden widths of the generator."}
@@ -173,6 +180,28 @@ class TextRecipe:
     def build(self, arguments: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
         """Builds a new model for the tokenizer's vocabulary and longest sentence, from `model_arguments`."""
         return self.model(self.config(**config_fields(self.config, tokenizer), **asdict(arguments)))
+
+    def load(self, base_model: str, arguments: Any) -> PreTrainedModel:
+        """Loads a trained model of the family, to go on with.
+
+        Args:
+            base_model: its folder or Hub id.
+            arguments: `model_arguments` as the command line has them: what is not a default must be as in the model.
+
+        Raises:
+            ValueError: the model is of another family, or arguments ask for another one than it is.
+        """
+        config = AutoConfig.from_pretrained(base_model)
+        if config.model_type != self.config.model_type:
+            raise ValueError(
+                f"{base_model} is of the family {config.model_type}, not {self.config.model_type}: give its --family"
+            )
+        given, default = asdict(arguments), asdict(self.model_arguments())
+        other = [name for name in given if given[name] != default[name] and given[name] != getattr(config, name)]
+        if other:
+            listed = ", ".join(f"{name} {getattr(config, name)} (not {given[name]})" for name in other)
+            raise ValueError(f"{base_model} was built with {listed}: its sizes cannot be changed")
+        return self.model.from_pretrained(base_model)
 
 
 _ARAE = (AraeConfig, AraeModel, AraeArguments, AraeObjective)

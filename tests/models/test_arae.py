@@ -287,3 +287,40 @@ def test_a_frozen_autoencoder_leaves_critic_and_generator_to_train():
         ids = torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0]])
         objective.encode_batch({"input_ids": ids, "attention_mask": (ids != 0).long()})
         assert objective._codes.requires_grad is not frozen
+
+
+class TestNarrowArae(FamilyTests):
+    """A narrow code, a linear map of a wider state, and a decoder with dropout."""
+
+    attributes = 1
+    never_moved = CRITIC_OFFSET
+
+    def build_model(self):
+        sizes = SIZES | {"code_size": 3, "encoder_size": 10}
+        return AraeModel(AraeConfig(**sizes, dropout=0.2, draw_noise=0.3, initialization="scaled"))
+
+    def build_objective(self, model):
+        return AraeObjective(model, AraeObjectiveArguments(critic_steps=2))
+
+
+@torch.no_grad()
+def test_drawn_codes_are_as_noisy_as_the_config_says():
+    torch.manual_seed(0)
+    model = AraeModel(AraeConfig(**SIZES, draw_noise=0.5)).eval()
+    noisy = model.draw_codes(2000, torch.Generator().manual_seed(1))
+    model.config.draw_noise = 0.0
+    plain = model.draw_codes(2000, torch.Generator().manual_seed(1))
+    assert (noisy - plain).std() == pytest.approx(0.5, rel=0.05)
+    assert (noisy - plain).mean() == pytest.approx(0, abs=0.02)
+    with pytest.raises(StrictDataclassClassValidationError, match="draw_noise must not be negative"):
+        AraeConfig(draw_noise=-1)
+
+
+def test_dropout_is_for_training_only():
+    torch.manual_seed(0)
+    model = AraeModel(AraeConfig(**SIZES, dropout=0.5))
+    ids, code = torch.tensor([[1, 7, 8, 9, 2]]), torch.randn(1, 10)
+    model.train()
+    assert model.reconstruction_loss(code, ids)[0] != model.reconstruction_loss(code, ids)[0]
+    model.eval()
+    assert model.reconstruction_loss(code, ids)[0] == model.reconstruction_loss(code, ids)[0]

@@ -14,6 +14,7 @@ from hf_arae.models.text import RecurrentTextModel
 from hf_arae.nn.decoding import WriterCell
 from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.recurrent_cache import RecurrentCache
+from hf_arae.nn.seeding import seeded
 from hf_arae.nn.vocabulary import VocabularyProjection
 
 
@@ -157,10 +158,7 @@ class RnnLmForCausalLM(RecurrentTextModel):
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         arguments = {"do_sample": True, **generate_arguments}
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices, enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
+        with seeded(seed, self.device):
             cells = [WriterCell(self.embeddings.weight, self.lstm)]
             written = self._write(cells, self._shared_table(), num_samples, arguments)
             if written is not None:
