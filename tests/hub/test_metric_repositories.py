@@ -3,10 +3,7 @@
 import ast
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import datasets
@@ -19,7 +16,7 @@ import hf_arae.hub.flat_sources
 import hf_arae.hub.metrics
 import hf_arae.metrics
 from hf_arae.hub.flat_sources import ExportError
-from hf_arae.hub.metrics import METRICS, stage_metric
+from hf_arae.hub.metrics import METRICS, push_metric, stage_metric
 
 TEXTS = ["the food was great .", "the food was awful !", "i am coming back .", ""]
 OTHERS = ["the food was awful .", "the food was awful !", "i am never coming back .", "great !"]
@@ -39,24 +36,19 @@ INPUTS = {
 }
 TRAIN = {"text": OTHERS[:3] + TEXTS[:3], "label": [0, 0, 0, 1, 1, 1]}
 
-# Run where hf_arae cannot be imported, installed or not; prints the results as JSON.
+# Run where hf_arae cannot be imported; prints the results as JSON.
 ELSEWHERE = """
 import json, sys
 
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "hf_arae":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Blocker())
 import datasets, evaluate
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-inputs, train, sources, judge = json.loads(sys.stdin.read())
+inputs, train, sources, judge = json.load(open(sys.argv[1]))
 found = {}
 for name, source in sources.items():
     made_of = {}
     if name == "perplexity":
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
         made_of = {
             "model": AutoModelForCausalLM.from_pretrained(judge), "tokenizer": AutoTokenizer.from_pretrained(judge)
         }
@@ -96,15 +88,13 @@ def expected(name, judge, tokenizer):
     return metric.compute(**INPUTS[name])
 
 
-def load_elsewhere(sources, judge, place, **environment):
-    """Results by name of metrics that another process loads."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | environment
-    # evaluate counts downloads at an address outside, unless told not to.
-    environment |= {"HF_HOME": str(place / "home"), "OMP_NUM_THREADS": "1", "HF_UPDATE_DOWNLOAD_COUNTS": "0"}
-    command = [sys.executable, "-c", ELSEWHERE]
-    told = json.dumps([INPUTS, TRAIN, {name: str(source) for name, source in sources.items()}, str(judge[1])])
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, input=told)
-    assert done.returncode == 0, done.stderr[-3000:]
+def load_elsewhere(local_hub, sources, judge, place, **environment):
+    """Results by name of metrics that another process loads, without this package."""
+    (place / "elsewhere.py").write_text(ELSEWHERE)
+    sources = {name: str(source) for name, source in sources.items()}
+    (place / "told.json").write_text(json.dumps([INPUTS, TRAIN, sources, str(judge[1])]))
+    command = [place / "elsewhere.py", place / "told.json"]
+    done = local_hub.run(command, blocked=["hf_arae"], **environment)
     return json.loads(done.stdout.partition("FOUND ")[2])
 
 
@@ -114,10 +104,32 @@ def test_every_metric_is_listed():
     assert set(METRICS) == holders == set(INPUTS)
 
 
-def test_staged_metrics_are_the_package_s_own(staged, judge, tokenizer, tmp_path):
-    found = load_elsewhere(staged, judge, tmp_path, HF_EVALUATE_OFFLINE="1")
+def test_staged_metrics_are_the_package_s_own(local_hub, staged, judge, tokenizer, tmp_path):
+    found = load_elsewhere(local_hub, staged, judge, tmp_path, HF_EVALUATE_OFFLINE="1")
     for name in METRICS:
         assert found[name] == [name, pytest.approx(expected(name, judge, tokenizer), rel=1e-6)], name
+    assert not local_hub.requests
+
+
+def test_pushed_metrics_are_the_package_s_own(local_hub, judge, tokenizer, tmp_path):
+    assert push_metric("bleu", "alice/bleu", private=True) == f"{local_hub.url}/spaces/alice/bleu"
+    push_metric("style_leakage", "alice/my-probe")
+    push_metric("style_leakage", "my-probe", commit_message="Again")  # a name of one's own; the Space exists
+    sources = {"bleu": "alice/bleu", "style_leakage": "alice/my-probe"}
+    found = load_elsewhere(local_hub, sources, judge, tmp_path)
+    for name in sources:
+        assert found[name] == [name, pytest.approx(expected(name, judge, tokenizer), rel=1e-6)], name
+    files = local_hub.files("alice/my-probe", "space")
+    helpers = {"hf_arae_metrics__checks.py", "index.html", "requirements.txt", ".gitattributes"}
+    assert set(files) - helpers == {"README.md", "my-probe.py"}
+    assert b'evaluate.load("alice/my-probe")' in files["README.md"]
+
+
+def test_nothing_is_pushed_under_a_name_that_cannot_be_loaded(local_hub):
+    for name, repository in (("bleu", "alice/bleu.v2"), ("meteor", "alice/meteor")):
+        with pytest.raises(ValueError):
+            push_metric(name, repository)
+    assert not local_hub.requests
 
 
 @pytest.mark.parametrize("name", METRICS)
