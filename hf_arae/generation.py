@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
+from hf_arae.display import progress, shown
 from hf_arae.nn.decoding import MOST_ROWS
 from hf_arae.nn.paths import check_least, interpolation, random_walk
 from hf_arae.nn.seeding import seeded
@@ -60,10 +61,11 @@ class LatentSpace:
     latent.arithmetic("a man is sleeping .", minus=sleeping, plus=walking, wanted=lambda text: "walking" in text)
     ```
 
-    Every method takes a batch and returns one result a row. Where it takes points, these are sentences (one or many,
-    which are encoded first) or a tensor of rows, with `space` to say whether they are codes or z. Generation arguments
-    go to the model's `decode`; greedy decoding and plain sampling take its fast path. The same call with the same seed
-    gives the same texts, whatever was drawn before, and leaves torch's own generators as they were.
+    Every method takes a batch and returns one result a row; lists are shown as tables. Where it takes points, these
+    are sentences (one or many, which are encoded first) or a tensor of rows, with `space` to say whether they are
+    codes or z. Generation arguments go to the model's `decode`; greedy decoding and plain sampling take its fast path.
+    The same call with the same seed gives the same texts, whatever was drawn before, and leaves torch's own generators
+    as they were.
 
     Args:
         model: a model with `encode`, `decode` and `draw_codes`, such as an `AraeModel`. It is put in evaluation mode.
@@ -150,7 +152,7 @@ class LatentSpace:
             TypeError: an argument is unknown.
             ValueError: the width is wrong, a value is not finite, or there is no such space.
         """
-        return self._write(self._points(points, space, "points"), space, seed, 1, generate_arguments)
+        return shown(self._write(self._points(points, space, "points"), space, seed, 1, generate_arguments))
 
     def decode_samples(
         self, points: Tensor, num_samples: int = 100, space: str = "code", seed: int = 0, **generate_arguments
@@ -252,7 +254,7 @@ class LatentSpace:
             similarities, rows = (part @ codes.T).topk(k, dim=1)
             for pairs in zip(similarities.tolist(), rows.tolist(), strict=True):
                 found.append([Neighbour(among[row], cosine, row) for cosine, row in zip(*pairs, strict=True)])
-        return found
+        return shown(found)
 
     # Arithmetic
 
@@ -313,7 +315,7 @@ class LatentSpace:
         for original, texts in zip(originals, samples, strict=True):
             matches = [text for text in dict.fromkeys(texts) if wanted(text)]
             found.append(sorted(matches, key=lambda text, original=original: -word_precision(text, original)))
-        return found
+        return shown(found)
 
     def as_read(self, texts: Texts) -> list[str]:
         """Texts in the words that the model reads, separated by spaces as those it writes; unknown words are left out.
@@ -349,8 +351,10 @@ class LatentSpace:
     @torch.no_grad()
     def _encode(self, texts: list[str]) -> Tensor:
         codes = torch.empty(len(texts), self.width(), device=self.model.device, dtype=self.model.dtype)
-        for rows, ids, mask in batches_by_length(texts, self.tokenizer, self.batch_size, self.model.device):
-            codes[rows] = self.model.encode(ids, mask)
+        with progress(total=len(texts), description="Reading") as bar:
+            for rows, ids, mask in batches_by_length(texts, self.tokenizer, self.batch_size, self.model.device):
+                codes[rows] = self.model.encode(ids, mask)
+                bar.update(len(rows))
         return codes
 
     def _check_writing(self, generate_arguments: dict) -> None:
@@ -389,11 +393,12 @@ class LatentSpace:
         """Writes each row `copies` times, the copies one after another."""
         self._check_writing(generate_arguments)
         rows, texts = torch.arange(len(points)).repeat_interleave(copies), []
-        with seeded(seed, self.model.device):
+        with seeded(seed, self.model.device), progress(total=len(rows), description="Writing") as bar:
             for part in rows.split(self.batch_size) if len(rows) else ():
                 codes = self._codes(points[part.to(points.device)], space)
                 written = self.model.decode(codes, attribute=self.attribute, **generate_arguments)
                 texts += self.tokenizer.batch_decode(written, skip_special_tokens=True)
+                bar.update(len(part))
         return texts
 
 
@@ -407,7 +412,7 @@ def word_precision(text: str, original: str) -> float:
 
 
 def _cut(texts: list[str], size: int) -> list[list[str]]:
-    return [texts[start : start + size] for start in range(0, len(texts), size)]
+    return shown(texts[start : start + size] for start in range(0, len(texts), size))
 
 
 __all__ = ["LatentSpace", "Neighbour", "word_precision"]

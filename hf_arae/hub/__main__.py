@@ -7,10 +7,12 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.cards import write_run_card
 from hf_arae.hub.errors import HubError
+from hf_arae.hub.metrics import METRICS, push_metric
 from hf_arae.hub.pulling import list_models, pull
 from hf_arae.hub.pushing import REPO_TYPES, published_files, push_folder
 from hf_arae.hub.staging import CardArguments, stage
@@ -24,6 +26,7 @@ Log in once with `hf auth login`, or set HF_TOKEN. HF_ENDPOINT names another Hub
   python -m hf_arae.hub push runs/arae-reviews me/arae-reviews --private
   python -m hf_arae.hub list --author me
   python -m hf_arae.hub pull me/arae-reviews copy
+  python -m hf_arae.hub push-metric bleu me/bleu               # evaluate.load("me/bleu")
 
 Every command explains itself: python -m hf_arae.hub push --help
 """
@@ -58,6 +61,11 @@ Downloads a repository into a folder and compares every file with its checksum o
   python -m hf_arae.hub pull me/arae-reviews copy
   python -m hf_arae.hub pull me/arae-reviews copy --revision v1.0
 """
+METRIC = """\
+Pushes a metric as a Space that `evaluate.load("OWNER/NAME")` loads, with or without this package.
+
+  python -m hf_arae.hub push-metric bleu me/bleu
+"""
 LIST = """\
 Lists the models whose card says `library_name: hf_arae`.
 
@@ -82,16 +90,18 @@ def _parser() -> ArgumentParser:
 
     push = commands.add_parser("push", help="push a folder", description=PUSH, **style)
     push.add_argument("folder", help="What is pushed.")
-    push.add_argument("repo_id", help="OWNER/NAME, or NAME for one of your own.")
-    push.add_argument("--private", action="store_true", help="Make it private, if it is new.")
-    push.add_argument("--update", action="store_true", help="Add a commit to a repository that has files already.")
-    push.add_argument("--message", help="Of the commit.")
+    _add_pushing(push)
     push.set_defaults(do=_push)
 
     down = commands.add_parser("pull", help="download a repository, checked", description=PULL, **style)
     down.add_argument("repo_id", help="OWNER/NAME.")
     down.add_argument("folder", help="Where it goes.")
     down.set_defaults(do=_pull)
+
+    metric = commands.add_parser("push-metric", help="push a metric for evaluate.load", description=METRIC, **style)
+    metric.add_argument("name", choices=list(METRICS), metavar="NAME", help=f"One of {', '.join(METRICS)}.")
+    metric.set_defaults(do=_push_metric)
+    _add_pushing(metric)
 
     for command in (push, down):
         command.add_argument("--repo_type", default="model", choices=REPO_TYPES, help="What it is (default: model).")
@@ -102,6 +112,22 @@ def _parser() -> ArgumentParser:
     show.add_argument("--search", help="With this in their name.")
     show.set_defaults(do=_list)
     return parser
+
+
+def _add_pushing(command: ArgumentParser) -> None:
+    command.add_argument("repo_id", help="OWNER/NAME, or NAME for one of your own.")
+    command.add_argument("--private", action="store_true", help="Make it private, if it is new.")
+    command.add_argument("--update", action="store_true", help="Add a commit to a repository that has files already.")
+    command.add_argument("--message", help="Of the commit.")
+
+
+def _pushing(arguments: Namespace) -> dict[str, Any]:
+    """What the commands that push have in common."""
+    return {
+        "private": arguments.private or None,
+        "update": arguments.update,
+        "message": arguments.message,
+    }
 
 
 def _card(arguments: Namespace) -> None:
@@ -119,10 +145,15 @@ def _card(arguments: Namespace) -> None:
 
 
 def _push(arguments: Namespace) -> None:
-    options = {name: getattr(arguments, name) for name in ("repo_type", "revision", "update", "message")}
-    done = push_folder(arguments.folder, arguments.repo_id, private=arguments.private or None, **options)
+    where = {"repo_type": arguments.repo_type, "revision": arguments.revision}
+    done = push_folder(arguments.folder, arguments.repo_id, **where, **_pushing(arguments))
     files = published_files(Path(arguments.folder), arguments.repo_type)
     print(f"{len(files)} files in {done.commit_url}")
+
+
+def _push_metric(arguments: Namespace) -> None:
+    done = push_metric(arguments.name, arguments.repo_id, **_pushing(arguments))
+    print(f'{done.commit_url}\nNow: evaluate.load("{done.repo_url.repo_id}")')
 
 
 def _pull(arguments: Namespace) -> None:

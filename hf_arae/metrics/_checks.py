@@ -155,5 +155,5 @@ def import_extra(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = module.partition(".")[0]
-        raise ImportError(f"this metric needs {package}: pip install hf_arae[metrics]") from error
+        package = module.partition(".")[0].replace("sklearn", "scikit-learn")
+        raise ImportError(f"this metric needs {package}: pip install {package}, or hf_arae[metrics]") from error

@@ -14,6 +14,15 @@ class Bleu(InMemoryMetric):
     With the source sentences as references it is the self-BLEU of Table 4.2 of the thesis (how much of the content a
     transfer keeps), with human references the usual score, with the input of an autoencoder its reconstruction BLEU.
 
+    ```python
+    metric = Bleu()
+    metric.compute(
+        predictions=["the food was very good .", "never again !"],
+        references=[["the food was really good .", "the food was very tasty ."], ["never come again !"]],
+    )
+    # {"bleu": 49.71}
+    ```
+
     `compute` takes
         predictions: list of n str, tokens separated by spaces; may be empty strings.
         references: list of n str, or list of n lists of str; the lists may differ in length.

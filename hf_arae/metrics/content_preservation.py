@@ -31,6 +31,12 @@ class ContentPreservation(InMemoryMetric):
     For each pair it is the number of words in both sentences over the number of words in either, after removing
     punctuation, stop words and, once `fit` was called, words of style. Two sentences without a content word agree.
 
+    ```python
+    metric = ContentPreservation()
+    metric.compute(predictions=["the pizza was great ."], references=["the pizza was cold ."])
+    # {"word_overlap": 33.33}
+    ```
+
     `compute` takes
         predictions: list of n str, tokens separated by spaces.
         references: list of n str, the source sentences.

@@ -18,6 +18,12 @@ _MOST_ORDER = 4
 class Diversity(InMemoryMetric):
     """Distinct n-grams, BLEU among samples and mean length: shows a generator that repeats itself.
 
+    ```python
+    metric = Diversity()
+    metric.compute(predictions=["two dogs run .", "two dogs run .", "a man sleeps ."])["distinct_sentences"]
+    # 66.67
+    ```
+
     `compute` takes
         predictions: list of n str, n > 1, tokens separated by spaces.
     and returns

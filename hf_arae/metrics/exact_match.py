@@ -14,6 +14,12 @@ class ExactMatch(InMemoryMetric):
     Beside reconstruction BLEU it shows how much of held-out text an autoencoder keeps: a model that ignores its input
     can score high on transfer accuracy and perplexity alone.
 
+    ```python
+    metric = ExactMatch()
+    metric.compute(predictions=["a man sleeps .", "two dogs run ."], references=["a man sleeps .", "a dog runs ."])
+    # {"exact_match": 50.0}
+    ```
+
     `compute` takes
         predictions: list of n str, tokens separated by spaces (how many spaces does not matter).
         references: list of n str.

@@ -21,6 +21,11 @@ class Perplexity(InMemoryMetric):
     With a model of real text it is the fluency of samples or transfers; with a model that was trained on samples, and
     real text as predictions, it is the reverse perplexity, which catches mode collapse.
 
+    ```python
+    metric = Perplexity(model=model, tokenizer=tokenizer)
+    metric.compute(predictions=["the food was good ."])
+    ```
+
     Args:
         model: a causal language model: `model(input_ids=..., attention_mask=...).logits` is (batch, sequence,
             vocabulary), and logits at a place predict the next token. It is put into evaluation mode while scoring.

@@ -14,6 +14,12 @@ _TYPES = ("rouge1", "rouge2", "rougeL")
 class Rouge(InMemoryMetric):
     """Mean F1 of ROUGE-1, ROUGE-2 and ROUGE-L over sentences, in 0..100, higher is better (`rouge_score`).
 
+    ```python
+    metric = Rouge()
+    metric.compute(predictions=["bank keeps rates"], references=[["bank keeps interest rates", "rates stay"]])
+    # {"rouge1": 85.71, "rouge2": 40.0, "rougeL": 85.71}
+    ```
+
     `compute` takes
         predictions: list of n str; may be empty strings.
         references: list of n str, or list of n lists of str (the best reference counts, for each type by itself).

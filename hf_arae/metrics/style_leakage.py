@@ -19,6 +19,14 @@ class StyleLeakage(InMemoryMetric):
     perceptron (one hidden layer of 128, early stopping) is trained on a fixed, stratified 80 % of the codes,
     standardised, and scored on the other 20 %.
 
+    ```python
+    metric = StyleLeakage()
+    labels = [row % 2 for row in range(200)]
+    codes = [[float(label), 1.0] for label in labels]  # the first coordinate is the label
+    metric.compute(predictions=codes, references=labels)
+    # {"probe_accuracy": 100.0, "majority_share": 50.0}
+    ```
+
     `compute` takes
         predictions: codes, (n, d) array, tensor or list of lists of float.
         references: n labels, int or str; at least two different ones, each on at least 10 codes.

@@ -13,6 +13,12 @@ from hf_arae.metrics._checks import InMemoryMetric, check_texts
 class SummaryShape(InMemoryMetric):
     """Lengths, copying and variety of summaries: shows a model that copies the beginning, or writes one thing always.
 
+    ```python
+    metric = SummaryShape()
+    metric.compute(predictions=["bank keeps rates"], references=["the bank said it keeps rates"])["compression"]
+    # 50.0
+    ```
+
     `compute` takes
         predictions: list of n str, the summaries, tokens separated by spaces; may be empty strings.
         references: list of n str, the documents that they summarise, tokenized in the same way.

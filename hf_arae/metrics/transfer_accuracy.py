@@ -17,8 +17,9 @@ class TransferAccuracy(InMemoryMetric):
     was trained against. Its own accuracy on held-out text is reported beside every result.
 
     ```python
-    metric = TransferAccuracy.from_dataset(dataset["train"], dataset["validation"])
-    metric.compute(predictions=transfers, references=target_labels)
+    metric = TransferAccuracy().fit(dataset["train"], dataset["validation"])
+    metric.compute(predictions=["the food was good ."], references=["positive"])
+    # {"transfer_accuracy": 100.0, "classifier_held_out_accuracy": 100.0}
     ```
 
     `compute` takes

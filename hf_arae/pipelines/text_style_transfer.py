@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, Pipeline
+from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
 from hf_arae.data.detokenization import detokenize as join_words
@@ -15,13 +15,14 @@ from hf_arae.pipelines.text_inputs import (
     check_text,
     place_of,
 )
+from hf_arae.pipelines.text_pipeline import TextPipeline
 
 logger = logging.get_logger(__name__)
 
 _OWN_ARGUMENTS = ("target", "source", "truncation", "detokenize")
 
 
-class TextStyleTransferPipeline(Pipeline):
+class TextStyleTransferPipeline(TextPipeline):
     """Rewrites sentences with a model that has a decoder for each attribute value (task `"text-style-transfer"`).
 
     ```python
@@ -42,11 +43,6 @@ class TextStyleTransferPipeline(Pipeline):
     """
 
     auto_models = (AutoModelForSeq2SeqLM,)
-    _load_tokenizer = True
-    _load_processor = False
-    _load_image_processor = False
-    _load_video_processor = False
-    _load_feature_extractor = False
 
     def __init__(self, model, *positional, **arguments):
         if not self.accepts(model.config):
@@ -95,8 +91,6 @@ class TextStyleTransferPipeline(Pipeline):
         self._check_target(settings.get("target"), settings.get("source"))
         cut = settings.get("truncation", False)
         inputs = check_inputs(inputs, lambda text, index: self._checked(text, cut, index))
-        if isinstance(inputs, list) and not inputs:
-            return []
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):

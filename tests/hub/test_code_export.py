@@ -12,8 +12,8 @@ import torch
 from transformers import pipeline
 from transformers.dynamic_module_utils import get_relative_imports
 
-import hf_arae.hub.export
-from hf_arae.hub.export import ExportError
+import hf_arae.hub.flat_sources
+from hf_arae.hub.flat_sources import ExportError
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
@@ -265,7 +265,7 @@ def test_pushing_while_saving_uploads_the_code(transfer_model, tmp_path, monkeyp
     ],
 )
 def test_an_import_that_cannot_be_rewritten_stops_the_export(transfer_model, tmp_path, monkeypatch, line):
-    monkeypatch.setattr(hf_arae.hub.export, "_read", lambda module: f"import torch\n{line}\n")
+    monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", lambda module: f"import torch\n{line}\n")
     with pytest.raises(ExportError, match="line 2") as caught:
         transfer_model.save_pretrained(tmp_path / "never")
     assert line in str(caught.value)
@@ -273,9 +273,11 @@ def test_an_import_that_cannot_be_rewritten_stops_the_export(transfer_model, tmp
 
 
 def test_an_import_inside_a_function_stops_the_export(monkeypatch):
-    monkeypatch.setattr(hf_arae.hub.export, "_read", lambda module: "def f():\n    from hf_arae.nn.mlp import Mlp\n")
+    monkeypatch.setattr(
+        hf_arae.hub.flat_sources, "_read", lambda module: "def f():\n    from hf_arae.nn.mlp import Mlp\n"
+    )
     with pytest.raises(ExportError, match="line 2"):
-        hf_arae.hub.export._rewrite("hf_arae.nn.rnn")
+        hf_arae.hub.flat_sources._rewrite("hf_arae.nn.rnn", "me")
 
 
 def test_imports_are_rewritten_and_prose_is_not(monkeypatch):
@@ -288,7 +290,7 @@ try:
 except ModuleNotFoundError:
     pass
 '''
-    monkeypatch.setattr(hf_arae.hub.export, "_read", lambda module: source)
-    text, needed = hf_arae.hub.export._rewrite("hf_arae.nn.mlp")
+    monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", lambda module: source)
+    text, needed = hf_arae.hub.flat_sources._rewrite("hf_arae.nn.mlp", "me")
     assert needed == ["hf_arae.nn.rnn"]
     assert text.endswith(source.replace("from hf_arae.nn.rnn import (", "from .hf_arae_nn_rnn import ("))

@@ -45,9 +45,9 @@ for metric, predictions in (
     except ImportError as error:
         print(error)
 """
-    packages = ["sacrebleu", "rouge_score", "sacrebleu", "sklearn"]
+    packages = ["sacrebleu", "rouge_score", "sacrebleu", "scikit-learn"]
     assert run_python(code).splitlines() == [
-        f"this metric needs {package}: pip install hf_arae[metrics]" for package in packages
+        f"this metric needs {package}: pip install {package}, or hf_arae[metrics]" for package in packages
     ]
 
 

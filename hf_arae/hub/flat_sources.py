@@ -1,0 +1,92 @@
+"""Modules of this package side by side in one folder, where the package is not installed.
+
+What loads code out of a repository (transformers, evaluate) takes one folder, and imports of the form
+`from .file import name`. So modules are copied under flat names, with their imports rewritten.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from hf_arae import __version__
+
+PACKAGE = "hf_arae"
+NOTICE = (
+    "# SPDX-License-Identifier: Apache-2.0\n"
+    "# Exported from {file} of hf_arae {version}.\n"
+    "# Edits belong there: the next {writer} overwrites this file.\n"
+)
+
+
+class ExportError(RuntimeError):
+    """A module cannot stand in a repository without this package."""
+
+
+def collect(modules: list[str], writer: str) -> dict[str, str]:
+    """Sources by flat name, of the modules and of all that they import from the package.
+
+    Args:
+        modules: full names, such as `hf_arae.nn.mlp`.
+        writer: function that writes the files; their first lines name it.
+
+    Raises:
+        ExportError: a module imports in a way that cannot be rewritten.
+    """
+    files, waiting = {}, list(modules)
+    while waiting:
+        module = waiting.pop()
+        name = flat_name(module)
+        if name not in files:
+            files[name], needed = _rewrite(module, writer)
+            waiting += needed
+    return files
+
+
+def _rewrite(module: str, writer: str) -> tuple[str, list[str]]:
+    """The module's source with imports from the same folder, and the modules that those name."""
+    source = _read(module)
+    lines, tree, needed = source.splitlines(keepends=True), ast.parse(source), []
+    guarded = {id(node) for block in ast.walk(tree) if isinstance(block, ast.Try) for node in ast.walk(block)}
+    for node, imported in _package_imports(tree):
+        if id(node) in guarded:  # optional: the code works without it, and transformers does not ask for it
+            continue
+        line = lines[node.lineno - 1]
+        begin = f"from {imported} import"
+        spec = find_spec(imported) if isinstance(node, ast.ImportFrom) and imported.startswith(f"{PACKAGE}.") else None
+        if spec is None or spec.submodule_search_locations is not None or not line.startswith(begin):
+            raise ExportError(
+                f"cannot export {module}, line {node.lineno}: {line.strip()!r}. A module that a checkpoint carries "
+                f"imports from this package at the top level and from single files only: from {PACKAGE}.a.b import c"
+            )
+        lines[node.lineno - 1] = line.replace(begin, f"from .{flat_name(imported)} import", 1)
+        needed.append(imported)
+    notice = NOTICE.format(file=module.replace(".", "/") + ".py", version=__version__, writer=writer)
+    return notice + "".join(lines), needed
+
+
+def _read(module: str) -> str:
+    return find_spec(module).loader.get_source(module)
+
+
+def _package_imports(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.level or node.module.partition(".")[0] == PACKAGE):
+            yield node, "." * node.level + (node.module or "")
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] == PACKAGE:
+                    yield node, alias.name
+
+
+def flat_name(module: str) -> str:
+    """Name of a module's file in the checkpoint.
+
+    transformers' own names (`modeling_x`) stay, and a pipeline's too: `Pipeline.save_pretrained` writes the file of
+    its class under that name, which the export then replaces.
+    """
+    last = module.rpartition(".")[2]
+    if last.startswith(("configuration_", "modeling_")) or module.startswith(f"{PACKAGE}.pipelines."):
+        return last
+    return module.replace(".", "_")
