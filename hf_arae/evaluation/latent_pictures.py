@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from hf_arae.metrics._checks import import_extra
@@ -57,16 +58,33 @@ def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | 
     return True
 
 
+def map_codes(codes: Tensor, seed: int = 0) -> np.ndarray:
+    """Places of codes `(rows, code_size)` in two dimensions, `(rows, 2)`, by t-SNE.
+
+    Args:
+        codes: at least 4; some 2 000 rows take about 10 seconds.
+        seed: of t-SNE, which begins at the principal components.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+        ValueError: there are fewer than 4 rows.
+    """
+    if len(codes) < 4:
+        raise ValueError(f"a map needs at least 4 codes, got {len(codes)}")
+    tsne = import_extra("sklearn.manifold").TSNE
+    return tsne(perplexity=min(30, (len(codes) - 1) / 3), init="pca", random_state=seed).fit_transform(codes.numpy())
+
+
 def draw_code_maps(
     codes: Mapping[str, Tensor], labels: Sequence[str] | None, picture: str | os.PathLike, seed: int = 0
 ) -> bool:
     """Draws the codes of the same sentences under several models in two dimensions (t-SNE), a panel a model.
 
     Args:
-        codes: by a model's name, `(rows, code_size)`; some 2 000 rows take about 10 seconds a model.
+        codes: by a model's name, `(rows, code_size)`.
         labels: of each row, told by colours; `None` leaves all in one. At most 10 different ones.
         picture: the file to write; its ending names the format.
-        seed: of t-SNE, which begins at the principal components.
+        seed: see `map_codes`.
 
     Returns:
         Whether it was drawn: not without matplotlib.
@@ -84,12 +102,7 @@ def draw_code_maps(
         raise ValueError(f"a map shows at most {_MOST_LABELS} labels, got {len(names)}")
     figure = Figure(figsize=(5 * len(codes), 5), layout="constrained")
     for axes, (model, cloud) in zip(figure.subplots(1, len(codes), squeeze=False)[0], codes.items(), strict=True):
-        if len(cloud) < 4:
-            raise ValueError(f"a map needs at least 4 codes, got {len(cloud)}")
-        tsne = import_extra("sklearn.manifold").TSNE
-        places = tsne(perplexity=min(30, (len(cloud) - 1) / 3), init="pca", random_state=seed).fit_transform(
-            cloud.numpy()
-        )
+        places = map_codes(cloud, seed)
         for number, name in enumerate(names or [None]):
             rows = [row for row in range(len(cloud)) if name is None or labels[row] == name]
             axes.scatter(*places[rows].T, s=5, color=f"C{number}", label=name)
