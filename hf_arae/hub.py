@@ -16,7 +16,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_arae import __version__
 from hf_arae.models.auto import FAMILIES
-from hf_arae.pipelines import TASKS
+from hf_arae.pipelines.auto import TASKS
 
 PACKAGE = "hf_arae"
 NOTICE = (
