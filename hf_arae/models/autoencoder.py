@@ -231,7 +231,7 @@ class TextAutoencoder(RecurrentTextModel):
             rows = (attribute == value).nonzero().squeeze(1)
             if rows.numel() == 0:
                 continue
-            table = self._decoder_table(value)
+            table = self.decoder_embeddings(value)
             begin = None if state is None else tuple(part.index_select(1, rows) for part in state)
             part, (h, c) = decoder(table(decoder_input_ids[rows]), code[rows], begin)
             states.append(part)
@@ -277,7 +277,8 @@ class TextAutoencoder(RecurrentTextModel):
         states, _ = self.decoder_states(code, given, attribute)
         return (*self.projection.operands(states, self._shared_table()), wanted)
 
-    def _decoder_table(self, value: int) -> nn.Embedding:
+    def decoder_embeddings(self, value: int) -> nn.Embedding:
+        """The embedding table that the decoder of an attribute value reads."""
         return self.embeddings[0 if self.config.share_embeddings else 1 + value]
 
     def _shared_table(self) -> Tensor | None:
@@ -382,7 +383,7 @@ class TextAutoencoder(RecurrentTextModel):
         """
         values = self._attribute_tensor(attribute, code.shape[0])
         parts = enumerate(self.decoders)
-        cells = [WriterCell(self._decoder_table(value).weight, part.lstm, part.code_gain) for value, part in parts]
+        cells = [WriterCell(self.decoder_embeddings(value).weight, part.lstm, part.code_gain) for value, part in parts]
         written = self._write(cells, self._shared_table(), code.shape[0], generate_arguments, code, values)
         if written is not None:
             return written
