@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 _MODULES = {
+    "OnnxLatentModel": "hf_arae.onnx.latent",
     "OnnxStyleTransfer": "hf_arae.onnx.style_transfer",
     "OnnxTextAutoencoder": "hf_arae.onnx.runtime",
     "export_onnx": "hf_arae.onnx.export",
@@ -17,10 +18,11 @@ _MODULES = {
 
 if TYPE_CHECKING:
     from hf_arae.onnx.export import export_onnx
+    from hf_arae.onnx.latent import OnnxLatentModel
     from hf_arae.onnx.runtime import OnnxTextAutoencoder
     from hf_arae.onnx.style_transfer import OnnxStyleTransfer
 
-__all__ = ["OnnxStyleTransfer", "OnnxTextAutoencoder", "export_onnx"]
+__all__ = ["OnnxLatentModel", "OnnxStyleTransfer", "OnnxTextAutoencoder", "export_onnx"]
 
 
 def __getattr__(name: str):

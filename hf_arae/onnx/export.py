@@ -70,8 +70,9 @@ def export_onnx(
             is.
         folder: made if it does not exist. Graphs of an earlier export in it are replaced.
         tokenizer: saved beside the graphs; without it, the folder works on token ids alone.
-        int8: write the weights of encoder and decoders in 8 bits: files of a quarter of the size, faster, and not
-            quite the same codes and words. Inputs of a matrix product get 8 bits as it runs. The generator stays.
+        int8: write the weights of encoder and decoders in 8 bits: files of a third of the size, faster, and not
+            quite the same codes and words. The inputs of a product get 8 bits as it runs, with a scale for all rows:
+            a text then depends a little on those that it is written with. The generator stays.
         opset: ONNX's version of operators; 13 to 20.
 
     Returns:
@@ -152,9 +153,10 @@ def _trace(
         name: {place: label for place, label in enumerate(axes) if label} for name, axes in (inputs | outputs).items()
     }
     with warnings.catch_warnings():
-        # This exporter is the older one and says so; and it warns of zero states of a fixed number of rows, which an
-        # LSTM without given ones does not have.
+        # This exporter is the older one and says so. It warns of sizes that torch checks, which are fixed ones, and of
+        # zero states of a fixed number of rows, which an LSTM without given ones does not have.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size other than 1", UserWarning)
         torch.onnx.export(
             module.eval(),  # the exporter puts a module back, with all its parts, into the mode that it was in
