@@ -15,8 +15,11 @@ attribute value, and only an `AraeModel` has a generator. Beside them stand `con
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 # Families by their `model_type`, and the class that is exported.
 ACCEPTED = {"arae": "AraeModel", "vae": "VaeModel", "aae": "AaeModel"}
@@ -53,3 +56,38 @@ def import_extra(module: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise ImportError(f'{module} is not installed: pip install "hf_arae[onnx]"') from error
+
+
+def require_files(folder: Path, names: list[str]) -> None:
+    """Raises FileNotFoundError if the folder lacks one of these files."""
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} lacks {', '.join(missing)}: it is not a complete exported model. One is written by: "
+            "python -m hf_arae.onnx --model MODEL --output_dir FOLDER"
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The fields of a config; raises ValueError for what is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, not the fields of a config")
+    return content
+
+
+def read_config(path: Path) -> SimpleNamespace:
+    """An exported model's `config.json`, `id2label` complete; raises ValueError for that of another family."""
+    config = SimpleNamespace(**read_json(path))
+    check_family(getattr(config, "model_type", None), str(path))
+    needed = ["vocab_size", "code_size", "num_attributes", "pad_token_id", "bos_token_id", "eos_token_id"]
+    needed += ["latent_size"] if config.model_type == "arae" else ["prior_sparsity", "prior_spike_std"]
+    missing = [name for name in needed if not hasattr(config, name)]
+    if missing:
+        raise ValueError(f"{path} does not name {', '.join(missing)}")
+    names = getattr(config, "id2label", None) or {value: f"LABEL_{value}" for value in range(config.num_attributes)}
+    config.id2label = {int(value): name for value, name in names.items()}
+    return config

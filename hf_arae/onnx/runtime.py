@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -17,9 +15,10 @@ from hf_arae.onnx.layout import (
     GENERATOR,
     TOKENIZER,
     TOKENIZER_CONFIG,
-    check_family,
     decoder_files,
-    import_extra,
+    read_config,
+    read_json,
+    require_files,
 )
 from hf_arae.onnx.sessions import check_values, open_sessions
 from hf_arae.onnx.text_codec import TextCodec
@@ -72,13 +71,13 @@ class OnnxTextAutoencoder:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         folder, self.batch_size = Path(folder), batch_size
-        _require(folder, [CONFIG])
-        self.config = _read_config(folder / CONFIG)
+        require_files(folder, [CONFIG])
+        self.config = read_config(folder / CONFIG)
         self.labels = AttributeLabels(self.config.id2label)
         steps = decoder_files(self.config.num_attributes)
         names = [ENCODER, *steps, *([GENERATOR] if self.config.model_type == "arae" else [])]
-        _require(folder, [*names, GENERATION_CONFIG])
-        self.writing = Writing.from_generation_config(json.loads((folder / GENERATION_CONFIG).read_text("utf-8")))
+        require_files(folder, [*names, GENERATION_CONFIG])
+        self.writing = Writing.from_generation_config(read_json(folder / GENERATION_CONFIG))
         sessions = open_sessions(folder, names, self.config, providers, num_threads)
         self._encoder, self._generator = sessions[ENCODER], sessions.get(GENERATOR)
         config = self.config
@@ -101,7 +100,8 @@ class OnnxTextAutoencoder:
         """
         place = Path(folder)
         if not place.is_dir():
-            hub = import_extra("huggingface_hub")
+            import huggingface_hub as hub  # not needed for a folder
+
             patterns = [f"{subfolder}/{name}" if subfolder else name for name in ("*.onnx", "*.json")]
             try:
                 place = Path(hub.snapshot_download(str(folder), revision=revision, allow_patterns=patterns))
@@ -369,28 +369,6 @@ class OnnxTextAutoencoder:
         if values.size and not 0 <= values.min() <= values.max() < count:
             raise ValueError(f"attribute values must lie in 0..{count - 1}, got {np.unique(values).tolist()}")
         return np.broadcast_to(values, (rows,))
-
-
-def _require(folder: Path, names: list[str]) -> None:
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder} lacks {', '.join(missing)}: it is not a complete exported model. One is written by: "
-            "python -m hf_arae.onnx --model MODEL --output_dir FOLDER"
-        )
-
-
-def _read_config(path: Path) -> SimpleNamespace:
-    config = SimpleNamespace(**json.loads(path.read_text(encoding="utf-8")))
-    check_family(getattr(config, "model_type", None), str(path))
-    needed = ["vocab_size", "code_size", "num_attributes", "pad_token_id", "bos_token_id", "eos_token_id"]
-    needed += ["latent_size"] if config.model_type == "arae" else ["prior_sparsity", "prior_spike_std"]
-    missing = [name for name in needed if not hasattr(config, name)]
-    if missing:
-        raise ValueError(f"{path} does not name {', '.join(missing)}")
-    names = getattr(config, "id2label", None) or {value: f"LABEL_{value}" for value in range(config.num_attributes)}
-    config.id2label = {int(value): name for value, name in names.items()}
-    return config
 
 
 __all__ = ["OnnxTextAutoencoder"]

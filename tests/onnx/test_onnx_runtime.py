@@ -340,6 +340,10 @@ def test_a_folder_that_is_no_export(folder, transfer_folder, tmp_path):
         OnnxTextAutoencoder.from_pretrained(tmp_path)
     with pytest.raises(FileNotFoundError, match="neither a folder nor the id of a repository"):
         OnnxTextAutoencoder.from_pretrained(tmp_path / "not" / "there")
+    for text, message in (("{", "config.json cannot be read"), ("[]", "config.json holds a list")):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            OnnxTextAutoencoder(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "t5"}')
     with pytest.raises(ValueError, match=r"family 't5', which has no ONNX form. Accepted: AraeModel \(arae\)"):
         OnnxTextAutoencoder(tmp_path)
