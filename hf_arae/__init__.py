@@ -7,6 +7,7 @@ Importing the package registers its models and pipelines: plain `AutoModel.from_
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -115,7 +116,8 @@ def __dir__() -> list[str]:
 
 def _register() -> None:
     import_module("hf_arae.models.auto").register()
-    import_module("hf_arae.pipelines").register()
+    import_module("hf_arae.pipelines.auto").register()
 
 
-_register()
+if find_spec("torch") is not None:  # hf_arae.onnx runs exported models without it
+    _register()

@@ -17,11 +17,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
 from hf_arae.display import progress, shown
+from hf_arae.models.text import GENERATE_ARGUMENTS
 from hf_arae.nn.decoding import MOST_ROWS
 from hf_arae.nn.paths import check_least, interpolation, random_walk
 from hf_arae.nn.seeding import seeded
 from hf_arae.pipelines.text_inputs import (
-    GENERATE_ARGUMENTS,
     check_arguments,
     check_inputs,
     check_length,

@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_arae.hub.flat_sources import PACKAGE, ExportError, collect, flat_name
 from hf_arae.models.auto import FAMILIES
-from hf_arae.pipelines import TASKS
+from hf_arae.pipelines.auto import TASKS
 
 # transformers copies what the modeling file imports, and nothing else, when a model that was loaded from such a folder
 # is saved again. This import keeps the pipeline with the model.

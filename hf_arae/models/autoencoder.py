@@ -118,6 +118,35 @@ class TextAutoencoder(RecurrentTextModel):
         elif isinstance(module, TextAutoencoder) and self.config.num_attributes > 1:
             init.zeros_(module.attribute_log_odds)
 
+    @property
+    def example_inputs(self) -> dict[str, Tensor]:
+        """Small valid inputs of `forward`, the same at each call: for tracing, exporting and trying things.
+
+        Two made-up sentences, the second one padded; on the model's device:
+
+        - `input_ids` `(2, 6)` int64: `<bos> w1 w2 w3 w4 <eos>`, and `<bos> w1 w2 <eos>` with two tokens of padding;
+        - `attention_mask` `(2, 6)` int64: 1 for tokens, 0 for padding;
+        - `decoder_input_ids` `(2, 5)` int64: the tokens before each one that is to be predicted;
+        - `attribute` `(2,)` int64: a model with several decoders writes the two with its first and its last.
+        """
+        config = self.config
+        special = {getattr(config, f"{name}_token_id") for name in ("pad", "bos", "eos", "unk", "mask")}
+        words = [token for token in range(min(config.vocab_size, 16)) if token not in special] or [config.unk_token_id]
+        first, second = ([words[place % len(words)] for place in range(*ends)] for ends in ((0, 4), (4, 6)))
+        rows = [
+            [config.bos_token_id, *first, config.eos_token_id],
+            [config.bos_token_id, *second, config.eos_token_id, config.pad_token_id, config.pad_token_id],
+        ]
+        ids = torch.tensor(rows, device=self.device)
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": (ids != config.pad_token_id).long(),
+            "decoder_input_ids": ids[:, :-1],
+        }
+        if config.num_attributes > 1:
+            inputs["attribute"] = torch.tensor([0, config.num_attributes - 1], device=self.device)
+        return inputs
+
     # What a subclass says
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
@@ -160,7 +189,11 @@ class TextAutoencoder(RecurrentTextModel):
             raise ValueError("this model was trained without attributes (num_attributes=1): there is none to predict")
         if not self.attribute_log_odds.any():
             raise ValueError("this model cannot tell attributes apart: its attribute_log_odds were never filled")
-        return self.attribute_log_odds[input_ids].float().sum(1).argmax(-1)
+        return self.attribute_scores(input_ids).argmax(-1)
+
+    def attribute_scores(self, input_ids: Tensor) -> Tensor:
+        """Sums of `attribute_log_odds` over the tokens of sentences `(batch, sequence)`: `(batch, num_attributes)`."""
+        return self.attribute_log_odds[input_ids].float().sum(1)
 
     def encoder_state(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """The encoder's last state of each sentence, `(batch, state_size)`; the arguments are those of `encode`."""
@@ -202,7 +235,7 @@ class TextAutoencoder(RecurrentTextModel):
             rows = (attribute == value).nonzero().squeeze(1)
             if rows.numel() == 0:
                 continue
-            table = self._decoder_table(value)
+            table = self.decoder_embeddings(value)
             begin = None if state is None else tuple(part.index_select(1, rows) for part in state)
             part, (h, c) = decoder(self.dropout(table(decoder_input_ids[rows])), code[rows], begin)
             states.append(self.dropout(part))
@@ -248,7 +281,8 @@ class TextAutoencoder(RecurrentTextModel):
         states, _ = self.decoder_states(code, given, attribute)
         return (*self.projection.operands(states, self._shared_table()), wanted)
 
-    def _decoder_table(self, value: int) -> nn.Embedding:
+    def decoder_embeddings(self, value: int) -> nn.Embedding:
+        """The embedding table that the decoder of an attribute value reads."""
         return self.embeddings[0 if self.config.share_embeddings else 1 + value]
 
     def _shared_table(self) -> Tensor | None:
@@ -353,7 +387,7 @@ class TextAutoencoder(RecurrentTextModel):
         """
         values = self._attribute_tensor(attribute, code.shape[0])
         parts = enumerate(self.decoders)
-        cells = [WriterCell(self._decoder_table(value).weight, part.lstm, part.code_gain) for value, part in parts]
+        cells = [WriterCell(self.decoder_embeddings(value).weight, part.lstm, part.code_gain) for value, part in parts]
         written = self._write(cells, self._shared_table(), code.shape[0], generate_arguments, code, values)
         if written is not None:
             return written

@@ -15,6 +15,7 @@ from hf_arae.nn.decoding import RecurrentWriter, WriterCell
 from hf_arae.nn.vocabulary import VocabularyProjection
 
 _DEFAULT_SETTINGS = vars(GenerationConfig())
+GENERATE_ARGUMENTS = tuple(name for name in _DEFAULT_SETTINGS if not name.startswith("_"))
 # What a `generation_config` may say without a need for `generate()` itself.
 _PLAIN_SETTINGS = {
     "bos_token_id",

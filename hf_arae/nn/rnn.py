@@ -42,7 +42,7 @@ class RecurrentEncoder(nn.Module):
         """Maps `(batch, sequence, input_size)` and lengths `(batch,)`, each at least 1, to `(batch, code_size)`."""
         states, _ = self.lstm(embedded)
         last = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, states.shape[-1])
-        code = states.gather(1, last).squeeze(1)
+        code = states.gather(1, last)[:, 0]
         if self.output_layer is not None:
             code = self.output_layer(code)
         code = code.to(torch.promote_types(code.dtype, torch.float32))  # autocast's states are in half precision

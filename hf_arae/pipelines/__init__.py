@@ -1,15 +1,4 @@
-"""Pipelines: from raw inputs to finished outputs, by the name of a task."""
+"""Pipelines: from raw inputs to finished outputs, by the name of a task.
 
-from transformers.pipelines import PIPELINE_REGISTRY
-
-from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
-from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
-
-TASKS = {"text-style-transfer": TextStyleTransferPipeline, "text-summarization": TextSummarizationPipeline}
-
-
-def register() -> None:
-    """Makes `transformers.pipeline` know every task. Calling it again changes nothing."""
-    for task, pipeline_class in TASKS.items():
-        if task not in PIPELINE_REGISTRY.get_supported_tasks():
-            PIPELINE_REGISTRY.register_pipeline(task, pipeline_class, pt_model=pipeline_class.auto_models)
+Nothing is imported here: what checks inputs serves where torch is not installed, too.
+"""

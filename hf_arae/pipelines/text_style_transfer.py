@@ -7,8 +7,10 @@ from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
 from hf_arae.data.detokenization import detokenize as join_words
+from hf_arae.models.text import GENERATE_ARGUMENTS
+from hf_arae.pipelines.attribute_labels import AttributeLabels
 from hf_arae.pipelines.text_inputs import (
-    GENERATE_ARGUMENTS,
+    UNKNOWN_WORDS,
     check_arguments,
     check_inputs,
     check_length,
@@ -50,6 +52,7 @@ class TextStyleTransferPipeline(TextPipeline):
                 "text-style-transfer needs a model with attributes (num_attributes of at least 2), got a "
                 f"{type(model).__name__} with num_attributes={getattr(model.config, 'num_attributes', None)}"
             )
+        self.labels = AttributeLabels(model.config.id2label)  # before the base class checks the arguments
         super().__init__(model, *positional, **arguments)
 
     @staticmethod
@@ -88,7 +91,7 @@ class TextStyleTransferPipeline(TextPipeline):
                 unknown; `target` is left out with more than two labels, or with no way to know the source.
         """
         settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
-        self._check_target(settings.get("target"), settings.get("source"))
+        self.labels.check_target(settings.get("target"), settings.get("source"), self._can_tell_source())
         cut = settings.get("truncation", False)
         inputs = check_inputs(inputs, lambda text, index: self._checked(text, cut, index))
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
@@ -97,31 +100,10 @@ class TextStyleTransferPipeline(TextPipeline):
         check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS))
         preprocess = {name: arguments.pop(name) for name in ("truncation",) if name in arguments}
         preprocess |= {
-            name: self._label_id(name, arguments.pop(name)) for name in ("target", "source") if name in arguments
+            name: self.labels.id_of(name, arguments.pop(name)) for name in ("target", "source") if name in arguments
         }
         postprocess = {"detokenize": arguments.pop("detokenize")} if "detokenize" in arguments else {}
         return preprocess, arguments, postprocess
-
-    def _label_id(self, argument: str, label: str | int | None) -> int | None:
-        names = self.model.config.id2label
-        if label is None or (label in names and not isinstance(label, bool)):
-            return label
-        if label in self.model.config.label2id:
-            return self.model.config.label2id[label]
-        accepted = ", ".join(f"{name!r} ({index})" for index, name in names.items())
-        raise ValueError(f"{argument} must be one of {accepted}; got {label!r}")
-
-    def _check_target(self, target: int | None, source: int | None) -> None:
-        if target is not None:
-            return
-        names = list(self.model.config.id2label.values())
-        if len(names) > 2:
-            raise ValueError(f"target is needed with more than two labels: one of {', '.join(map(repr, names))}")
-        if source is None and not self._can_tell_source():
-            raise ValueError(
-                "target or source is needed: this model's attribute_log_odds were never filled, so a sentence's words "
-                f"do not tell its label. The labels are {', '.join(map(repr, names))}"
-            )
 
     def _can_tell_source(self) -> bool:
         return bool(self.model.attribute_log_odds.any())
@@ -140,7 +122,7 @@ class TextStyleTransferPipeline(TextPipeline):
     ) -> dict[str, torch.Tensor]:
         encoded = self.tokenizer(text, truncation=truncation, return_tensors="pt")
         if (encoded["input_ids"][0, 1:-1] == self.tokenizer.unk_token_id).all():
-            logger.warning_once(f"No word of {text!r} is in the vocabulary: it is rewritten from its length alone")
+            logger.warning_once(UNKNOWN_WORDS.format(text))
         return {
             "input_ids": encoded["input_ids"],
             "attention_mask": encoded["attention_mask"],
@@ -158,7 +140,7 @@ class TextStyleTransferPipeline(TextPipeline):
         return {"written": written.view(len(ids), -1, written.shape[-1]), "target": target, "source": source}
 
     def postprocess(self, model_outputs: dict[str, torch.Tensor], detokenize: bool = True) -> dict | list[dict]:
-        names = self.model.config.id2label
+        names = self.labels.names
         target, source = names[model_outputs["target"].item()], names.get(model_outputs["source"].item())
         texts = self.tokenizer.batch_decode(model_outputs["written"][0], skip_special_tokens=True)
         results = [

@@ -11,8 +11,8 @@ from transformers.utils import logging
 
 from hf_arae.data.detokenization import detokenize as join_words
 from hf_arae.data.news_text import first_sentence as first_sentence_of
+from hf_arae.models.text import GENERATE_ARGUMENTS
 from hf_arae.pipelines.text_inputs import (
-    GENERATE_ARGUMENTS,
     check_arguments,
     check_inputs,
     check_length,

@@ -8,7 +8,7 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.pipelines import register
+from hf_arae.pipelines.auto import register
 from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline, logger
 
 TEXTS = ["The food was awful!", "Great food.", "I'm coming back, friendly staff.", "Awful service."]

@@ -1,0 +1,93 @@
+"""An exported folder: its files, and the names of the graphs' inputs and outputs.
+
+| file | inputs | outputs |
+| --- | --- | --- |
+| `encoder.onnx` | `input_ids`, `attention_mask`: `(batch, sequence)` int64 | `codes` `(batch, code_size)`; \
+`attribute_scores` `(batch, num_attributes)` where the model tells attributes by words |
+| `decoder_step.onnx` | `token` `(batch,)` int64; `code` `(batch, code_size)`; `hidden`, `memory` \
+`(num_layers, batch, hidden_size)`, zeros at first | `logits` `(batch, vocab_size)`; `new_hidden`, `new_memory` |
+| `generator.onnx` | `z` `(batch, latent_size)` | `codes` `(batch, code_size)` |
+
+Numbers are float32 unless said otherwise. A model with several decoders has a `decoder_step_<value>.onnx` for each
+attribute value, and only an `AraeModel` has a generator. Beside them stand `config.json`, `generation_config.json`
+(longest text, tokens that are never written) and, if it was given, the tokenizer.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+# Families by their `model_type`, and the class that is exported.
+ACCEPTED = {"arae": "AraeModel", "vae": "VaeModel", "aae": "AaeModel"}
+
+ENCODER = "encoder.onnx"
+GENERATOR = "generator.onnx"
+CONFIG = "config.json"
+GENERATION_CONFIG = "generation_config.json"
+TOKENIZER = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+
+
+def decoder_files(num_attributes: int) -> list[str]:
+    """Names of the decoders' files, in the order of attribute values."""
+    if num_attributes == 1:
+        return ["decoder_step.onnx"]
+    return [f"decoder_step_{value}.onnx" for value in range(num_attributes)]
+
+
+def check_family(model_type: str | None, where: str) -> None:
+    """Raises ValueError for what is no text autoencoder."""
+    if model_type not in ACCEPTED:
+        accepted = ", ".join(f"{name} ({kind})" for kind, name in ACCEPTED.items())
+        raise ValueError(f"{where} is of the family {model_type!r}, which has no ONNX form. Accepted: {accepted}")
+
+
+def import_extra(module: str) -> ModuleType:
+    """Imports a package of the extra `onnx`.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(f'{module} is not installed: pip install "hf_arae[onnx]"') from error
+
+
+def require_files(folder: Path, names: list[str]) -> None:
+    """Raises FileNotFoundError if the folder lacks one of these files."""
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} lacks {', '.join(missing)}: it is not a complete exported model. One is written by: "
+            "python -m hf_arae.onnx --model MODEL --output_dir FOLDER"
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The fields of a config; raises ValueError for what is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, not the fields of a config")
+    return content
+
+
+def read_config(path: Path) -> SimpleNamespace:
+    """An exported model's `config.json`, `id2label` complete; raises ValueError for that of another family."""
+    config = SimpleNamespace(**read_json(path))
+    check_family(getattr(config, "model_type", None), str(path))
+    needed = ["vocab_size", "code_size", "num_attributes", "pad_token_id", "bos_token_id", "eos_token_id"]
+    needed += ["latent_size"] if config.model_type == "arae" else ["prior_sparsity", "prior_spike_std"]
+    missing = [name for name in needed if not hasattr(config, name)]
+    if missing:
+        raise ValueError(f"{path} does not name {', '.join(missing)}")
+    names = getattr(config, "id2label", None) or {value: f"LABEL_{value}" for value in range(config.num_attributes)}
+    config.id2label = {int(value): name for value, name in names.items()}
+    return config

@@ -1,0 +1,376 @@
+"""Exported text autoencoders on onnxruntime, with the library's verbs: texts in, texts out, numpy between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hf_arae.onnx.layout import (
+    CONFIG,
+    ENCODER,
+    GENERATION_CONFIG,
+    GENERATOR,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    decoder_files,
+    read_config,
+    read_json,
+    require_files,
+)
+from hf_arae.onnx.sessions import check_values, open_sessions
+from hf_arae.onnx.text_codec import TextCodec
+from hf_arae.onnx.writing import StepDecoder, Writing, write_texts
+from hf_arae.pipelines.attribute_labels import AttributeLabels
+from hf_arae.pipelines.text_inputs import check_inputs, check_length, check_text, place_of
+
+Texts = str | Iterable[str]
+Ids = np.ndarray | list[list[int]]
+Attribute = int | str | Sequence[int] | np.ndarray
+
+
+class OnnxTextAutoencoder:
+    """A text autoencoder that was exported by `export_onnx`; see [`~hf_arae.onnx.layout`] for its files.
+
+    ```python
+    from hf_arae.onnx import OnnxTextAutoencoder
+
+    model = OnnxTextAutoencoder.from_pretrained(folder_or_repository)
+    model.transfer(["the food was cold ."], target="positive")
+    model.decode(model.encode("i love this place !"), attribute="negative")
+    model.sample(3, attribute=0, seed=0)
+    ```
+
+    Texts are one sentence or any collection of them; results are lists or arrays with a row for each. Writing is
+    greedy; with `do_sample` each token is drawn, from numpy's generator, so that the same seed gives the same texts
+    whatever `batch_size` is. Other draws than torch's come of it. `max_new_tokens`, `do_sample`, `temperature` and the
+    tokens that are never written are the generation config's where they are not given.
+
+    Args:
+        folder: an exported folder.
+        providers: onnxruntime's execution providers, the preferred first; the CPU's by default.
+        num_threads: threads of each operation; onnxruntime's choice (all cores) if `None`.
+        batch_size: sentences that are read or written at once.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        FileNotFoundError: a file is missing.
+        ValueError: the folder holds another kind of model, or files that do not belong together; a provider is not
+            available; `num_threads` or `batch_size` is below 1.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        providers: Sequence[str] | None = None,
+        num_threads: int | None = None,
+        batch_size: int = 64,
+    ):
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        folder, self.batch_size = Path(folder), batch_size
+        require_files(folder, [CONFIG])
+        self.config = read_config(folder / CONFIG)
+        self.labels = AttributeLabels(self.config.id2label)
+        steps = decoder_files(self.config.num_attributes)
+        names = [ENCODER, *steps, *([GENERATOR] if self.config.model_type == "arae" else [])]
+        require_files(folder, [*names, GENERATION_CONFIG])
+        self.writing = Writing.from_generation_config(read_json(folder / GENERATION_CONFIG))
+        sessions = open_sessions(folder, names, self.config, providers, num_threads)
+        self._encoder, self._generator = sessions[ENCODER], sessions.get(GENERATOR)
+        config = self.config
+        frame = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
+        self._decoders = [StepDecoder(sessions[name], *frame) for name in steps]
+        complete = all((folder / name).is_file() for name in (TOKENIZER, TOKENIZER_CONFIG))
+        self._codec = TextCodec(folder) if complete else None
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | os.PathLike, revision: str | None = None, subfolder: str = "", **arguments
+    ) -> OnnxTextAutoencoder:
+        """Opens an exported folder, or a repository of the Hub that holds one.
+
+        Args:
+            folder: folder or Hub id.
+            revision: branch, tag or commit of the repository.
+            subfolder: where in the folder or repository the files are.
+            arguments: `providers`, `num_threads` and `batch_size`, see the class.
+        """
+        place = Path(folder)
+        if not place.is_dir():
+            import huggingface_hub as hub  # not needed for a folder
+
+            patterns = [f"{subfolder}/{name}" if subfolder else name for name in ("*.onnx", "*.json")]
+            try:
+                place = Path(hub.snapshot_download(str(folder), revision=revision, allow_patterns=patterns))
+            except hub.errors.HFValidationError:
+                raise FileNotFoundError(f"{str(folder)!r} is neither a folder nor the id of a repository") from None
+        return cls(place / subfolder, **arguments)
+
+    # What the model has
+
+    @property
+    def has_generator(self) -> bool:
+        """Whether new codes are made from z by a generator, as an `AraeModel` does."""
+        return self._generator is not None
+
+    @property
+    def tells_attributes(self) -> bool:
+        """Whether the model tells a sentence's attribute value by its words."""
+        return any(output.name == "attribute_scores" for output in self._encoder.get_outputs())
+
+    # Texts
+
+    def encode(self, texts: Texts, truncation: bool = False) -> np.ndarray:
+        """Returns the codes of texts, `(rows, code_size)` float32.
+
+        Args:
+            texts: a sentence, or any collection of sentences.
+            truncation: cut sentences that are too long, instead of raising.
+
+        Raises:
+            TypeError: a text is no string.
+            ValueError: a text is empty or too long, and is named; or the folder holds no tokenizer.
+        """
+        return self._read(self.to_ids(texts, truncation), "codes", self.config.code_size)
+
+    def predict_attribute(self, texts: Texts, truncation: bool = False) -> np.ndarray:
+        """The attribute value of each text as its words suggest, `(rows,)`; the arguments are those of `encode`.
+
+        Raises:
+            ValueError: the model does not tell attributes; or as `encode`.
+        """
+        return self.predict_attribute_ids(self.to_ids(texts, truncation))
+
+    def decode(
+        self, codes: np.ndarray, attribute: Attribute | None = None, seed: int | np.random.Generator = 0, **writing
+    ) -> list[str]:
+        """Writes a text from each code.
+
+        Args:
+            codes: `(rows, code_size)`.
+            attribute: label (name or id) for all, or an id each `(rows,)`; may be left out with one decoder only.
+            seed: of the draws, with `do_sample`; or a generator of numpy's, which goes on.
+            writing: `do_sample`, `temperature`, `max_new_tokens`, `suppress_tokens`.
+
+        Raises:
+            TypeError: another argument.
+            ValueError: shape or numbers of the codes are wrong; the label is unknown or missing; a setting is out of
+                range; or the folder holds no tokenizer.
+        """
+        self._text_codec()
+        return self.to_texts(self.decode_ids(codes, attribute, seed, **writing))
+
+    def reconstruct(
+        self, texts: Texts, attribute: Attribute | None = None, truncation: bool = False, seed: int = 0, **writing
+    ) -> list[str]:
+        """Writes each text again from its code; the arguments are those of `encode` and `decode`."""
+        return self.decode(self.encode(texts, truncation), attribute, seed, **writing)
+
+    def transfer(
+        self, texts: Texts, target: Attribute, truncation: bool = False, seed: int = 0, **writing
+    ) -> list[str]:
+        """Rewrites each text with the label `target`; the other arguments are those of `encode` and `decode`.
+
+        Raises:
+            ValueError: the model has one decoder only; or as `encode` and `decode`.
+        """
+        if len(self._decoders) == 1:
+            raise ValueError("this model was trained without attributes (num_attributes=1): it cannot transfer")
+        return self.reconstruct(texts, target, truncation, seed, **writing)
+
+    def sample(
+        self, num_samples: int, attribute: Attribute | None = None, seed: int | np.random.Generator = 0, **writing
+    ) -> list[str]:
+        """Writes new texts from drawn codes; the arguments are those of `draw_codes` and `decode`."""
+        source = np.random.default_rng(seed)
+        return self.decode(self.draw_codes(num_samples, source), attribute, source, **writing)
+
+    # Token ids and codes
+
+    def encode_ids(self, input_ids: Ids, attention_mask: np.ndarray | None = None) -> np.ndarray:
+        """Maps token ids to codes, `(rows, code_size)` float32.
+
+        Args:
+            input_ids: integers `(rows, sequence)`, `<bos> ... <eos>` padded on the right; or a list of rows without
+                padding, each of its own length.
+            attention_mask: 1 for tokens, 0 for padding; derived from the padding token if `None`.
+
+        Raises:
+            ValueError: shape, type or range is wrong.
+        """
+        return self._read(self._rows_of(input_ids, attention_mask), "codes", self.config.code_size)
+
+    def predict_attribute_ids(self, input_ids: Ids) -> np.ndarray:
+        """As `predict_attribute`, for token ids as `encode_ids` takes them."""
+        if not self.tells_attributes:
+            raise ValueError("this model cannot tell attributes apart: it has none, or they were never counted")
+        return self._read(self._rows_of(input_ids, None), "attribute_scores", self.config.num_attributes).argmax(1)
+
+    def decode_ids(
+        self, codes: np.ndarray, attribute: Attribute | None = None, seed: int | np.random.Generator = 0, **writing
+    ) -> np.ndarray:
+        """As `decode`, but returns token ids `(rows, sequence)` int64, `<bos>` first."""
+        unknown = sorted(set(writing) - set(Writing.__dataclass_fields__))
+        if unknown:
+            raise TypeError(
+                f"texts are not written with {', '.join(unknown)} in ONNX. Accepted: "
+                f"{', '.join(Writing.__dataclass_fields__)}"
+            )
+        settings = self.writing.changed(**writing)
+        codes = check_values("codes", codes, self.config.code_size)
+        values, source = self._values(attribute, len(codes)), np.random.default_rng(seed)
+        return write_texts(self._decoders, codes, values, settings, source, self.batch_size)
+
+    def logits(self, codes: np.ndarray, input_ids: np.ndarray, attribute: Attribute | None = None) -> np.ndarray:
+        """Logits of the token after each one, `(rows, sequence, vocab_size)`, with nothing suppressed.
+
+        Args:
+            codes: `(rows, code_size)`.
+            input_ids: the tokens before, `(rows, sequence)`, `<bos>` first.
+            attribute: see `decode`.
+        """
+        codes = check_values("codes", codes, self.config.code_size)
+        ids, values = self._checked_ids("input_ids", input_ids), self._values(attribute, len(codes))
+        if len(ids) != len(codes):
+            raise ValueError(f"input_ids has {len(ids)} rows for {len(codes)} codes")
+        found = np.empty((*ids.shape, self.config.vocab_size), np.float32)
+        for value in np.unique(values):
+            decoder, rows = self._decoders[value], np.flatnonzero(values == value)
+            state = decoder.zero_state(len(rows))
+            for place in range(ids.shape[1]):
+                found[rows, place], state = decoder.step(ids[rows, place], codes[rows], state)
+        return found
+
+    def draw_codes(self, num_samples: int, seed: int | np.random.Generator = 0) -> np.ndarray:
+        """Draws codes of new texts, `(num_samples, code_size)` float32: generated ones, or the prior's.
+
+        Args:
+            num_samples: at least 1.
+            seed: of the draws; or a generator of numpy's, which goes on.
+        """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+        config, source = self.config, np.random.default_rng(seed)
+        if self.has_generator:
+            codes = self.generate_codes(source.standard_normal((num_samples, config.latent_size)))
+            noise = getattr(config, "draw_noise", 0.0)
+            return codes + np.float32(noise) * source.standard_normal(codes.shape, np.float32) if noise else codes
+        codes = source.standard_normal((num_samples, config.code_size))
+        if config.prior_sparsity:  # the draws of hf_arae.nn.priors.FixedPrior
+            near_zero = source.random(codes.shape) < config.prior_sparsity
+            codes = np.where(near_zero, config.prior_spike_std * codes, codes)
+        return codes.astype(np.float32)
+
+    def generate_codes(self, z: np.ndarray) -> np.ndarray:
+        """Maps z `(rows, latent_size)` to codes `(rows, code_size)` by the generator.
+
+        Raises:
+            ValueError: the model has none; shape or numbers are wrong.
+        """
+        if not self.has_generator:
+            raise ValueError(
+                f"the family {self.config.model_type!r} has no generator: draw_codes draws from its prior"
+            )
+        z = check_values("z", z, self.config.latent_size)
+        parts = [z[start : start + self.batch_size] for start in range(0, len(z), self.batch_size)]
+        codes = [self._generator.run(("codes",), {"z": part})[0] for part in parts]
+        return np.concatenate(codes) if codes else np.empty((0, self.config.code_size), np.float32)
+
+    def to_ids(self, texts: Texts, truncation: bool = False, noun: str = "text", first: int = 0) -> list[list[int]]:
+        """Token ids of each text, `<bos>` and `<eos>` included, after the checks that `encode` describes.
+
+        Args:
+            texts, truncation: see `encode`.
+            noun, first: what messages call a text, and the number of the first one.
+        """
+        codec = self._text_codec()
+
+        def place(index: int | None) -> str:
+            return place_of(noun, None if single or index is None else first + index)
+
+        def check(text: str, index: int | None) -> str:
+            check_text(text, place(index))
+            return text
+
+        single = isinstance(texts, str)
+        checked = check_inputs(texts, check)
+        checked = [checked] if single else list(checked)
+        ids = codec.ids(checked, truncation)
+        for index, row in enumerate(ids if not truncation else ()):
+            check_length(checked[index], place(index), len(row) - codec.frame, codec.limit)
+        return ids
+
+    def to_texts(self, ids: np.ndarray) -> list[str]:
+        """Words of token ids `(rows, sequence)`, separated by spaces; special tokens are left out."""
+        return self._text_codec().texts(ids)
+
+    # Inside
+
+    def _text_codec(self) -> TextCodec:
+        if self._codec is None:
+            raise ValueError(
+                f"the folder holds no tokenizer ({TOKENIZER}, {TOKENIZER_CONFIG}): use encode_ids and decode_ids, or "
+                "export with a tokenizer"
+            )
+        return self._codec
+
+    def _read(self, ids: Sequence[Sequence[int]], output: str, width: int) -> np.ndarray:
+        """An output of the encoder for each row of ids, sentences of like length together."""
+        found = np.empty((len(ids), width), np.float32)
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            longest = max(len(ids[row]) for row in rows)
+            batch = np.full((len(rows), longest), self.config.pad_token_id)
+            mask = np.zeros_like(batch)
+            for place, row in enumerate(rows):
+                batch[place, : len(ids[row])] = ids[row]
+                mask[place, : len(ids[row])] = 1
+            (found[rows],) = self._encoder.run((output,), {"input_ids": batch, "attention_mask": mask})
+        return found
+
+    def _checked_ids(self, name: str, ids: np.ndarray) -> np.ndarray:
+        ids = np.asarray(ids)
+        if ids.ndim != 2 or not ids.shape[1] or not np.issubdtype(ids.dtype, np.integer):
+            raise ValueError(f"{name} must be integers of shape (rows, sequence), got {ids.dtype} {ids.shape}")
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.config.vocab_size:
+            raise ValueError(
+                f"{name} must hold tokens in 0..{self.config.vocab_size - 1}, got {ids.min()}..{ids.max()}"
+            )
+        return ids.astype(np.int64)
+
+    def _rows_of(self, input_ids: Ids, attention_mask: np.ndarray | None) -> list[np.ndarray]:
+        """The tokens of each row without its padding."""
+        if isinstance(input_ids, list) and attention_mask is None:
+            return [self._checked_ids(f"row {place} of input_ids", [row])[0] for place, row in enumerate(input_ids)]
+        ids = self._checked_ids("input_ids", input_ids)
+        mask = ids != self.config.pad_token_id if attention_mask is None else np.asarray(attention_mask)
+        if mask.shape != ids.shape:
+            raise ValueError(f"attention_mask must have the shape of input_ids, {ids.shape}, got {mask.shape}")
+        lengths = mask.astype(np.int64).sum(1)
+        short = np.flatnonzero(lengths < 1)
+        if len(short):
+            raise ValueError(f"row {short[0]} of input_ids holds no token")
+        return [row[:length] for row, length in zip(ids, lengths, strict=True)]
+
+    def _values(self, attribute: Attribute | None, rows: int) -> np.ndarray:
+        """The attribute value of each row, `(rows,)`."""
+        count = len(self._decoders)
+        if count == 1:
+            return np.zeros(rows, np.int64)
+        if attribute is None:
+            raise ValueError(f"attribute is needed: this model has {count} decoders, one a value")
+        if isinstance(attribute, (int, str)):
+            return np.full(rows, self.labels.id_of("attribute", attribute))
+        values = np.asarray(attribute)
+        if values.shape not in ((), (rows,)) or not np.issubdtype(values.dtype, np.integer):
+            raise ValueError(f"attribute must be a label or {rows} ids, got {values.dtype} {values.shape}")
+        if values.size and not 0 <= values.min() <= values.max() < count:
+            raise ValueError(f"attribute values must lie in 0..{count - 1}, got {np.unique(values).tolist()}")
+        return np.broadcast_to(values, (rows,))
+
+
+__all__ = ["OnnxTextAutoencoder"]

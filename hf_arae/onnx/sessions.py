@@ -1,0 +1,89 @@
+"""onnxruntime's sessions of an exported folder, and checks of what goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hf_arae.onnx.layout import ENCODER, GENERATOR, import_extra
+
+
+def open_sessions(
+    folder: Path, names: Sequence[str], config: Any, providers: Sequence[str] | None, num_threads: int | None
+) -> dict[str, Any]:
+    """Opens the graphs of a folder and checks that they are the config's.
+
+    Args:
+        folder: holds the files.
+        names: of the files.
+        config: `code_size`, `vocab_size`, `num_attributes`, and `latent_size` for a generator.
+        providers, num_threads: see `OnnxTextAutoencoder`.
+
+    Returns:
+        Sessions by file name.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        ValueError: a provider is not available; `num_threads` is below 1; a file is no ONNX graph, or another one.
+    """
+    runtime = import_extra("onnxruntime")
+    providers = ["CPUExecutionProvider"] if providers is None else list(providers)
+    unknown = [name for name in providers if name not in runtime.get_available_providers()]
+    if unknown or not providers:
+        available = ", ".join(runtime.get_available_providers())
+        raise ValueError(f"providers must be some of {available}; got {providers}")
+    if num_threads is not None and num_threads < 1:
+        raise ValueError(f"num_threads must be at least 1, got {num_threads}")
+    options = runtime.SessionOptions()
+    options.inter_op_num_threads = 1
+    if num_threads is not None:
+        options.intra_op_num_threads = num_threads
+    sessions = {}
+    for name in names:
+        try:
+            sessions[name] = runtime.InferenceSession(str(folder / name), options, providers=providers)
+        except Exception as error:  # onnxruntime's own classes have no common base
+            raise ValueError(f"onnxruntime {runtime.__version__} cannot open {folder / name}: {error}") from error
+        _check_graph(folder / name, sessions[name], config)
+    return sessions
+
+
+def _check_graph(path: Path, session: Any, config: Any) -> None:
+    inputs = {part.name: part.shape[-1] for part in session.get_inputs()}
+    outputs = {part.name: part.shape[-1] for part in session.get_outputs()}
+    wanted = {"codes": config.code_size}
+    if path.name == ENCODER:
+        expected = {"input_ids": inputs.get("input_ids"), "attention_mask": inputs.get("attention_mask")}
+        if "attribute_scores" in outputs:
+            wanted["attribute_scores"] = config.num_attributes
+    elif path.name == GENERATOR:
+        expected = {"z": config.latent_size}
+    else:
+        size = inputs.get("hidden")
+        expected = {"token": inputs.get("token"), "code": config.code_size, "hidden": size, "memory": size}
+        wanted = {"logits": config.vocab_size, "new_hidden": size, "new_memory": size}
+    if inputs != expected or outputs != wanted:
+        raise ValueError(
+            f"{path} does not belong to its config.json: its inputs and outputs, with their widths, are "
+            f"{inputs} -> {outputs}; expected {expected} -> {wanted}"
+        )
+
+
+def check_values(name: str, values: Any, width: int) -> np.ndarray:
+    """Rows of numbers as float32.
+
+    Raises:
+        ValueError: the shape is not `(rows, width)`, or a value is no finite floating-point number.
+    """
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != width:
+        raise ValueError(f"{name} must have the shape (rows, {width}), got {values.shape}")
+    if not np.issubdtype(values.dtype, np.floating):
+        raise ValueError(f"{name} must hold floating-point numbers, got {values.dtype}")
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
+        raise ValueError(f"{name} holds a value that is not finite, in row {row}")
+    return np.ascontiguousarray(values, dtype=np.float32)
