@@ -41,7 +41,7 @@ def address():
     command = [sys.executable, "examples/space/app.py", "--port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 240
         while True:
             try:
                 urlopen(f"http://127.0.0.1:{port}/", timeout=10).close()
@@ -74,13 +74,14 @@ class Visitor:
         page.on("dialog", lambda dialog: (self.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: self._check(request.url, address))
         page.goto(address)
+        self.panel.wait_for()
 
     def _check(self, url: str, address: str) -> None:
         if not url.startswith((address, "data:", "blob:")):
             self.wrong.append(f"request to {url}")
 
     def open(self, tab: str) -> None:
-        button = self.page.get_by_role("tab", name=tab)
+        button = self.page.get_by_role("tab", name=tab, exact=True)
         if not button.is_visible():  # the narrow page keeps some tabs in a menu
             self.page.locator(".overflow-menu > button").click()
             button = self.page.locator(".overflow-dropdown").get_by_text(tab)
@@ -91,8 +92,9 @@ class Visitor:
     def panel(self):
         return self.page.locator("[role=tabpanel]:visible")
 
-    def fill(self, label: str, text: str) -> None:
-        self.panel.get_by_label(label, exact=True).first.fill(text)
+    def box(self, label: str):
+        """An input by its label, which gradio lets a remark follow."""
+        return self.panel.get_by_label(re.compile(rf"^\s*{re.escape(label)}")).first
 
     def press(self, button: str, awaited: str) -> list[str]:
         """Presses a button, waits until the awaited element has changed, and returns its texts."""
@@ -109,7 +111,7 @@ class Visitor:
         return found.all_inner_texts()
 
     def toasts(self) -> list[str]:
-        return self.page.locator(".toast-text").all_inner_texts()
+        return self.page.locator(".toast-body").all_inner_texts()
 
     def picture(self, name: str) -> None:
         if folder := os.environ.get("SPACE_PICTURES"):
@@ -133,23 +135,23 @@ def test_every_tab_is_used(visitor):
     visitor.open("Style transfer")
     assert "negative or positive" in visitor.panel.locator(".note").first.inner_text()
     visitor.panel.get_by_text("We will never come back.").click()
-    assert visitor.panel.get_by_label("Sentences", exact=True).input_value() == "We will never come back."
-    visitor.fill("Sentences", "The food was awful!\nI love this place.")
+    playwright.expect(visitor.box("Sentences")).to_have_value("We will never come back.", timeout=30_000)
+    visitor.box("Sentences").fill("The food was awful!\nI love this place.")
     visitor.panel.get_by_text("beams").click()
     results = visitor.press("Rewrite", ".result")
     assert len(results) == 2 and results[0].startswith("negative to positive")
     assert results[1].startswith("positive to negative")
     assert "awful" in visitor.panel.locator("del").all_inner_texts()
     assert visitor.panel.locator("ins").count() >= 2 and visitor.panel.locator("li").count() >= 4
-    visitor.panel.get_by_label("Write as", exact=True).click()
+    visitor.box("Write as").click()
     page.get_by_role("option", name="negative").click()
     (first, second) = visitor.press("Rewrite", ".result")
     assert "to negative" in first and "to negative" in second
     visitor.picture("transfer")
 
     visitor.open("Summaries")
-    text = visitor.panel.get_by_label("Text", exact=True).input_value()
-    visitor.fill("number input for Words (0: as many as the model finds best)", "6")
+    text = visitor.box("Text").input_value()
+    visitor.box("number input for Words (0: as many as the model finds best)").fill("6")
     (result,) = visitor.press("Summarize", ".result")
     assert "6 written" in result and result.endswith(text)
     kept = visitor.panel.locator("mark").all_inner_texts()
@@ -160,13 +162,13 @@ def test_every_tab_is_used(visitor):
     visitor.picture("summaries")
 
     visitor.open("Interpolation")
-    visitor.fill("From", "A man is sleeping on a bench.")
-    visitor.fill("To", "Two dogs run on the beach.")
+    visitor.box("From").fill("A man is sleeping on a bench.")
+    visitor.box("To").fill("Two dogs run on the beach.")
     (straight,) = visitor.press("Interpolate", "table.texts")
     assert straight.count("%") == 7 and "0%\tA man is sleeping on a bench." in straight
     assert straight.rstrip().endswith("100%\tTwo dogs run on the beach.")
     visitor.panel.get_by_text("spherical").click()
-    visitor.fill("number input for Sentences, both ends included", "5")
+    visitor.box("number input for Sentences, both ends included").fill("5")
     (arc,) = visitor.press("Interpolate", "table.texts")
     assert arc.count("%") == 5
     visitor.picture("interpolation")
@@ -174,7 +176,7 @@ def test_every_tab_is_used(visitor):
     visitor.open("Walks and samples")
     (walk,) = visitor.press("Walk", "table.texts")
     assert walk.startswith("Step") and "0\tA man is sleeping on a bench." in walk and len(walk.splitlines()) == 11
-    visitor.fill("Seed", "5")
+    visitor.box("Seed").fill("5")
     (new,) = visitor.press("Write new sentences", "table.texts")
     assert new.startswith("No.") and len(new.splitlines()) == 11
     visitor.picture("walks")
@@ -183,7 +185,7 @@ def test_every_tab_is_used(visitor):
 def test_the_map_is_clicked(visitor):
     visitor.open("Map")
     visitor.press("Draw the map", "svg.map")
-    lines = visitor.panel.get_by_label("Sentences", exact=True).input_value().splitlines()
+    lines = visitor.box("Sentences").input_value().splitlines()
     points, picture = visitor.panel.locator("svg.map circle"), visitor.panel.locator("svg.map")
     assert points.count() == len(lines) == 16
     named = points.nth(3).get_attribute("aria-label")
@@ -209,7 +211,7 @@ def test_the_map_is_clicked(visitor):
     visitor.changed("svg.map", before)
     assert visitor.panel.locator("p.best").inner_text() in lines
 
-    visitor.fill("How many", "25")
+    visitor.box("How many").fill("25")
     visitor.panel.get_by_role("button", name="Fill the box with new sentences").click()
     visitor.page.wait_for_function(
         "before => [...document.querySelectorAll('textarea')].every(box => box.value !== before)", arg="\n".join(lines)
@@ -221,10 +223,10 @@ def test_the_map_is_clicked(visitor):
 
 def test_another_model_is_loaded_and_its_labels_are_offered(visitor):
     visitor.open("Walks and samples")
-    assert not visitor.panel.get_by_label("Write as", exact=True).is_visible()
-    visitor.fill("Model", "model_cards/arae-yelp")
+    assert not visitor.box("Write as").is_visible()
+    visitor.box("Model").fill("model_cards/arae-yelp")
     visitor.press("Load", ".note")
-    visitor.panel.get_by_label("Write as", exact=True).click()
+    visitor.box("Write as").click()
     visitor.page.get_by_role("option", name="positive").click()
     (new,) = visitor.press("Write new sentences", "table.texts")
     assert len(new.splitlines()) == 11
@@ -232,21 +234,21 @@ def test_another_model_is_loaded_and_its_labels_are_offered(visitor):
 
 def test_errors_and_texts_are_shown_as_they_are_typed(visitor):
     visitor.open("Style transfer")
-    visitor.fill("Sentences", HOSTILE)
+    visitor.box("Sentences").fill(HOSTILE)
     visitor.press("Rewrite", ".result")
     assert visitor.panel.locator(".result > p").nth(1).inner_text() == HOSTILE
-    visitor.fill("Model", HOSTILE)
+    visitor.box("Model").fill(HOSTILE)
     visitor.panel.get_by_role("button", name="Load").click()
-    visitor.page.locator(".toast-text").wait_for()
+    visitor.page.locator(".toast-body").wait_for()
     assert HOSTILE in visitor.toasts()[0]
     visitor.open("Map")
-    visitor.fill("Sentences", f"{HOSTILE}\n'\"><b>bold\ntwo dogs run .")
+    visitor.box("Sentences").fill(f"{HOSTILE}\n'\"><b>bold\ntwo dogs run .")
     visitor.press("Draw the map", "svg.map")
     visitor.panel.locator("svg.map circle").first.click()
     visitor.changed("p.best", None)
     assert HOSTILE in visitor.panel.inner_text()
     assert not visitor.page.locator("img[src=x]").count()
-    visitor.fill("Sentences", "")
+    visitor.box("Sentences").fill("")
     visitor.panel.get_by_role("button", name="Draw the map").click()
     visitor.page.get_by_text(re.compile("The box of sentences is empty")).wait_for()
     visitor.picture("errors")
