@@ -12,7 +12,7 @@ from torch import Tensor
 
 WIDTH, HEIGHT, _MARGIN = 800, 520, 40
 NEAR = 14  # a click this close to a point, in units of the picture, means the point
-_LETTER, _LINE, _LONGEST_NAME = 8, 16, 24  # of names, in the same units
+_LETTER, _LINE, _LONGEST_NAME = 8.5, 16, 24  # of names, in the same units
 
 # Tells where in the picture was clicked, in shares of its size; Enter and space do the same for a point in focus.
 CLICKS = """

@@ -19,13 +19,21 @@ _EXAMPLES = [
 ]
 
 
+_STRATEGIES = {
+    "search": {"strategy": "search"},
+    # Gaps as in training: a writer that learned to keep the order has no sense of other words.
+    "write": {"strategy": "write", "source_order": True, "longest_gap": 3},
+    "write freely": {"strategy": "write"},
+}
+
+
 @answered
 def summarize(name: str, text: str, length: int, strategy: str, source_words_only: bool, first_sentence: bool) -> str:
     """Returns HTML: the summary, and the source with the words that it keeps. Length 0 leaves it to the model."""
     text = checked_text(text, MOST_CHARACTERS)
     arguments = {"source_words_only": bool(source_words_only), "first_sentence": bool(first_sentence)}
     with checkpoints.use(name) as checkpoint:
-        result = checkpoint.summarize(text, strategy=strategy, target_length=length or None, **arguments)
+        result = checkpoint.summarize(text, target_length=length or None, **_STRATEGIES[strategy], **arguments)
     summary = result["summary_text"]
     kept, known = shared_words(text, summary)
     return (
@@ -41,7 +49,7 @@ def build(default: str) -> None:
     gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
     with gr.Row():
         length = gr.Slider(0, MOST_WORDS, 0, step=1, precision=0, label="Words (0: as many as the model finds best)")
-        strategy = gr.Radio(["search", "write"], value="search", label="Choose words of the text, or write")
+        strategy = gr.Radio([*_STRATEGIES], value="search", label="Search for words, or write in their order")
         with gr.Column(min_width=160):
             only = gr.Checkbox(False, label="No word that the text lacks")
             first = gr.Checkbox(True, label="First sentence only")
