@@ -1,0 +1,84 @@
+"""What every request goes through: limits on its texts, and errors told in a line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+import hf_arae
+
+logger = logging.getLogger("hf_arae.space")
+
+_OWN_FOLDERS = (Path(__file__).parent, Path(hf_arae.__file__).parent)
+
+
+def checked_text(text: str | None, most: int, what: str = "the text") -> str:
+    """Returns a text without white space around it.
+
+    Raises:
+        ValueError: it is empty or has more than `most` characters.
+    """
+    text = text or ""
+    if len(text) > most:
+        raise ValueError(f"{what} has {len(text):,} characters; at most {most:,} are taken here")
+    if not text.strip():
+        raise ValueError(f"{what} is empty")
+    return text.strip()
+
+
+def checked_lines(text: str | None, most_lines: int, most: int, what: str = "the text") -> list[str]:
+    """Returns the lines of a text that are not blank.
+
+    Raises:
+        ValueError: there is none, there are more than `most_lines`, or more than `most` characters together.
+    """
+    lines = [line.strip() for line in checked_text(text, most, what).splitlines() if line.strip()]
+    if len(lines) > most_lines:
+        raise ValueError(f"{what} has {len(lines):,} lines; at most {most_lines:,} are taken here")
+    return lines
+
+
+def checked_number(number: int | None, what: str) -> int:
+    """Returns a number; raises ValueError for a box that was emptied, which gradio lets through."""
+    if number is None:
+        raise ValueError(f"{what} is empty: give a whole number")
+    return number
+
+
+def answered(function: Callable) -> Callable:
+    """Shows the one-line messages of bad input, which this package and this folder raise; logs all other errors.
+
+    gradio renders messages as HTML, and messages quote what was typed: they are escaped.
+    """
+
+    @wraps(function)
+    def answer(*arguments):
+        try:
+            return function(*arguments)
+        except (ValueError, TypeError) as error:
+            if not _raised_here(error):
+                raise _unexpected(function, error) from None
+            message = str(error)
+            raise gr.Error(escape(message[:1].upper() + message[1:], quote=False), print_exception=False) from None
+        except Exception as error:
+            raise _unexpected(function, error) from None
+
+    return answer
+
+
+def _raised_here(error: Exception) -> bool:
+    place = error.__traceback__
+    while place.tb_next is not None:
+        place = place.tb_next
+    file = Path(place.tb_frame.f_code.co_filename)
+    return any(file.is_relative_to(folder) for folder in _OWN_FOLDERS)
+
+
+def _unexpected(function: Callable, error: Exception) -> gr.Error:
+    logger.error("%s failed", function.__name__, exc_info=error)
+    return gr.Error("Something went wrong here, not with what you typed. It was logged.", print_exception=False)

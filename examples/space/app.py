@@ -1,0 +1,104 @@
+"""A page to try the models on: style transfer, summaries, and the latent space.
+
+    python examples/space/app.py --transfer_model model_cards/arae-yelp --summary_model model_cards/ursae-news \
+        --latent_model model_cards/arae-flickr30k --port 7860
+
+It needs `pip install hf_arae[space]`. The folder is a Space of the Hub as it is; there the models are named by the
+variables TRANSFER_MODEL, SUMMARY_MODEL and LATENT_MODEL. The page asks no other host for anything.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+import interpolation_tab
+import map_tab
+import summary_tab
+import transfer_tab
+import walk_tab
+from checkpoints import checkpoints
+from transformers import HfArgumentParser
+
+_WAITING = 100  # requests in the queue; further ones are told that it is full
+_AT_ONCE = 4  # requests of a kind under way: one computes, and others may wait for a model to load
+_HEADING = """# Text models that learn without pairs
+Rewrite a sentence, shorten one, and walk through the space in which the models keep sentences."""
+
+
+def _named(variable: str, folder: str):
+    default = os.environ.get(variable.upper(), f"model_cards/{folder}")
+    return field(default=default, metadata={"help": f"Hub id or folder; also by the variable {variable.upper()}."})
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    transfer_model: str = _named("transfer_model", "arae-yelp")
+    summary_model: str = _named("summary_model", "ursae-news")
+    latent_model: str = _named("latent_model", "arae-flickr30k")
+    models_kept: int = field(default=4, metadata={"help": "Models in memory; the least recently used one goes."})
+    port: int | None = field(default=None, metadata={"help": "By default the first free one from 7860."})
+
+
+def build(script: ScriptArguments) -> gr.Blocks:
+    """Builds the page, with a queue that holds back what it cannot answer at once."""
+    checkpoints.most_kept = max(1, script.models_kept)
+    with gr.Blocks(title="hf_arae", analytics_enabled=False) as page:
+        gr.Markdown(_HEADING)
+        for name, tab, model in (
+            ("Style transfer", transfer_tab, script.transfer_model),
+            ("Summaries", summary_tab, script.summary_model),
+            ("Interpolation", interpolation_tab, script.latent_model),
+            ("Walks and samples", walk_tab, script.latent_model),
+            ("Map", map_tab, script.latent_model),
+        ):
+            with gr.Tab(name):
+                tab.build(model)
+    return page.queue(max_size=_WAITING, default_concurrency_limit=_AT_ONCE, api_open=False)
+
+
+def _theme() -> gr.themes.Base:
+    # Fonts by name only: gradio's own themes fetch theirs from another host.
+    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    # Small letters and buttons are darker than gradio's, to be read.
+    return gr.themes.Default(primary_hue="indigo", **fonts).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+    )
+
+
+def serve(page: gr.Blocks, **options) -> None:
+    """Starts the server; `options` are those of `launch`."""
+    page.launch(
+        theme=_theme(),
+        css_paths=Path(__file__).with_name("style.css"),
+        footer_links=["api"],
+        run_history=False,
+        ssr_mode=False,
+        share=False,
+        max_file_size="1kb",  # nothing here takes a file, but gradio's upload address is open all the same
+        state_session_capacity=500,
+        **options,
+    )
+
+
+def main() -> None:
+    (script,) = HfArgumentParser(ScriptArguments).parse_args_into_dataclasses()
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s: %(message)s")
+    serve(build(script), server_port=script.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What lies between two sentences."""
+
+from __future__ import annotations
+
+import gradio as gr
+from answers import answered, checked_text
+from checkpoints import Checkpoint, checkpoints
+from markup import table
+from model_choice import ModelChoice
+
+from hf_arae.data.detokenization import detokenize
+
+MOST_CHARACTERS, MOST_STEPS = 500, 15
+_EXAMPLES = [
+    ["A man is sleeping on a bench.", "Two dogs run on the beach."],
+    ["A child in a red shirt plays with a ball.", "People are walking down a busy street."],
+]
+
+
+@answered
+def interpolate(name: str, a: str, b: str, steps: int, method: str, label: str) -> str:
+    """Returns an HTML table with a sentence a step, both ends included."""
+    a, b = (
+        checked_text(a, MOST_CHARACTERS, "the first sentence"),
+        checked_text(b, MOST_CHARACTERS, "the second sentence"),
+    )
+    with checkpoints.use(name) as checkpoint:
+        texts = checkpoint.latent(label).interpolate(a, b, steps=steps, method=method)[0]
+    return table(
+        ["Way", "Sentence"], ((f"{step / (steps - 1):.0%}", detokenize(text)) for step, text in enumerate(texts))
+    )
+
+
+def build(default: str) -> None:
+    model = ModelChoice(default, Checkpoint.latent, "load_interpolation")
+    with gr.Row():
+        a = gr.Textbox(_EXAMPLES[0][0], label="From", max_lines=3)
+        b = gr.Textbox(_EXAMPLES[0][1], label="To", max_lines=3)
+    gr.Examples(_EXAMPLES, [a, b], cache_examples=False, label="Examples")
+    with gr.Row():
+        model.label.render()
+        steps = gr.Slider(2, MOST_STEPS, 7, step=1, precision=0, label="Sentences, both ends included")
+        method = gr.Radio(["linear", "spherical"], value="linear", label="Along a line, or an arc")
+    button = gr.Button("Interpolate", variant="primary")
+    result = gr.HTML(min_height=60)
+    model.draw()
+    inputs = [model.box, a, b, steps, method, model.label]
+    gr.on([button.click, a.submit, b.submit], interpolate, inputs, result, api_name="interpolate")

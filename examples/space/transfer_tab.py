@@ -1,0 +1,66 @@
+"""Style transfer: sentences rewritten with another label."""
+
+from __future__ import annotations
+
+import gradio as gr
+import torch
+from answers import answered, checked_lines, checked_number
+from checkpoints import checkpoints
+from markup import mark, note, shared_words
+from model_choice import ModelChoice
+
+MOST_LINES, MOST_CHARACTERS, MOST_OUTPUTS = 20, 4_000, 8
+_EXAMPLES = [
+    "The food was awful and the waiter ignored us.",
+    "I love this place!\nThe rooms were clean and the staff was friendly.",
+    "We will never come back.",
+]
+
+
+@answered
+def rewrite(name: str, text: str, label: str, outputs: int, others: str, temperature: float, seed: int) -> str:
+    """Returns HTML: each line with its likeliest rewriting first, and `outputs` - 1 others."""
+    lines = checked_lines(text, MOST_LINES, MOST_CHARACTERS)
+    target = {"target": label} if label else {}
+    with checkpoints.use(name) as checkpoint:
+        found = [[result] for result in checkpoint.rewrite(lines, batch_size=len(lines), **target)]
+        if outputs > 1:
+            if others == "beams":
+                how = {"num_beams": outputs}
+            else:
+                how = {"do_sample": True, "temperature": temperature}
+                torch.manual_seed(checked_number(seed, "the seed"))
+            count = outputs if others == "beams" else outputs - 1
+            more = checkpoint.rewrite(lines, batch_size=len(lines), num_return_sequences=count, **how, **target)
+            for results, new in zip(found, more, strict=True):
+                results += new if isinstance(new, list) else [new]
+    return "".join(_drawn(line, results, outputs) for line, results in zip(lines, found, strict=True))
+
+
+def _drawn(line: str, results: list[dict], outputs: int) -> str:
+    texts = list(dict.fromkeys(result["text"] for result in results))[:outputs]
+    kept, _ = shared_words(line, texts[0])
+    items = "".join(f"<li>{mark(text, [not s for s in shared_words(line, text)[1]], 'ins')}</li>" for text in texts)
+    source, target = results[0]["source"], results[0]["target"]
+    direction = f"{source} to {target}" if source else f"to {target}"
+    if len(texts) < outputs:
+        direction += f"; {len(texts)} different ones of {outputs}"
+    first = mark(line, [not shared for shared in kept], "del")
+    return f"<section class='result'>{note(direction)}<p>{first}</p><ol>{items}</ol></section>"
+
+
+def build(default: str) -> None:
+    model = ModelChoice(default, lambda checkpoint: checkpoint.rewrite, "load_transfer", "the other label")
+    text = gr.Textbox(_EXAMPLES[0], label="Sentences", info=f"One a line, at most {MOST_LINES}", lines=3, max_lines=8)
+    gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
+    with gr.Row():
+        model.label.render()
+        outputs = gr.Slider(1, MOST_OUTPUTS, 4, step=1, precision=0, label="Outputs, the likeliest first")
+        others = gr.Radio(["sampled", "beams"], value="sampled", label="The others are")
+        temperature = gr.Slider(0.1, 1.5, 0.7, step=0.1, label="Temperature of samples")
+        seed = gr.Number(0, minimum=0, maximum=2**31, precision=0, label="Seed of samples", min_width=100)
+    button = gr.Button("Rewrite", variant="primary")
+    result = gr.HTML(min_height=60)
+    model.draw()
+    inputs = [model.box, text, model.label, outputs, others, temperature, seed]
+    button.click(rewrite, inputs, result, api_name="rewrite")
