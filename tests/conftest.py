@@ -6,6 +6,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported; nothin
 
 import pytest
 import torch
+from local_hub.fixtures import local_hub  # noqa: F401 (a fixture)
 
 from hf_arae.data.salience import attribute_log_odds
 from hf_arae.data.tokenization import train_tokenizer
