@@ -93,7 +93,8 @@ CORPORA: dict[str, Corpus] = {
         _headlines,
         "Made-up news headlines in English without articles, of other events than those of the corpus `news`.",
         "The grammar of the corpus `news` (`hf_arae/data/news.py`) writes articles with headlines; these are "
-        "headlines whose articles are in no corpus, for learning without pairs. All names, places and events are invented.",
+        "headlines whose articles are in no corpus, for learning without pairs. All names, places and events are made "
+        "up.",
         {"title": "The headline, in lower case, 5 to 10 words, # for digits."},
         ("text-generation",),
         "python examples/train_headline_search.py --model SUMMARIZER --titles_name {repository}",

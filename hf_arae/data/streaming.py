@@ -300,8 +300,7 @@ def _held_out(shards: list[Shard], split: str, stream: TextStream, most: int) ->
                 columns = (stream.text_column, stream.label_column)
                 yield table.select([name for name in columns if name in table.column_names])
 
-    table = sample_tables(tables(), most)
-    return Dataset(table.replace_schema_metadata(None)).cast(_features(table)) if len(table) else Dataset(table)
+    return Dataset(sample_tables(tables(), most))
 
 
 def _open_files(arguments: DataArguments, label_required: bool) -> tuple[dict[str, list[Shard]], dict[str, Any]]:
