@@ -2,9 +2,9 @@
 
     python tests/benchmarks/streaming.py --rows 2000000
 
-Writes a Parquet and a JSON-lines file of the sentences, two labels in turn, and trains a small ARAE for some updates in
-a process of its own each way, after the same imports. Prints how far the memory of each has grown at its peak; how fast
-a stream is read past (what going on from a checkpoint costs) and tokenized; and the seconds from a checkpoint's
+Writes a Parquet and a JSON-lines file of the sentences, two labels in turn, and trains a small ARAE for some updates
+in a process of its own each way, after the same imports. Prints how far the memory of each has grown at its peak; how
+fast a stream is read past (what going on from a checkpoint costs) and tokenized; and the seconds from a checkpoint's
 position near the end of the file to its first batch.
 """
 
@@ -38,7 +38,7 @@ from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArgum
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 
 FEATURES = Features({"text": Value("string"), "label": ClassLabel(names=["no", "yes"])})
-VOCABULARY, PART = 20_000, 100_000
+VOCABULARY, PART = 5_000, 100_000
 BATCH, SAMPLE = 128, 100_000
 
 
@@ -69,7 +69,9 @@ def write(folder: Path, rows: int) -> None:
             texts = [" ".join(next(drawn) for _ in range(length)) for length in lengths.tolist()]
             labels = [row % 2 for row in range(count)]
             writer.write_table(pa.table({"text": texts, "label": labels}, FEATURES.arrow_schema))
-            lines.writelines(json.dumps({"text": text, "label": label}) + "\n" for text, label in zip(texts, labels))
+            lines.writelines(
+                json.dumps({"text": text, "label": label}) + "\n" for text, label in zip(texts, labels, strict=True)
+            )
             if not begin:
                 held_out = pa.table({"text": texts[:1000], "label": labels[:1000]}, FEATURES.arrow_schema)
                 pq.write_table(held_out, folder / "validation.parquet")
@@ -135,7 +137,7 @@ def read(folder: Path, rows: int) -> dict[str, float]:
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--updates", type=int, default=300)
+    parser.add_argument("--updates", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="where the files are written; a temporary one if not given")
     parser.add_argument("--way", choices=["memory", "stream", "read"], help="what a process of its own does")
     arguments = parser.parse_args()
