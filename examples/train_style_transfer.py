@@ -5,6 +5,9 @@
 
 The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 judges, 6 training, 7 the test split's table. The result,
 `--output_dir`, loads with `pipeline("text-style-transfer", model=...)` and `AutoModel.from_pretrained`.
+
+Text larger than memory: `--streaming --max_steps 100000 --dataset_name OWNER/NAME`. Vocabulary, word statistics and
+judges then come from the first `--tokenizer_samples` sentences, of each label as many.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from transformers import HfArgumentParser, set_seed
 from hf_arae.data.encoding import encode_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
+from hf_arae.data.stream_batches import StreamedSentences
+from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
@@ -73,18 +78,24 @@ def main() -> None:
         (
             ScriptArguments,
             DataArguments,
+            StreamingArguments,
             AraeModelArguments,
             StyleTransferObjectiveArguments,
             StyleTransferTrainingArguments,
         )
     )
-    script, data_arguments, model_arguments, objective_arguments, training_arguments = (
+    script, data_arguments, streaming, model_arguments, objective_arguments, training_arguments = (
         parser.parse_args_into_dataclasses()
     )
+    streaming.check(training_arguments.max_steps)
     set_seed(training_arguments.seed)
 
-    # 2. Data
-    data = load_labelled_text(data_arguments)
+    # 2. Data; of a stream, data["train"] is its beginning
+    stream = None
+    if streaming.streaming:
+        stream, data = load_text_stream(data_arguments, streaming.tokenizer_samples)
+    else:
+        data = load_labelled_text(data_arguments)
     names = data["train"].features["label"].names
     held_out = data["validation"].shuffle(seed=0)
     held_out = held_out.select(range(min(1000, len(held_out))))
@@ -93,10 +104,15 @@ def main() -> None:
     # 3. Tokenizer
     tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
     encoded = encode_dataset(data["train"], tokenizer)
+    if stream is not None:
+        train = StreamedSentences(stream, tokenizer, streaming.shuffle_buffer)
+    else:
+        train = PackedSentences(encoded, tokenizer.pad_token_id)
 
     # 4. Model
     model = build_arae(model_arguments, tokenizer, encoded, names)
-    print(f"{len(data['train'])} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
+    size = f"{len(data['train'])} sentences{'' if stream is None else ' held of a stream'}"
+    print(f"{size}, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
 
     # 5. Judges, trained on the training split only, at the first evaluation
     evaluator = StyleTransferEvaluator(
@@ -113,7 +129,7 @@ def main() -> None:
         model,
         AraeObjective(model, objective_arguments),
         training_arguments,
-        PackedSentences(encoded, tokenizer.pad_token_id),
+        train,
         processing_class=tokenizer,
         evaluator=evaluator,
     )

@@ -12,6 +12,9 @@ The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 evaluator, 6 training, 7
 result, `--output_dir`, loads with `AutoModel.from_pretrained` (a language model with `AutoModelForCausalLM`) and goes
 into `examples/analyze_latent_space.py`.
 
+Text larger than memory: `--streaming --max_steps 100000 --dataset_name OWNER/NAME`. Vocabulary, fitted codes and
+neighbours then come from the first `--tokenizer_samples` sentences.
+
 The published ARAE of section 4.6 (SNLI sentences): `--embedding_size 300 --code_size 300 --share_embeddings false
 --amplify_code false --initialization published --generator_batch_norm true --generator_shortcut false
 --amplify_adversary false --autoencoder_optimizer sgd --autoencoder_learning_rate 1 --autoencoder_schedule constant
@@ -30,6 +33,8 @@ from transformers import AutoTokenizer, HfArgumentParser, set_seed
 from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
+from hf_arae.data.stream_batches import StreamedSentences
+from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator, without_unknown_words
@@ -81,15 +86,20 @@ def main() -> None:
     which = ArgumentParser(add_help=False)
     which.add_argument("--family", default=ScriptArguments.family)
     recipe = TEXT_RECIPES.get(which.parse_known_args()[0].family, TEXT_RECIPES["arae"])  # the parser refuses others
-    parts = (ScriptArguments, DataArguments, recipe.model_arguments, recipe.objective_arguments)
+    parts = (ScriptArguments, DataArguments, StreamingArguments, recipe.model_arguments, recipe.objective_arguments)
     parser = HfArgumentParser((*parts, TextGenerationTrainingArguments))
-    script, data_arguments, model_arguments, objective_arguments, training_arguments = (
+    script, data_arguments, streaming, model_arguments, objective_arguments, training_arguments = (
         parser.parse_args_into_dataclasses()
     )
+    streaming.check(training_arguments.max_steps)
     set_seed(training_arguments.seed)
 
-    # 2. Data: the texts, without labels
-    data = load_labelled_text(data_arguments, label_required=False).select_columns("text")
+    # 2. Data: the texts, without labels; of a stream, data["train"] is its beginning
+    stream = None
+    if streaming.streaming:
+        stream, data = load_text_stream(data_arguments, streaming.tokenizer_samples, label_required=False)
+    else:
+        data = load_labelled_text(data_arguments, label_required=False).select_columns("text")
 
     # 3. Tokenizer
     if script.base_model:
@@ -98,14 +108,18 @@ def main() -> None:
         tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
     for split in data:
         data[split] = read_dataset(data[split], tokenizer, split, script.drop_longer)
-    train = encode_dataset(data["train"], tokenizer)
+    if stream is not None:
+        train = StreamedSentences(stream, tokenizer, streaming.shuffle_buffer, script.drop_longer)
+    else:
+        train = PackedSentences(encode_dataset(data["train"], tokenizer), tokenizer.pad_token_id)
 
     # 4. Model
     if script.base_model:
         model = recipe.load(script.base_model, model_arguments)
     else:
         model = recipe.build(model_arguments, tokenizer)
-    print(f"{len(train)} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
+    size = f"{len(data['train'])} sentences{'' if stream is None else ' held of a stream'}"
+    print(f"{size}, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
 
     # 5. Evaluator
     shuffled = data["train"].shuffle(seed=0)["text"]
@@ -121,7 +135,7 @@ def main() -> None:
         model,
         recipe.objective(model, objective_arguments),
         training_arguments,
-        PackedSentences(train, tokenizer.pad_token_id),
+        train,
         processing_class=tokenizer,
         evaluator=evaluator,
     )

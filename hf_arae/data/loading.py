@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from datasets.features.features import FeatureType
 from transformers.utils import logging
 
 from hf_arae.data.reviews import build_reviews
@@ -17,9 +19,10 @@ from hf_arae.data.sources import (
     check_limits,
     check_sources,
     file_paths,
+    in_chunks,
+    iterate_lines,
     load_named,
     read_columns,
-    read_lines,
     require_column,
     rows_with_text,
     shorten,
@@ -41,6 +44,10 @@ class DataArguments:
     )
     dataset_config_name: str | None = field(
         default=None, metadata={"help": "The configuration of `dataset_name`, where it has several."}
+    )
+    dataset_revision: str | None = field(
+        default=None,
+        metadata={"help": "A branch, tag or commit of `dataset_name` on the Hub; else its newest."},
     )
     train_file: str | None = field(
         default=None,
@@ -93,11 +100,11 @@ def load_labelled_text(arguments: DataArguments, label_required: bool = True) ->
             named, counting from 0); a label that training data do not have; a single label in the training data; no
             training split; an empty split.
     """
-    _check_arguments(arguments, label_required)
+    check_arguments(arguments, label_required)
     raw = _load_raw(arguments, label_required)
     splits = usual_splits(raw)
-    label_column = _usable_label_column(splits, arguments.label_column, label_required)
-    splits = _with_schema(splits, arguments.text_column, label_column)
+    label_column = usable_label_column(splits, arguments.label_column, label_required)
+    splits = with_schema(splits, arguments.text_column, label_column)
     splits = split_off_validation(splits)
     splits = shorten(splits, arguments.max_train_samples, arguments.max_eval_samples)
     if label_required:
@@ -108,8 +115,11 @@ def load_labelled_text(arguments: DataArguments, label_required: bool = True) ->
     return splits
 
 
-def _check_arguments(arguments: DataArguments, label_required: bool) -> None:
-    check_sources(arguments.dataset_name, arguments.dataset_config_name, _files(arguments))
+def check_arguments(arguments: DataArguments, label_required: bool) -> None:
+    """Raise a ValueError if the arguments contradict each other."""
+    if arguments.dataset_revision is not None and arguments.dataset_name is None:
+        raise ValueError("dataset_revision goes with dataset_name, which is not given.")
+    check_sources(arguments.dataset_name, arguments.dataset_config_name, files_of_splits(arguments))
     if arguments.text_column == arguments.label_column:
         raise ValueError(f"text_column and label_column are the same: {arguments.text_column!r}.")
     if label_required and arguments.label_column is None:
@@ -120,54 +130,70 @@ def _check_arguments(arguments: DataArguments, label_required: bool) -> None:
 # ------------------------------------------------------------------------------------------------------- sources
 
 
-def _files(arguments: DataArguments) -> dict[str, str | None]:
+def files_of_splits(arguments: DataArguments) -> dict[str, str | None]:
+    """What is named as each split's file or files."""
     named = (arguments.train_file, arguments.validation_file, arguments.test_file)
     return dict(zip(SPLITS, named, strict=True))
 
 
 def _load_raw(arguments: DataArguments, label_required: bool) -> Mapping[str, Dataset]:
     if arguments.dataset_name is not None:
-        return load_named(arguments.dataset_name, arguments.dataset_config_name)
+        return load_named(arguments.dataset_name, arguments.dataset_config_name, arguments.dataset_revision)
     if arguments.train_file is None:
         return build_reviews()
-    files = _files(arguments).items()
+    files = files_of_splits(arguments).items()
     return {split: _read_files(names, arguments, label_required) for split, names in files if names is not None}
 
 
 def _read_files(names: str, arguments: DataArguments, label_required: bool) -> Dataset:
+    paths = labelled_paths(names, label_required)
+    if paths[0].suffix.lower() == ".txt":
+        return Dataset(
+            pa.concat_tables(table for path in paths for table in iterate_text_file(path, paths, arguments))
+        )
+    return read_columns(paths[0], accepted_types(arguments))
+
+
+def labelled_paths(names: str, label_required: bool) -> list[Path]:
+    """The file of a split, or its text files, one a label.
+
+    Raises:
+        FileNotFoundError: One is missing.
+        ValueError: One has an unknown extension, or they do not go together.
+    """
     paths = file_paths(names)
     if all(path.suffix.lower() == ".txt" for path in paths):
-        return _read_text_files(paths, arguments, label_required)
-    if len(paths) > 1:
+        if len(paths) == 1 and label_required:
+            raise ValueError(
+                f"{paths[0]}: a single .txt file has no labels. Give one file a label, separated by commas, as in "
+                "negative.txt,positive.txt; or a file with a column of labels."
+            )
+    elif len(paths) > 1:
         raise ValueError(f"Only .txt files, one a label, may be listed with commas; got {names!r}.")
-    accepted = {arguments.text_column: (str,)}
+    return paths
+
+
+def accepted_types(arguments: DataArguments) -> dict[str, tuple[type, ...]]:
+    """Of each column that is used, the types that a value may have."""
+    accepted: dict[str, tuple[type, ...]] = {arguments.text_column: (str,)}
     if arguments.label_column is not None:
         accepted[arguments.label_column] = (str, int)
-    return read_columns(paths[0], accepted)
+    return accepted
 
 
-def _read_text_files(paths: list[Path], arguments: DataArguments, label_required: bool) -> Dataset:
-    if len(paths) == 1 and label_required:
-        raise ValueError(
-            f"{paths[0]}: a single .txt file has no labels. Give one file a label, separated by commas, as in "
-            "negative.txt,positive.txt; or a file with a column of labels."
-        )
-    texts: list[str] = []
-    labels: list[str] = []
-    for path in paths:
-        lines = read_lines(path)
-        texts += lines
-        labels += [path.stem] * len(lines)
-    columns = {arguments.text_column: texts}
-    if len(paths) > 1 and arguments.label_column is not None:
-        columns[arguments.label_column] = labels
-    return Dataset.from_dict(columns, features=Features({name: Value("string") for name in columns}))
+def iterate_text_file(path: Path, paths: list[Path], arguments: DataArguments) -> Iterator[pa.Table]:
+    """Tables of the lines of one of `paths`, labelled by its name where there are several."""
+    for lines in in_chunks(iterate_lines(path)):
+        columns = {arguments.text_column: lines}
+        if len(paths) > 1 and arguments.label_column is not None:
+            columns[arguments.label_column] = [path.stem] * len(lines)
+        yield pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
 # -------------------------------------------------------------------------------------------------------- schema
 
 
-def _usable_label_column(splits: dict[str, Dataset], column: str | None, label_required: bool) -> str | None:
+def usable_label_column(splits: dict[str, Dataset], column: str | None, label_required: bool) -> str | None:
     """The label column if labels are to be kept. Removes held-out splits without any label from `splits`."""
     if column is None:
         return None
@@ -176,12 +202,9 @@ def _usable_label_column(splits: dict[str, Dataset], column: str | None, label_r
             return None
         require_column(dataset, split, column, "label_column")
         kind = dataset.features[column]
-        if not isinstance(kind, ClassLabel) and getattr(kind, "dtype", "") not in _LABEL_TYPES:
-            raise ValueError(
-                f"Column {column!r} of the {split} split holds {kind}; labels must be ClassLabel, integers or strings."
-            )
+        check_label_type(kind, column, split)
         labels = set(dataset.unique(column))
-        if not labels or labels - _missing_labels(dataset, column):
+        if not labels or labels - missing_labels(kind):
             continue
         if not label_required:
             return None
@@ -192,30 +215,39 @@ def _usable_label_column(splits: dict[str, Dataset], column: str | None, label_r
     return column
 
 
-def _missing_labels(dataset: Dataset, column: str) -> set:
-    """The values that stand for no label."""
-    return {None, -1} if isinstance(dataset.features[column], ClassLabel) else {None, ""}
+def check_label_type(kind: FeatureType, column: str, split: str) -> None:
+    """Raise a ValueError if labels cannot be of this kind."""
+    if not isinstance(kind, ClassLabel) and getattr(kind, "dtype", "") not in _LABEL_TYPES:
+        raise ValueError(
+            f"Column {column!r} of the {split} split holds {kind}; labels must be ClassLabel, integers or strings."
+        )
+
+
+def missing_labels(kind: FeatureType) -> set:
+    """The values that stand for no label in a column of this kind."""
+    return {None, -1} if isinstance(kind, ClassLabel) else {None, ""}
 
 
 def _label_names(dataset: Dataset, column: str, split: str, rows: list[int]) -> list[str]:
     """The name of the label of each of `rows`."""
     kind = dataset.features[column]
     values = dataset[column][:]
-    missing = _missing_labels(dataset, column)
+    missing = missing_labels(kind)
     for row in rows:
         if values[row] in missing:
             raise ValueError(f"The {split} split, row {row}: no label in column {column!r} ({values[row]!r}).")
     return [kind.names[values[row]] if isinstance(kind, ClassLabel) else str(values[row]) for row in rows]
 
 
-def _sorted_names(names: set[str]) -> list[str]:
+def sorted_names(names: set[str]) -> list[str]:
+    """Labels in the order of their ids: by number if all are numbers."""
     try:
         return sorted(names, key=lambda name: (int(name), name))
     except ValueError:
         return sorted(names)
 
 
-def _with_schema(splits: dict[str, Dataset], text_column: str, label_column: str | None) -> dict[str, Dataset]:
+def with_schema(splits: dict[str, Dataset], text_column: str, label_column: str | None) -> dict[str, Dataset]:
     """Columns `text` and, given its column, `label`, without blank texts."""
     finished = {}
     dropped = 0
@@ -236,7 +268,7 @@ def _with_schema(splits: dict[str, Dataset], text_column: str, label_column: str
             names = _label_names(dataset, label_column, split, rows)
             if split == "train":
                 kind = dataset.features[label_column]
-                classes = kind.names if isinstance(kind, ClassLabel) else _sorted_names(set(names))
+                classes = kind.names if isinstance(kind, ClassLabel) else sorted_names(set(names))
             ids = {name: index for index, name in enumerate(classes)}
             for row, name in zip(rows, names, strict=True):
                 if name not in ids:

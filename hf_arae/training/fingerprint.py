@@ -7,28 +7,26 @@ import json
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-import numpy as np
 from transformers.utils import logging
 
-from hf_arae.data.batching import SentenceBatchSampler
 from hf_arae.training.objective import Objective
 
 logger = logging.get_logger(__name__)
 
 # What saving and loading write into a config.
 _VOLATILE = {"_name_or_path", "architectures", "auto_map", "custom_pipelines", "dtype", "transformers_version"}
-_FIXED = ("model.", "objective_class", "vocabulary", "num_processes")
+_FIXED = ("model.", "objective_class", "vocabulary", "num_processes", "data.streamed")
 
 
 def fingerprint(
-    model: Any, objective: Objective, sampler: SentenceBatchSampler, processing_class: Any, training: dict[str, Any]
+    model: Any, objective: Objective, data: dict[str, Any], processing_class: Any, training: dict[str, Any]
 ) -> dict[str, Any]:
     """Returns names and values of all that a run's course depends on.
 
     Args:
         model: its config counts.
         objective: its class counts, and its `settings` if they are a dataclass, else those of its optimizers.
-        sampler: its rows' lengths and groups count.
+        data: names and values of the batches' source.
         processing_class: its vocabulary counts, if it has one.
         training: further names and values.
     """
@@ -40,11 +38,10 @@ def fingerprint(
         chosen = {player: asdict(optimizer) for player, optimizer in objective.optimizers().items()}
     values = training | {"objective_class": type(objective).__name__}
     values |= {f"objective.{key}": value for key, value in chosen.items()} | config
-    values |= {"data.rows": len(sampler.lengths), "data.lengths": _digest(np.asarray(sampler.lengths, np.int64))}
-    values["data.attributes"] = _digest(*(np.asarray(rows, np.int64) for rows in sampler.members))
+    values |= data
     if hasattr(processing_class, "get_vocab"):
         words = sorted(processing_class.get_vocab().items())
-        values["vocabulary"] = f"{len(words)} tokens, SHA-256 {_digest(json.dumps(words).encode())}"
+        values["vocabulary"] = f"{len(words)} tokens, SHA-256 {digest(json.dumps(words).encode())}"
     return json.loads(json.dumps(values, default=str))  # as it is read from a file
 
 
@@ -70,7 +67,8 @@ def check_unchanged(before: dict[str, Any], now: dict[str, Any], accept_changes:
     raise ValueError(f"the checkpoint is of a run that differs from this one:\n{listed}\n{advice}")
 
 
-def _digest(*parts: Any) -> str:
+def digest(*parts: Any) -> str:
+    """A short name of some bytes or arrays."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

@@ -1,6 +1,6 @@
 """What a checkpoint holds beside the weights: optimizers, random generators, the log's sums and the progress.
 
-A schedule's state is the step alone, and so is the position in the data.
+A schedule's state is the step alone, and so is the position in data that are held in memory.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,16 +13,16 @@ from accelerate.utils import set_seed
 from datasets import Dataset
 from safetensors.torch import load_model
 from torch import Tensor
-from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from hf_arae.data.batching import SentenceBatchSampler
 from hf_arae.data.packing import PackedSentences
+from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
 from hf_arae.training import checkpoint, run_folder, state
 from hf_arae.training.allocator import keep_freed_memory
 from hf_arae.training.arguments import TrainingArguments
+from hf_arae.training.batch_sources import BatchSource, MemoryBatches
 from hf_arae.training.distributed import average_gradients, from_main
 from hf_arae.training.fingerprint import check_unchanged, fingerprint
 from hf_arae.training.interruption import Interruption, TrainingInterrupted
@@ -53,7 +52,8 @@ class AdversarialTrainer:
         objective: an `Objective` over `model`.
         arguments: see [`TrainingArguments`].
         train_dataset: rows with `length` and what `data_collator` needs; `attribute` where the batches are to be
-            balanced over attribute values. Or [`PackedSentences`], which gives whole batches.
+            balanced over attribute values. Or [`PackedSentences`], which gives whole batches. Or
+            [`StreamedSentences`], which are never held in memory as a whole; that needs `max_steps`.
         data_collator: rows to a batch of tensors; `None` if the dataset gives batches.
         processing_class: tokenizer, saved beside the model.
         evaluator: called every `eval_steps` with the model in eval mode and without gradients.
@@ -62,6 +62,7 @@ class AdversarialTrainer:
 
     Raises:
         ImportError: `report_to="tensorboard"` and the package is not installed.
+        ValueError: the dataset cannot be cut into such batches, or a stream comes without `max_steps`.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class AdversarialTrainer:
         model: PreTrainedModel,
         objective: Objective,
         arguments: TrainingArguments,
-        train_dataset: Dataset | PackedSentences,
+        train_dataset: Dataset | PackedSentences | StreamedSentences,
         data_collator: Callable[[list[dict]], Batch] | None = None,
         processing_class: PreTrainedTokenizerBase | None = None,
         evaluator: Callable[[PreTrainedModel], Evaluation] | None = None,
@@ -85,23 +86,13 @@ class AdversarialTrainer:
         self.processing_class = processing_class
         self.evaluator = evaluator
         self.output_dir = Path(arguments.output_dir)
-        self.sampler = SentenceBatchSampler(
-            train_dataset["length"],
-            arguments.per_device_train_batch_size,
-            train_dataset["attribute"] if "attribute" in train_dataset.column_names else None,
-            arguments.seed,
-            self.accelerator.process_index,
-            self.accelerator.num_processes,
+        place = (self.accelerator.process_index, self.accelerator.num_processes)
+        source = StreamBatches if isinstance(train_dataset, StreamedSentences) else MemoryBatches
+        self.batches: BatchSource = source(
+            train_dataset, data_collator, arguments.per_device_train_batch_size, arguments.seed, *place
         )
-        # A generator of its own: iter() on a loader without one would draw from the global generator.
-        self.loader = DataLoader(
-            train_dataset,
-            batch_sampler=self.sampler,
-            collate_fn=data_collator or (lambda batch: batch),
-            generator=torch.Generator(),
-        )
-        epochs = math.ceil(arguments.num_train_epochs * len(self.sampler))
-        self.max_steps = arguments.max_steps if arguments.max_steps > 0 else epochs
+        steps = arguments.max_steps
+        self.max_steps = steps if steps > 0 else self.batches.updates(arguments.num_train_epochs)
         self.phases = [phase for phase in objective.phases() if phase.enabled]
         self.parameters = {phase.player: objective.parameters(phase.player) for phase in self.phases}
         settings = objective.optimizers()
@@ -115,7 +106,7 @@ class AdversarialTrainer:
             self.generators["cuda"] = torch.cuda.default_generators[self.accelerator.device.index or 0]
         determining = {"max_steps": self.max_steps, "num_processes": self.accelerator.num_processes}
         determining |= {name: getattr(arguments, name) for name in ("seed", "per_device_train_batch_size", "bf16")}
-        self.fingerprint = fingerprint(model, objective, self.sampler, processing_class, determining)
+        self.fingerprint = fingerprint(model, objective, self.batches.fingerprint(), processing_class, determining)
         self.guard = NonFiniteGuard(arguments.non_finite, arguments.max_skipped_updates, model, self.output_dir)
         self.log = RunLog(self.output_dir, arguments.report_to, self.accelerator.is_main_process)
         self.repository: RunRepository | None = None
@@ -261,13 +252,12 @@ class AdversarialTrainer:
 
     def _batches(self) -> Iterator[Batch]:
         """Endless batches on the device, from the data position of the current step on."""
-        while not self._done:
-            epoch, start = divmod(self.step, len(self.sampler))
-            self.sampler.set_position(epoch, start)
-            for batch in self.loader:
-                yield {name: value.to(self.accelerator.device) for name, value in batch.items()}
-                if self._done:
-                    return
+        if self._done:
+            return
+        for batch in self.batches:
+            yield {name: value.to(self.accelerator.device) for name, value in batch.items()}
+            if self._done:
+                return
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.arguments.bf16)
@@ -373,6 +363,7 @@ class AdversarialTrainer:
             "last_metrics": self.last_metrics,
             "skipped_updates": self.guard.skipped,
             "log": self.log.position(),
+            "data": self.batches.position(),
             "fingerprint": self.fingerprint,
         }
 
@@ -405,6 +396,7 @@ class AdversarialTrainer:
         state.restore_random(self.generators, state.under(f"random.{own}.", tensors))
         self.log.restore(progress["log"], state.under(f"log.{own}.", tensors))
         self.step = self.saved_step = progress["step"]
+        self.batches.set_position(self.step, progress.get("data"))
         self.best, self.best_step = progress["best"], progress["best_step"]
         self.evaluations_since_best = progress["evaluations_since_best"]
         self.last_metrics = progress["last_metrics"]

@@ -61,6 +61,35 @@ def test_training_goes_on_from_the_last_checkpoint(trained):
     assert "at step 30 of 32" in done.stderr and "trained 32 updates" in done.stdout
 
 
+def test_a_stream_is_trained_on_and_gone_on_with(tmp_path):
+    opinions = [("bad", "negative"), ("awful", "negative"), ("good", "positive"), ("lovely", "positive")]
+    things = ("food", "soup", "staff", "table", "room", "bed", "view")
+    rows = [
+        f"the {thing} in room {n} was {word} .,{label}"
+        for word, label in opinions
+        for thing in things
+        for n in "123456"
+    ]
+    (tmp_path / "train.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (tmp_path / "dev.csv").write_text("\n".join(["text,label", *rows[::4]]) + "\n")
+    files = ["--train_file", str(tmp_path / "train.csv"), "--validation_file", str(tmp_path / "dev.csv")]
+    arguments = [
+        "--streaming",
+        "--shuffle_buffer",
+        "64",
+        "--tokenizer_samples",
+        "100",
+        "--output_dir",
+        str(tmp_path / "run"),
+    ]
+    arguments += ["--resume_from_checkpoint", "last", "--report_to", "none", *files, *SMALL[2:]]
+    for steps in ("6", "9"):
+        done = run("train_style_transfer.py", "--max_steps", steps, "--resume_with_changes", *arguments)
+        assert done.returncode == 0, done.stderr
+    assert "at step 6 of 9" in done.stderr and "100 sentences held of a stream" in done.stdout
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["updates"] == 9
+
+
 def test_sentences_can_be_typed(trained):
     folder, _ = trained
     typed = "The soup was AWFUL!\npositive: the soup was good .\nnowhere: x\n\nnot read"
@@ -109,6 +138,7 @@ def test_evaluation_writes_the_table(trained, tmp_path):
         (["--train_file", "nowhere.csv"], "nowhere.csv"),
         (["--concealment", "sideways"], "other, uniform"),
         (["--per_device_train_batch_size", "33"], "multiple of 2"),
+        (["--train_file", "@csv", "--streaming"], "streaming needs max_steps"),
         (["--no_such_flag", "1"], "no_such_flag"),
     ],
 )

@@ -47,6 +47,18 @@ def test_training_prints_reconstructions_samples_and_numbers(trained):
     assert "code_norm" not in json.loads((folder / "metrics.json").read_text())
 
 
+def test_a_stream_is_trained_on(tmp_path):
+    (tmp_path / "train.txt").write_text("".join(f"a man {n} sits on a bench {n % 7} .\n" for n in range(300)))
+    (tmp_path / "dev.txt").write_text("".join(f"a man {n} sits on a bench {n % 7} .\n" for n in range(40)))
+    files = ["--train_file", str(tmp_path / "train.txt"), "--validation_file", str(tmp_path / "dev.txt")]
+    arguments = ["--streaming", "--shuffle_buffer", "64", "--max_steps", "12", "--per_device_train_batch_size", "32"]
+    arguments += ["--code_size", "10", "--neighbour_sentences", "100", *SMALL[2:], *QUIET]
+    done = run("train_text_generation.py", *arguments, *files, "--output_dir", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert "300 sentences held of a stream" in done.stdout and "[sample]" in done.stdout
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["updates"] == 12
+
+
 def test_a_second_stage_moves_the_generator_alone(trained, tmp_path):
     from safetensors.torch import load_file
 

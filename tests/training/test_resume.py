@@ -162,8 +162,8 @@ def test_another_model_or_vocabulary_is_never_accepted(halted, tmp_path, tokeniz
                 trainer.model,
                 trainer.objective,
                 trainer.arguments,
-                trainer.loader.dataset,
-                trainer.loader.collate_fn,
+                trainer.batches.loader.dataset,
+                trainer.batches.loader.collate_fn,
                 tokenizer,
             )
         )
@@ -250,8 +250,8 @@ def test_the_callers_generators_are_kept(tmp_path):
             trainer.model,
             trainer.objective,
             trainer.arguments,
-            trainer.loader.dataset,
-            Drawing(trainer.loader.collate_fn, generator),
+            trainer.batches.loader.dataset,
+            Drawing(trainer.batches.loader.collate_fn, generator),
             generators={"collator": generator},
         )
         if stop is not None:
