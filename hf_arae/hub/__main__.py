@@ -9,12 +9,15 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import HfApi
+
+from hf_arae.data.corpora import CORPORA, push_corpus
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.cards import write_run_card
-from hf_arae.hub.errors import HubError
+from hf_arae.hub.errors import HubError, clear_errors
 from hf_arae.hub.metrics import METRICS, push_metric
 from hf_arae.hub.pulling import list_models, pull
-from hf_arae.hub.pushing import REPO_TYPES, published_files, push_folder
+from hf_arae.hub.pushing import REPO_TYPES, open_repository, published_files, push_folder
 from hf_arae.hub.staging import CardArguments, stage
 
 INTRODUCTION = """\
@@ -26,6 +29,7 @@ Log in once with `hf auth login`, or set HF_TOKEN. HF_ENDPOINT names another Hub
   python -m hf_arae.hub push runs/arae-reviews me/arae-reviews --private
   python -m hf_arae.hub list --author me
   python -m hf_arae.hub pull me/arae-reviews copy
+  python -m hf_arae.hub push-corpus reviews me/reviews         # --dataset_name me/reviews
   python -m hf_arae.hub push-metric bleu me/bleu               # evaluate.load("me/bleu")
 
 Every command explains itself: python -m hf_arae.hub push --help
@@ -60,6 +64,11 @@ Downloads a repository into a folder and compares every file with its checksum o
 
   python -m hf_arae.hub pull me/arae-reviews copy
   python -m hf_arae.hub pull me/arae-reviews copy --revision v1.0
+"""
+CORPUS = """\
+Pushes a built-in corpus as a dataset with its card. The examples then train on it: --dataset_name OWNER/NAME.
+
+  python -m hf_arae.hub push-corpus reviews me/reviews --private
 """
 METRIC = """\
 Pushes a metric as a Space that `evaluate.load("OWNER/NAME")` loads, with or without this package.
@@ -97,6 +106,11 @@ def _parser() -> ArgumentParser:
     down.add_argument("repo_id", help="OWNER/NAME.")
     down.add_argument("folder", help="Where it goes.")
     down.set_defaults(do=_pull)
+
+    corpus = commands.add_parser("push-corpus", help="push a built-in corpus", description=CORPUS, **style)
+    corpus.add_argument("name", choices=list(CORPORA), metavar="NAME", help=f"One of {', '.join(CORPORA)}.")
+    _add_pushing(corpus)
+    corpus.set_defaults(do=_push_corpus)
 
     metric = commands.add_parser("push-metric", help="push a metric for evaluate.load", description=METRIC, **style)
     metric.add_argument("name", choices=list(METRICS), metavar="NAME", help=f"One of {', '.join(METRICS)}.")
@@ -149,6 +163,14 @@ def _push(arguments: Namespace) -> None:
     done = push_folder(arguments.folder, arguments.repo_id, **where, **_pushing(arguments))
     files = published_files(Path(arguments.folder), arguments.repo_type)
     print(f"{len(files)} files in {done.commit_url}")
+
+
+def _push_corpus(arguments: Namespace) -> None:
+    private = arguments.private or None
+    repo_id = open_repository(arguments.repo_id, "dataset", private, HfApi(), arguments.update)
+    with clear_errors(repo_id):
+        done = push_corpus(arguments.name, repo_id, private=private, commit_message=arguments.message)
+    print(f"{done.commit_url}\nNow: --dataset_name {repo_id}")
 
 
 def _push_metric(arguments: Namespace) -> None:

@@ -209,3 +209,12 @@ def test_cards_of_every_family_are_taken_by_the_hub(local_hub, tokenizer, tmp_pa
         assert card.data.eval_results[0].metric_value == 12.35 and card.data.datasets == ["alice/reviews"]
         assert f"alice/{name}" in card.content and "`max_steps`" in card.content and "{{" not in card.content
         push_folder(folder, f"alice/{name}")
+
+
+def test_corpora_and_metrics_are_pushed_by_the_command(local_hub, capsys):
+    assert "Now: --dataset_name alice/reviews" in command(capsys, "push-corpus", "reviews", "reviews", "--private")
+    assert local_hub.repositories["dataset", "alice/reviews"].private
+    assert 'Now: evaluate.load("alice/bleu")' in command(capsys, "push-metric", "bleu", "alice/bleu")
+    for words in (("push-corpus", "reviews", "alice/reviews"), ("push-metric", "bleu", "alice/bleu")):
+        assert "exists already" in refusal(*words)
+        command(capsys, *words, "--update")
