@@ -6,25 +6,28 @@
 from __future__ import annotations
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, Pipeline
+from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
 from .hf_arae_data_detokenization import detokenize as join_words
+from .hf_arae_models_text import GENERATE_ARGUMENTS
+from .attribute_labels import AttributeLabels
 from .text_inputs import (
-    GENERATE_ARGUMENTS,
+    UNKNOWN_WORDS,
     check_arguments,
     check_inputs,
     check_length,
     check_text,
     place_of,
 )
+from .text_pipeline import TextPipeline
 
 logger = logging.get_logger(__name__)
 
 _OWN_ARGUMENTS = ("target", "source", "truncation", "detokenize")
 
 
-class TextStyleTransferPipeline(Pipeline):
+class TextStyleTransferPipeline(TextPipeline):
     """Rewrites sentences with a model that has a decoder for each attribute value (task `"text-style-transfer"`).
 
     ```python
@@ -45,11 +48,6 @@ class TextStyleTransferPipeline(Pipeline):
     """
 
     auto_models = (AutoModelForSeq2SeqLM,)
-    _load_tokenizer = True
-    _load_processor = False
-    _load_image_processor = False
-    _load_video_processor = False
-    _load_feature_extractor = False
 
     def __init__(self, model, *positional, **arguments):
         if not self.accepts(model.config):
@@ -57,6 +55,7 @@ class TextStyleTransferPipeline(Pipeline):
                 "text-style-transfer needs a model with attributes (num_attributes of at least 2), got a "
                 f"{type(model).__name__} with num_attributes={getattr(model.config, 'num_attributes', None)}"
             )
+        self.labels = AttributeLabels(model.config.id2label)  # before the base class checks the arguments
         super().__init__(model, *positional, **arguments)
 
     @staticmethod
@@ -95,42 +94,19 @@ class TextStyleTransferPipeline(Pipeline):
                 unknown; `target` is left out with more than two labels, or with no way to know the source.
         """
         settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
-        self._check_target(settings.get("target"), settings.get("source"))
+        self.labels.check_target(settings.get("target"), settings.get("source"), self._can_tell_source())
         cut = settings.get("truncation", False)
         inputs = check_inputs(inputs, lambda text, index: self._checked(text, cut, index))
-        if isinstance(inputs, list) and not inputs:
-            return []
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
         check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS))
         preprocess = {name: arguments.pop(name) for name in ("truncation",) if name in arguments}
         preprocess |= {
-            name: self._label_id(name, arguments.pop(name)) for name in ("target", "source") if name in arguments
+            name: self.labels.id_of(name, arguments.pop(name)) for name in ("target", "source") if name in arguments
         }
         postprocess = {"detokenize": arguments.pop("detokenize")} if "detokenize" in arguments else {}
         return preprocess, arguments, postprocess
-
-    def _label_id(self, argument: str, label: str | int | None) -> int | None:
-        names = self.model.config.id2label
-        if label is None or (label in names and not isinstance(label, bool)):
-            return label
-        if label in self.model.config.label2id:
-            return self.model.config.label2id[label]
-        accepted = ", ".join(f"{name!r} ({index})" for index, name in names.items())
-        raise ValueError(f"{argument} must be one of {accepted}; got {label!r}")
-
-    def _check_target(self, target: int | None, source: int | None) -> None:
-        if target is not None:
-            return
-        names = list(self.model.config.id2label.values())
-        if len(names) > 2:
-            raise ValueError(f"target is needed with more than two labels: one of {', '.join(map(repr, names))}")
-        if source is None and not self._can_tell_source():
-            raise ValueError(
-                "target or source is needed: this model's attribute_log_odds were never filled, so a sentence's words "
-                f"do not tell its label. The labels are {', '.join(map(repr, names))}"
-            )
 
     def _can_tell_source(self) -> bool:
         return bool(self.model.attribute_log_odds.any())
@@ -149,7 +125,7 @@ class TextStyleTransferPipeline(Pipeline):
     ) -> dict[str, torch.Tensor]:
         encoded = self.tokenizer(text, truncation=truncation, return_tensors="pt")
         if (encoded["input_ids"][0, 1:-1] == self.tokenizer.unk_token_id).all():
-            logger.warning_once(f"No word of {text!r} is in the vocabulary: it is rewritten from its length alone")
+            logger.warning_once(UNKNOWN_WORDS.format(text))
         return {
             "input_ids": encoded["input_ids"],
             "attention_mask": encoded["attention_mask"],
@@ -167,7 +143,7 @@ class TextStyleTransferPipeline(Pipeline):
         return {"written": written.view(len(ids), -1, written.shape[-1]), "target": target, "source": source}
 
     def postprocess(self, model_outputs: dict[str, torch.Tensor], detokenize: bool = True) -> dict | list[dict]:
-        names = self.model.config.id2label
+        names = self.labels.names
         target, source = names[model_outputs["target"].item()], names.get(model_outputs["source"].item())
         texts = self.tokenizer.batch_decode(model_outputs["written"][0], skip_special_tokens=True)
         results = [
