@@ -20,6 +20,7 @@ from .hf_arae_nn_decoding import WriterCell
 from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
 from .hf_arae_nn_recurrent_cache import RecurrentCache
 from .hf_arae_nn_rnn import RecurrentDecoder, RecurrentEncoder
+from .hf_arae_nn_seeding import seeded
 from .hf_arae_nn_token_log_probs import token_log_probs
 from .hf_arae_nn_vocabulary import VocabularyProjection
 
@@ -52,14 +53,15 @@ class TextAutoencoder(RecurrentTextModel):
     Args:
         config: sizes and switches. `num_attributes=1` has one decoder; `num_attributes=k` has k decoders (each with
             its own LSTM and, unless `share_embeddings`, its own table) and a common output projection.
-        state_size: width of the encoder's state.
-        normalize: project the encoder's last state onto the unit sphere.
+        state_size: width of what the encoder gives.
+        normalize: project that onto the unit sphere.
+        inner_size: width of the encoder's state where `state_size` is a linear map of it, else `None`.
     """
 
     config: TextAutoencoderConfig
     config_class = TextAutoencoderConfig
 
-    def __init__(self, config: TextAutoencoderConfig, state_size: int, normalize: bool):
+    def __init__(self, config: TextAutoencoderConfig, state_size: int, normalize: bool, inner_size: int | None = None):
         super().__init__(config)
         attributes = config.num_attributes
         tables = 1 if config.share_embeddings else 1 + attributes
@@ -67,7 +69,7 @@ class TextAutoencoder(RecurrentTextModel):
             nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
             for _ in range(tables)
         )
-        self.encoder = RecurrentEncoder(config.embedding_size, state_size, config.num_layers, normalize)
+        self.encoder = RecurrentEncoder(config.embedding_size, state_size, config.num_layers, normalize, inner_size)
         self.decoders = nn.ModuleList(
             RecurrentDecoder(
                 config.embedding_size,
@@ -81,6 +83,7 @@ class TextAutoencoder(RecurrentTextModel):
         self.projection = VocabularyProjection(
             config.hidden_size, config.vocab_size, config.embedding_size if config.share_embeddings else None
         )
+        self.dropout = nn.Dropout(config.dropout)
         if attributes > 1:
             self.register_buffer("attribute_log_odds", torch.zeros(config.vocab_size, attributes))
 
@@ -117,6 +120,35 @@ class TextAutoencoder(RecurrentTextModel):
             init.zeros_(module.num_batches_tracked)
         elif isinstance(module, TextAutoencoder) and self.config.num_attributes > 1:
             init.zeros_(module.attribute_log_odds)
+
+    @property
+    def example_inputs(self) -> dict[str, Tensor]:
+        """Small valid inputs of `forward`, the same at each call: for tracing, exporting and trying things.
+
+        Two made-up sentences, the second one padded; on the model's device:
+
+        - `input_ids` `(2, 6)` int64: `<bos> w1 w2 w3 w4 <eos>`, and `<bos> w1 w2 <eos>` with two tokens of padding;
+        - `attention_mask` `(2, 6)` int64: 1 for tokens, 0 for padding;
+        - `decoder_input_ids` `(2, 5)` int64: the tokens before each one that is to be predicted;
+        - `attribute` `(2,)` int64: a model with several decoders writes the two with its first and its last.
+        """
+        config = self.config
+        special = {getattr(config, f"{name}_token_id") for name in ("pad", "bos", "eos", "unk", "mask")}
+        words = [token for token in range(min(config.vocab_size, 16)) if token not in special] or [config.unk_token_id]
+        first, second = ([words[place % len(words)] for place in range(*ends)] for ends in ((0, 4), (4, 6)))
+        rows = [
+            [config.bos_token_id, *first, config.eos_token_id],
+            [config.bos_token_id, *second, config.eos_token_id, config.pad_token_id, config.pad_token_id],
+        ]
+        ids = torch.tensor(rows, device=self.device)
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": (ids != config.pad_token_id).long(),
+            "decoder_input_ids": ids[:, :-1],
+        }
+        if config.num_attributes > 1:
+            inputs["attribute"] = torch.tensor([0, config.num_attributes - 1], device=self.device)
+        return inputs
 
     # What a subclass says
 
@@ -160,7 +192,11 @@ class TextAutoencoder(RecurrentTextModel):
             raise ValueError("this model was trained without attributes (num_attributes=1): there is none to predict")
         if not self.attribute_log_odds.any():
             raise ValueError("this model cannot tell attributes apart: its attribute_log_odds were never filled")
-        return self.attribute_log_odds[input_ids].float().sum(1).argmax(-1)
+        return self.attribute_scores(input_ids).argmax(-1)
+
+    def attribute_scores(self, input_ids: Tensor) -> Tensor:
+        """Sums of `attribute_log_odds` over the tokens of sentences `(batch, sequence)`: `(batch, num_attributes)`."""
+        return self.attribute_log_odds[input_ids].float().sum(1)
 
     def encoder_state(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """The encoder's last state of each sentence, `(batch, state_size)`; the arguments are those of `encode`."""
@@ -193,7 +229,8 @@ class TextAutoencoder(RecurrentTextModel):
             States `(batch, sequence, hidden_size)` and the state after the last token.
         """
         if len(self.decoders) == 1:
-            return self.decoders[0](self.embeddings[-1](decoder_input_ids), code, state)
+            states, state = self.decoders[0](self.dropout(self.embeddings[-1](decoder_input_ids)), code, state)
+            return self.dropout(states), state
         if attribute is None:
             raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
         states, hidden, cell, order = [], [], [], []
@@ -201,10 +238,10 @@ class TextAutoencoder(RecurrentTextModel):
             rows = (attribute == value).nonzero().squeeze(1)
             if rows.numel() == 0:
                 continue
-            table = self._decoder_table(value)
+            table = self.decoder_embeddings(value)
             begin = None if state is None else tuple(part.index_select(1, rows) for part in state)
-            part, (h, c) = decoder(table(decoder_input_ids[rows]), code[rows], begin)
-            states.append(part)
+            part, (h, c) = decoder(self.dropout(table(decoder_input_ids[rows])), code[rows], begin)
+            states.append(self.dropout(part))
             hidden.append(h)
             cell.append(c)
             order.append(rows)
@@ -247,7 +284,8 @@ class TextAutoencoder(RecurrentTextModel):
         states, _ = self.decoder_states(code, given, attribute)
         return (*self.projection.operands(states, self._shared_table()), wanted)
 
-    def _decoder_table(self, value: int) -> nn.Embedding:
+    def decoder_embeddings(self, value: int) -> nn.Embedding:
+        """The embedding table that the decoder of an attribute value reads."""
         return self.embeddings[0 if self.config.share_embeddings else 1 + value]
 
     def _shared_table(self) -> Tensor | None:
@@ -352,7 +390,7 @@ class TextAutoencoder(RecurrentTextModel):
         """
         values = self._attribute_tensor(attribute, code.shape[0])
         parts = enumerate(self.decoders)
-        cells = [WriterCell(self._decoder_table(value).weight, part.lstm, part.code_gain) for value, part in parts]
+        cells = [WriterCell(self.decoder_embeddings(value).weight, part.lstm, part.code_gain) for value, part in parts]
         written = self._write(cells, self._shared_table(), code.shape[0], generate_arguments, code, values)
         if written is not None:
             return written
@@ -417,10 +455,7 @@ class TextAutoencoder(RecurrentTextModel):
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices, enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
+        with seeded(seed, self.device):
             return self.decode(self.draw_codes(num_samples), attribute, **generate_arguments)
 
     def _attribute_tensor(self, attribute: Tensor | int | None, batch_size: int) -> Tensor | None:

@@ -31,6 +31,8 @@ class TextAutoencoderConfig(FamilyConfig):
             value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
             `attribute_log_odds`, which every model with attributes has and which is filled before training.
         salience_threshold: in nats of smoothed log-odds between one attribute value and the others.
+        dropout: probability, in [0, 1), of dropping a unit of the decoder's inputs and outputs while training, as a
+            language model does. Not in the thesis.
         max_sequence_length: longest sentence in tokens, without special ones.
         unk_token_id, mask_token_id: unknown words; the token that stands for a masked one.
     """
@@ -46,6 +48,7 @@ class TextAutoencoderConfig(FamilyConfig):
     initialization: str = "published"
     mask_attribute_words: bool = False
     salience_threshold: float | int = 1.0
+    dropout: float | int = 0.0
     max_sequence_length: int = 25
     pad_token_id: int | None = 0
     bos_token_id: int | None = 1
@@ -68,6 +71,10 @@ class TextAutoencoderConfig(FamilyConfig):
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def validate_dropout(self):
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
 
     def validate_initialization(self):
         if self.initialization not in ("published", "scaled"):

@@ -13,6 +13,8 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
+from .hf_arae_models_downloads import check_downloaded_weights
+
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
 _TRANSFORMERS_KEYS = {
     "_attn_implementation",
@@ -69,12 +71,16 @@ class FamilyModel(PreTrainedModel):
         """
         dtype = options.pop("dtype", None) or options.pop("torch_dtype", None)  # the older name
         options["dtype"] = torch.float32 if dtype in (None, "auto") else dtype
-        return super().from_pretrained(*arguments, **options)
+        name = arguments[0] if arguments else options.get("pretrained_model_name_or_path")
+        try:
+            return super().from_pretrained(*arguments, **options)
+        finally:  # damage to the header raises above, in other words; damage to the numbers does not
+            check_downloaded_weights(name, options)
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Saves weights and config as transformers does, and the source files that the model needs beside them."""
         try:
-            from hf_arae.hub import export_code
+            from hf_arae.hub.export import export_code
         except ModuleNotFoundError:  # a model loaded by remote code: transformers copies the files that it came from
             export_code = None
         if export_code is not None and kwargs.get("is_main_process", True):

@@ -18,6 +18,7 @@ from .hf_arae_nn_decoding import RecurrentWriter, WriterCell
 from .hf_arae_nn_vocabulary import VocabularyProjection
 
 _DEFAULT_SETTINGS = vars(GenerationConfig())
+GENERATE_ARGUMENTS = tuple(name for name in _DEFAULT_SETTINGS if not name.startswith("_"))
 # What a `generation_config` may say without a need for `generate()` itself.
 _PLAIN_SETTINGS = {
     "bos_token_id",

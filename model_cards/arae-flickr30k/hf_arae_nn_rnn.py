@@ -13,6 +13,8 @@ from torch.nn import functional as F
 class RecurrentEncoder(nn.Module):
     """LSTM that turns embedded tokens into one code: the last layer's last hidden state, on the unit sphere.
 
+    With `state_size` that state has a width of its own, and the code is a linear map of it.
+
     Sentences are padded on the right. The state after the last real token is gathered instead of packing the batch:
     the result is the same and the module can be exported.
 
@@ -21,20 +23,31 @@ class RecurrentEncoder(nn.Module):
         code_size: width of the code.
         num_layers: stacked LSTM layers.
         normalize: project the code onto the unit sphere (thesis, section 4.3).
+        state_size: width of the LSTM's state; `None`: the code is the state.
     """
 
     main_input_name = "input_ids"  # generate() asks a model's encoder for it
 
-    def __init__(self, input_size: int, code_size: int, num_layers: int = 1, normalize: bool = True):
+    def __init__(
+        self,
+        input_size: int,
+        code_size: int,
+        num_layers: int = 1,
+        normalize: bool = True,
+        state_size: int | None = None,
+    ):
         super().__init__()
-        self.lstm = nn.LSTM(input_size, code_size, num_layers, batch_first=True)
+        self.lstm = nn.LSTM(input_size, state_size or code_size, num_layers, batch_first=True)
+        self.output_layer = nn.Linear(state_size, code_size, bias=False) if state_size else None
         self.normalize = normalize
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Maps `(batch, sequence, input_size)` and lengths `(batch,)`, each at least 1, to `(batch, code_size)`."""
         states, _ = self.lstm(embedded)
         last = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, states.shape[-1])
-        code = states.gather(1, last).squeeze(1)
+        code = states.gather(1, last)[:, 0]
+        if self.output_layer is not None:
+            code = self.output_layer(code)
         code = code.to(torch.promote_types(code.dtype, torch.float32))  # autocast's states are in half precision
         return F.normalize(code, dim=-1) if self.normalize else code
 

@@ -29,7 +29,7 @@ class AraeModel(TextAutoencoder):
     base_model_prefix = "arae"  # its name in models that are built around it
 
     def __init__(self, config: AraeConfig):
-        super().__init__(config, config.code_size, config.normalize_code)
+        super().__init__(config, config.code_size, config.normalize_code, config.encoder_size)
         gain = config.code_size**0.5 if config.amplify_adversary else 1.0
         self.generator = Mlp(
             config.latent_size,
@@ -75,9 +75,12 @@ class AraeModel(TextAutoencoder):
         return self.generator(latent)
 
     def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws z ~ N(0, I) and maps it to codes, `(num_samples, code_size)`."""
+        """Draws z ~ N(0, I) and maps it to codes, `(num_samples, code_size)`, with noise if `draw_noise` is set."""
         latent = torch.randn(num_samples, self.config.latent_size, generator=generator).to(self.device)
-        return self.generate_codes(latent.to(self.dtype))
+        codes = self.generate_codes(latent.to(self.dtype))
+        if self.config.draw_noise:
+            codes = codes + self.config.draw_noise * torch.randn(codes.shape, generator=generator).to(codes)
+        return codes
 
 
 class AraeForSequenceClassification(FamilyModel):

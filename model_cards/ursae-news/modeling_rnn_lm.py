@@ -17,6 +17,7 @@ from .hf_arae_models_text import RecurrentTextModel
 from .hf_arae_nn_decoding import WriterCell
 from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
 from .hf_arae_nn_recurrent_cache import RecurrentCache
+from .hf_arae_nn_seeding import seeded
 from .hf_arae_nn_vocabulary import VocabularyProjection
 
 
@@ -160,10 +161,7 @@ class RnnLmForCausalLM(RecurrentTextModel):
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         arguments = {"do_sample": True, **generate_arguments}
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices, enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
+        with seeded(seed, self.device):
             cells = [WriterCell(self.embeddings.weight, self.lstm)]
             written = self._write(cells, self._shared_table(), num_samples, arguments)
             if written is not None:

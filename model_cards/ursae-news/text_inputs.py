@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any
 
-from torch.utils.data import Dataset
-from transformers import GenerationConfig
-
-GENERATE_ARGUMENTS = tuple(name for name in vars(GenerationConfig()) if not name.startswith("_"))
+# What a pipeline that rewrites says of a sentence without a word that the model knows.
+UNKNOWN_WORDS = "No word of {!r} is in the vocabulary: it is rewritten from its length alone"
 
 
 def check_inputs(inputs: Any, check: Callable[[Any, int | None], str]) -> str | list[str] | Iterator[str]:
@@ -30,7 +29,7 @@ def check_inputs(inputs: Any, check: Callable[[Any, int | None], str]) -> str | 
     """
     if isinstance(inputs, str):
         return check(inputs, None)
-    if isinstance(inputs, (Dataset, Iterator)):
+    if isinstance(inputs, Iterator) or _is_torch_dataset(inputs):
         texts = map(inputs.__getitem__, range(len(inputs))) if isinstance(inputs, Sized) else inputs
         return (check(text, index) for index, text in enumerate(texts))
     if isinstance(inputs, Iterable) and not isinstance(inputs, (bytes, Mapping)):
@@ -66,3 +65,8 @@ def check_arguments(owner: object, given: Iterable[str], known: Sequence[str]) -
             close = difflib.get_close_matches(name, (*known, "batch_size", "num_workers"), n=1)
             hint = f": did you mean {close[0]}?" if close else ""
             raise TypeError(f"{type(owner).__name__} does not know the argument {name!r}{hint}")
+
+
+def _is_torch_dataset(inputs: Any) -> bool:
+    torch = sys.modules.get("torch")  # not loaded for this: who holds a dataset of torch's has loaded it
+    return torch is not None and isinstance(inputs, torch.utils.data.Dataset)

@@ -9,19 +9,20 @@ import numbers
 import re
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, Pipeline
+from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
 from .hf_arae_data_detokenization import detokenize as join_words
 from .hf_arae_data_news_text import first_sentence as first_sentence_of
+from .hf_arae_models_text import GENERATE_ARGUMENTS
 from .text_inputs import (
-    GENERATE_ARGUMENTS,
     check_arguments,
     check_inputs,
     check_length,
     check_text,
     place_of,
 )
+from .text_pipeline import TextPipeline
 
 logger = logging.get_logger(__name__)
 
@@ -36,7 +37,7 @@ _MARKS |= {"&amp;": "&", "\\/": "/"}
 _DIGIT = "\ue000"  # private use: stands for "#" while words are joined, for which "#" is a mark that hugs its number
 
 
-class TextSummarizationPipeline(Pipeline):
+class TextSummarizationPipeline(TextPipeline):
     """Summarises sentences (task `"text-summarization"`).
 
     ```python
@@ -61,11 +62,6 @@ class TextSummarizationPipeline(Pipeline):
     """
 
     auto_models = (AutoModelForSeq2SeqLM,)
-    _load_tokenizer = True
-    _load_processor = False
-    _load_image_processor = False
-    _load_video_processor = False
-    _load_feature_extractor = False
 
     def __init__(self, model, *positional, **arguments):
         if not self.accepts(model.config):
@@ -121,8 +117,6 @@ class TextSummarizationPipeline(Pipeline):
         """
         settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
         inputs = check_inputs(inputs, lambda text, index: self._checked(text, index, **settings))
-        if isinstance(inputs, list) and not inputs:
-            return []
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
