@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="checkpoint folder or Hub id of a text autoencoder")
     parser.add_argument("--dataset_name", help="with `text` and `label`; the built-in reviews if left out")
     parser.add_argument("--batch_sizes", type=int, nargs="+", default=[1, 64])
-    parser.add_argument("--sentences", type=int, default=500)
+    parser.add_argument("--sentences", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
