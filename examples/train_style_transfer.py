@@ -87,7 +87,7 @@ def main() -> None:
     script, data_arguments, streaming, model_arguments, objective_arguments, training_arguments = (
         parser.parse_args_into_dataclasses()
     )
-    streaming.check(training_arguments.max_steps)
+    streaming.check(training_arguments.max_steps, training_arguments.per_device_train_batch_size)
     set_seed(training_arguments.seed)
 
     # 2. Data; of a stream, data["train"] is its beginning

@@ -22,6 +22,7 @@ from hf_arae.data.sources import (
     in_chunks,
     iterate_lines,
     load_named,
+    named_path,
     read_columns,
     require_column,
     rows_with_text,
@@ -119,6 +120,10 @@ def check_arguments(arguments: DataArguments, label_required: bool) -> None:
     """Raise a ValueError if the arguments contradict each other."""
     if arguments.dataset_revision is not None and arguments.dataset_name is None:
         raise ValueError("dataset_revision goes with dataset_name, which is not given.")
+    if arguments.dataset_revision is not None and named_path(arguments.dataset_name).is_dir():
+        raise ValueError(
+            f"dataset_revision goes with a dataset on the Hub; {arguments.dataset_name} is a local folder."
+        )
     check_sources(arguments.dataset_name, arguments.dataset_config_name, files_of_splits(arguments))
     if arguments.text_column == arguments.label_column:
         raise ValueError(f"text_column and label_column are the same: {arguments.text_column!r}.")

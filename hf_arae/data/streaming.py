@@ -74,10 +74,12 @@ class StreamingArguments:
         },
     )
 
-    def check(self, max_steps: int) -> None:
+    def check(self, max_steps: int, batch_size: int) -> None:
         """Raise a ValueError if a stream is wanted and a number is missing or out of range."""
         if self.streaming and max_steps < 1:
             raise ValueError("streaming needs max_steps: the length of a stream is not known.")
+        if self.streaming and self.shuffle_buffer < batch_size:
+            raise ValueError(f"shuffle_buffer is {self.shuffle_buffer}, smaller than a batch of {batch_size}.")
         if self.streaming and self.tokenizer_samples < 1:
             raise ValueError(f"tokenizer_samples is {self.tokenizer_samples}; it must be at least 1.")
 

@@ -69,7 +69,7 @@ def check_unchanged(before: dict[str, Any], now: dict[str, Any], accept_changes:
 
 def digest(*parts: Any) -> str:
     """A short name of some bytes or arrays."""
-    digest = hashlib.sha256()
+    total = hashlib.sha256()
     for part in parts:
-        digest.update(part)
-    return digest.hexdigest()[:16]
+        total.update(part)
+    return total.hexdigest()[:16]

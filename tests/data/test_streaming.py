@@ -174,6 +174,10 @@ def test_a_text_that_is_none_is_named_by_its_row(tmp_path):
         ({"validation_file": "{}/other.csv"}, "validation split, row 0: label 'z' is not one of training's: x, y"),
         ({"train_file": "{}/nowhere.csv"}, "No file"),
         ({"dataset_revision": "v1"}, "dataset_revision goes with dataset_name"),
+        (
+            {"train_file": None, "validation_file": None, "dataset_name": "{}", "dataset_revision": "v1"},
+            "local folder",
+        ),
     ],
 )
 def test_sources_that_cannot_be_streamed_are_refused(tmp_path, changes, message):
@@ -193,11 +197,13 @@ def test_without_network_the_name_is_refused_at_once():
 
 
 def test_the_arguments_of_a_stream_are_checked_before_it_is_read():
-    StreamingArguments().check(max_steps=-1)
+    StreamingArguments(shuffle_buffer=1).check(max_steps=-1, batch_size=8)
     with pytest.raises(ValueError, match="streaming needs max_steps"):
-        StreamingArguments(streaming=True).check(max_steps=-1)
+        StreamingArguments(streaming=True).check(max_steps=-1, batch_size=8)
+    with pytest.raises(ValueError, match="shuffle_buffer is 7, smaller than a batch of 8"):
+        StreamingArguments(streaming=True, shuffle_buffer=7).check(max_steps=5, batch_size=8)
     with pytest.raises(ValueError, match="tokenizer_samples is 0"):
-        StreamingArguments(streaming=True, tokenizer_samples=0).check(max_steps=5)
+        StreamingArguments(streaming=True, tokenizer_samples=0).check(max_steps=5, batch_size=8)
 
 
 # ------------------------------------------------------------------------------------------------------- batches

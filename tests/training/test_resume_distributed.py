@@ -19,7 +19,11 @@ SCRIPT = """
     import sys
     from dataclasses import replace
     import torch
+    from hf_arae.data.loading import DataArguments
     from hf_arae.data.packing import PackedSentences
+    from hf_arae.data.stream_batches import StreamedSentences
+    from hf_arae.data.streaming import load_text_stream
+    from hf_arae.data.tokenization import train_tokenizer
     from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
     from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
     from hf_arae.training import AdversarialTrainer, TrainingArguments, TrainingInterrupted
@@ -27,15 +31,24 @@ SCRIPT = """
 
     torch.set_num_threads(1)
 
-    def make(name, **changes):
+    def make(name, rows=None, **changes):
         torch.manual_seed(0)
         # Dropout draws from the global generator, which each process seeds for itself.
         model = RnnLmForCausalLM(RnnLmConfig(vocab_size=30, embedding_size=8, hidden_size=8, dropout=0.5))
         settings = {"max_steps": 8, "per_device_train_batch_size": 8, "logging_steps": 3, "eval_steps": 0}
         settings |= {"save_steps": 4, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(output_dir=f"{sys.argv[1]}/{name}", **(settings | changes))
-        rows = PackedSentences(made_up_sentences(attributes=1), 0)
+        rows = rows or PackedSentences(made_up_sentences(attributes=1), 0)
         return AdversarialTrainer(model, RnnLmObjective(model), arguments, rows)
+
+    def streamed_sentences():
+        words = [f"w{number}" for number in range(25)]
+        file = f"{sys.argv[1]}/rows-{os.environ['RANK']}.txt"
+        with open(file, "w") as lines:
+            lines.writelines(" ".join(words[row % 20 : row % 20 + 1 + row % 5]) + "\\n" for row in range(45))
+        stream, _ = load_text_stream(DataArguments(train_file=file, validation_file=file), 10, label_required=False)
+        stream.identity["files"] = "the same on both"
+        return StreamedSentences(stream, train_tokenizer(words, max_length=10), shuffle_buffer=16)
 
     def on_the_other_process(trainer, step, act):
         run = trainer.run_phase
@@ -59,6 +72,19 @@ SCRIPT = """
     except TrainingInterrupted as end:
         assert end.code == 75 and end.checkpoint.name == "checkpoint-5", end.checkpoint
     make("resumed", resume_from_checkpoint="last").train()
+
+    # A stream of 45 sentences: two batches an epoch, and 13 sentences that are left out on both processes.
+    streamed = make("streamed", streamed_sentences())
+    streamed.train()
+    assert streamed.batches.epoch == 3 and streamed.step == 8
+    stopped = make("streamed-resumed", streamed_sentences())
+    on_the_other_process(stopped, 4, lambda run: os.kill(os.getpid(), signal.SIGTERM) or run())
+    try:
+        stopped.train()
+        raise AssertionError("not stopped")
+    except TrainingInterrupted as end:
+        assert end.code == 75
+    make("streamed-resumed", streamed_sentences(), resume_from_checkpoint="last").train()
 
     broken = make("broken", non_finite="skip", logging_steps=1)
 
@@ -85,6 +111,7 @@ def test_two_processes_stop_together_and_go_on_exactly(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "a signal to another process: stopped at step 5 of 8" in done.stdout
     assert_same_run(tmp_path / "straight", tmp_path / "resumed", 8)
+    assert_same_run(tmp_path / "streamed", tmp_path / "streamed-resumed", 8)
     states = load_file(tmp_path / "straight" / "checkpoint-8" / "training_state.safetensors")
     assert not torch.equal(states["random.0.cpu"], states["random.1.cpu"])
     lines = read_log(tmp_path / "broken")
