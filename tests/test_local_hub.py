@@ -288,6 +288,14 @@ def test_cards_of_spaces_and_datasets(api):
         put("alice/data", "dataset", "---\ntask_categories: [style-transfer]\n---\n")
 
 
+def test_what_it_does_not_serve_it_says(local_hub, api):
+    api.create_repo("alice/demo", repo_type="space", space_sdk="gradio")
+    with pytest.raises(HfHubHTTPError, match="does not serve POST /api/spaces/alice/demo/secrets"):
+        api.add_space_secret("alice/demo", "KEY", "value")
+    with pytest.raises(RepositoryNotFoundError):
+        api.model_info("gpt2")
+
+
 def test_a_commit_is_checked_by_the_server_too(local_hub, api, model, monkeypatch):
     monkeypatch.setattr(HfApi, "_validate_yaml", lambda *_, **__: None)
     with pytest.raises(BadRequestError, match="Invalid metadata"):

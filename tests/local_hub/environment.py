@@ -16,30 +16,11 @@ from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
 
+from .child.sitecustomize import sleep
+
 PACKAGES = ("huggingface_hub", "transformers", "datasets", "evaluate")
 ROOT = Path(__file__).parents[2]
-SHORT_WAIT = 0.02  # seconds, instead of the 1 to 8 between two tries of a request
-
-_SITECUSTOMIZE = """
-import importlib.abc, os, sys, time
-
-class Blocker(importlib.abc.MetaPathFinder):
-    names = tuple(os.environ["LOCAL_HUB_BLOCKED"].split())
-
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in self.names:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Blocker())
-long_sleep = time.sleep
-
-def sleep(seconds):
-    caller = sys._getframe(1).f_globals.get("__name__", "")
-    short = caller.startswith(("huggingface_hub", "datasets", "evaluate"))
-    long_sleep(min(seconds, SHORT_WAIT) if short else seconds)
-
-time.sleep = sleep
-""".replace("SHORT_WAIT", str(SHORT_WAIT))
+CHILD = Path(__file__).with_name("child")
 
 
 def variables(url: str, home: Path) -> dict[str, str]:
@@ -53,28 +34,23 @@ def variables(url: str, home: Path) -> dict[str, str]:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
     }
 
 
-def child_environment(url: str, home: Path, folder: Path, blocked: Sequence[str]) -> dict[str, str]:
-    """The whole environment of a child process, which can import what this repository holds unless it is blocked.
-
-    Args:
-        folder: Where what the child reads at its start may be written.
-    """
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "TRANSFORMERS_"))
-    }
-    (folder / "start").mkdir()
-    (folder / "start" / "sitecustomize.py").write_text(_SITECUSTOMIZE, encoding="utf-8")
-    search = [str(folder / "start"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+def child_environment(url: str, home: Path, blocked: Sequence[str]) -> dict[str, str]:
+    """The whole environment of a child process, which can import what this repository holds unless it is blocked."""
+    foreign = ("HF_", "HUGGING", "TRANSFORMERS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    search = [str(CHILD), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **kept,
         **variables(url, home),
         "PYTHONPATH": os.pathsep.join(search),
+        "PYTHONDONTWRITEBYTECODE": "1",
         "LOCAL_HUB_BLOCKED": " ".join(blocked),
         "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
@@ -93,7 +69,8 @@ def take_over(url: str, home: Path, token: str) -> Iterator[None]:
     # Variables such as HF_DATASETS_CACHE may lead out of HF_HOME. The narrower folder comes first.
     elsewhere = [name for name in os.environ if name.startswith(("HF_", "HUGGING")) and name.endswith(_FOLDERS)]
     folders = [(os.environ[name], str(home / name.lower())) for name in elsewhere] + [(constants.HF_HOME, str(home))]
-    with patch.dict(os.environ, {**variables(url, home), "HF_TOKEN": token}), patch.object(time, "sleep", _sleep):
+    with patch.dict(os.environ, {**variables(url, home), "HF_TOKEN": token}), patch.object(time, "sleep", sleep):
+        close_session()  # the next one sees the new environment
         for name in elsewhere:
             del os.environ[name]
         _exchange(old_url, url, folders)
@@ -122,12 +99,6 @@ _FLAGS = {
     "HF_HUB_DISABLE_XET": True,
     "HF_HUB_DISABLE_TELEMETRY": True,
 }
-_long_sleep = time.sleep
-
-
-def _sleep(seconds: float) -> None:
-    caller = sys._getframe(1).f_globals.get("__name__", "")
-    _long_sleep(min(seconds, SHORT_WAIT) if caller.startswith(PACKAGES) else seconds)
 
 
 def _modules() -> list[ModuleType]:

@@ -119,7 +119,7 @@ class LocalHub:
         """
         folder = Path(mkdtemp(dir=self._folder.name))
         (folder / "cwd").mkdir()
-        variables = child_environment(self.url, home or folder / "home", folder, blocked)
+        variables = child_environment(self.url, home or folder / "home", blocked)
         variables |= {"HF_TOKEN": self.token(user)} if user else {}
         arguments = ["-c", command] if isinstance(command, str) else [str(part) for part in command]
         result = subprocess.run(

@@ -86,6 +86,12 @@ def answer(call: Call, path: str) -> Reply:
         if match and method == call.method:
             call.parts = {name: unquote(value) if value else None for name, value in match.groupdict().items()}
             return function(call)
+    for pattern in (API, PAGE):
+        match = re.match(pattern, path)
+        if match and (pattern == API or "/resolve/" in path):
+            call.parts = {name: unquote(value) if value else None for name, value in match.groupdict().items()}
+            call.repository()
+            raise Refusal(501, f"The local hub does not serve {call.method} {path}")
     if re.match("/api/(models|datasets|spaces)/|.*/resolve/", path):
-        raise not_found(call.account)
+        raise not_found(call.account)  # an id without a namespace
     raise Refusal(404, "Sorry, we can't find the page you are looking for.")
