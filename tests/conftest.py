@@ -3,6 +3,7 @@
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported; nothing here needs the Hub
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start: the cores run tests side by side
 
 import pytest
 import torch
