@@ -3,9 +3,9 @@
     python tests/benchmarks/streaming.py --rows 2000000
 
 Writes a Parquet and a JSON-lines file of the sentences, two labels in turn, and trains a small ARAE for some updates
-in a process of its own each way, then draws the batches of a fifth of the rows. Prints how far the memory of each has grown at its peak; how
-fast a stream is read past (what going on from a checkpoint costs) and tokenized; and the seconds from a checkpoint's
-position near the end of the file to its first batch.
+in a process of its own each way, then draws the batches of a fifth of the rows. Prints how far the memory of each has
+grown at its peak; how fast a stream is read past (what going on from a checkpoint costs) and tokenized; and the
+seconds from a checkpoint's position near the end of the file to its first batch.
 """
 
 from __future__ import annotations
