@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
@@ -76,6 +76,9 @@ def take_over(url: str, home: Path, token: str) -> Iterator[None]:
         _exchange(old_url, url, folders)
         for module, name in flags:
             setattr(module, name, _FLAGS[name])
+        # First: code that this process downloaded before may lie further on in the path, under the same package names.
+        sys.path.insert(0, str(home / "modules"))
+        invalidate_caches()
         try:
             yield
         finally:
