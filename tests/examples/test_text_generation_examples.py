@@ -75,7 +75,7 @@ def test_a_second_stage_moves_the_generator_alone(trained, tmp_path):
     folder = ["--output_dir", str(tmp_path / "other")]
     for wrong, message in (
         (["--family", "vae", "--base_model", str(base)], "is of the family arae, not vae: give its --family"),
-        ([*arguments[:4], "--code_size", "7"], "was built with code_size 100 (not 7)"),
+        ([*arguments[:4], "--code_size", "7"], "was built with code_size 10 (not 7)"),
     ):
         done = run("train_text_generation.py", *wrong, *folder)
         assert done.returncode and message in done.stderr
