@@ -65,7 +65,7 @@ class LatentSpace:
     are sentences (one or many, which are encoded first) or a tensor of rows, with `space` to say whether they are
     codes or z. Generation arguments go to the model's `decode`; greedy decoding and plain sampling take its fast path.
     The same call with the same seed gives the same texts, whatever was drawn before, and leaves torch's own generators
-    as they were.
+    as they were. Unless `max_new_tokens` is given, what is written is never longer than what can be encoded.
 
     Args:
         model: a model with `encode`, `decode` and `draw_codes`, such as an `AraeModel`. It is put in evaluation mode.
@@ -343,10 +343,13 @@ class LatentSpace:
         texts = [check_inputs(texts, check)] if single else list(check_inputs(texts, check))
         if texts and not truncation:
             frame = self.tokenizer.num_special_tokens_to_add()
-            limit = self.tokenizer.model_max_length - frame
             for index, ids in enumerate(self.tokenizer(texts, verbose=False)["input_ids"]):
-                check_length(texts[index], place(None if single else index), len(ids) - frame, limit)
+                check_length(texts[index], place(None if single else index), len(ids) - frame, self._longest())
         return texts
+
+    def _longest(self) -> int:
+        """The longest text that can be read, in tokens without special ones."""
+        return self.tokenizer.model_max_length - self.tokenizer.num_special_tokens_to_add()
 
     @torch.no_grad()
     def _encode(self, texts: list[str]) -> Tensor:
@@ -392,12 +395,14 @@ class LatentSpace:
     def _write(self, points: Tensor, space: str, seed: int, copies: int, generate_arguments: dict) -> list[str]:
         """Writes each row `copies` times, the copies one after another."""
         self._check_writing(generate_arguments)
+        # The model's own limit leaves a token for <eos>; a row that has not ended by then has one word more than fits.
+        width = None if generate_arguments.get("max_new_tokens") else 1 + self._longest()
         rows, texts = torch.arange(len(points)).repeat_interleave(copies), []
         with seeded(seed, self.model.device), progress(total=len(rows), description="Writing") as bar:
             for part in rows.split(self.batch_size) if len(rows) else ():
                 codes = self._codes(points[part.to(points.device)], space)
                 written = self.model.decode(codes, attribute=self.attribute, **generate_arguments)
-                texts += self.tokenizer.batch_decode(written, skip_special_tokens=True)
+                texts += self.tokenizer.batch_decode(written[:, :width], skip_special_tokens=True)
                 bar.update(len(part))
         return texts
 

@@ -272,12 +272,12 @@ def test_every_family_has_the_interface(family, tokenizer):
     codes = latent.encode(texts)
     alone = torch.cat([family.encode(**tokenizer(text, return_tensors="pt")) for text in texts])
     torch.testing.assert_close(codes, alone)
-    written = family.decode(codes)
+    written = family.decode(codes)[:, : tokenizer.model_max_length - 1]
     assert latent.decode(codes) == tokenizer.batch_decode(written, skip_special_tokens=True)
     assert latent.decode(codes, num_beams=2, max_new_tokens=4) == tokenizer.batch_decode(
         family.decode(codes, num_beams=2, max_new_tokens=4), skip_special_tokens=True
     )
-    sampled = family.sample(20, seed=7)
+    sampled = family.sample(20, seed=7)[:, : tokenizer.model_max_length - 1]
     assert latent.sample(20, seed=7) == tokenizer.batch_decode(sampled, skip_special_tokens=True)
     assert LatentSpace(family, tokenizer, batch_size=3).sample(20, seed=7) == latent.sample(20, seed=7)
     space = latent.native_space
@@ -285,6 +285,16 @@ def test_every_family_has_the_interface(family, tokenizer):
     assert len(latent.interpolate(texts[0], texts[1:], 3, "spherical")[1]) == 3
     assert latent.nearest(texts[1], texts, k=1)[0][0].text == texts[1]
     assert len(latent.arithmetic(texts[0], texts[1:2], texts[2:], num_samples=7, temperature=0.5)[0]) == 7
+
+
+def test_what_is_written_can_be_read_again(family, tokenizer):
+    latent = LatentSpace(family, tokenizer)
+    longest = tokenizer.model_max_length - 2
+    assert family.sample(200, seed=0).shape[1] > longest + 1  # the model itself goes on for a word
+    texts = latent.sample(200, seed=0)
+    assert max(len(text.split()) for text in texts) == longest
+    latent.encode([text for text in texts if text])  # an untrained model writes empty ones too
+    assert max(len(text.split()) for text in latent.sample(200, seed=0, max_new_tokens=longest + 5)) > longest
 
 
 def test_the_two_spaces_of_a_model_with_a_generator_are_told_apart(tokenizer):
@@ -298,7 +308,7 @@ def test_the_two_spaces_of_a_model_with_a_generator_are_told_apart(tokenizer):
 def test_a_model_with_attributes_writes_with_the_one_that_was_chosen(transfer_model, tokenizer):
     texts = [LatentSpace(transfer_model, tokenizer, attribute=value).sample(10) for value in (0, 1)]
     for value in (0, 1):
-        ids = transfer_model.sample(10, value, seed=0)
+        ids = transfer_model.sample(10, value, seed=0)[:, : tokenizer.model_max_length - 1]
         assert texts[value] == tokenizer.batch_decode(ids, skip_special_tokens=True)
     assert texts[0] != texts[1]
     unset = LatentSpace(transfer_model, tokenizer)
