@@ -33,7 +33,9 @@ def new_sentences(
     if gaussian is None:
         return sample_texts(model, tokenizer, num_samples, seed=seed, **generate_arguments)
     codes = gaussian.draw(num_samples, seed, getattr(model.config, "draw_noise", 0.0))
-    return LatentSpace(model, tokenizer).decode(codes, seed=seed, **generate_arguments)
+    # The model's own limit, so that texts from drawn and from fitted codes are equally long.
+    arguments = {"max_new_tokens": model.generation_config.max_new_tokens} | generate_arguments
+    return LatentSpace(model, tokenizer).decode(codes, seed=seed, **arguments)
 
 
 def without_unknown_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
