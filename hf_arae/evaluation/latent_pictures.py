@@ -16,15 +16,17 @@ from hf_arae.metrics._checks import import_extra
 _PANELS = {
     "l2 norm of codes": ("code_norm", "drawn_norm"),
     "sum of the coordinates' variances": ("code_variance", "drawn_variance"),
-    "cosine of neighbours": ("neighbour_cosine",),
+    "cosine of neighbours": ("neighbour_cosine", "random_cosine"),
 }
+_STYLES = {"drawn": ("--", ", drawn"), "random": (":", ", random pairs")}
 _MOST_LABELS = 10  # as many colours as a person tells apart
 
 
 def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | os.PathLike) -> bool:
     """Draws norms, variances and neighbours' cosine over trainings, a colour a model (thesis, Figure 4.2).
 
-    Lines are of sentences' codes, dashed ones of codes that the model draws for new sentences.
+    Lines are of sentences' codes, dashed ones of codes that the model draws for new sentences, dotted ones of random
+    pairs: where all codes share a direction, neighbours are near each other like any two.
 
     Args:
         log_files: by a model's name, its run's `training_log.jsonl` with the metrics of a `TextGenerationEvaluator`.
@@ -44,14 +46,15 @@ def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | 
             for name in names:
                 points = [(line["step"], line[f"eval/{name}"]) for line in lines if f"eval/{name}" in line]
                 if points:
-                    drawn = name.startswith("drawn")
-                    label = f"{model}, drawn" if drawn else model
-                    axes.plot(*zip(*points, strict=True), "--" if drawn else "-", color=f"C{number}", label=label)
+                    style, suffix = _STYLES.get(name.split("_")[0], ("-", ""))
+                    axes.plot(*zip(*points, strict=True), style, color=f"C{number}", label=f"{model}{suffix}")
         axes.set_title(title)
         axes.set_xlabel("updates")
         axes.set_ylim(bottom=0)  # so that lines which differ by a hundredth are seen to have met
         if axes.lines:
-            axes.legend(fontsize="small")
+            axes.legend(
+                fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13)
+            )  # clear of the lines
     if not any(axes.lines for axes in figure.axes):
         return False
     figure.savefig(picture, dpi=120)

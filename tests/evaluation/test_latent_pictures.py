@@ -15,7 +15,7 @@ from hf_arae.evaluation.latent_pictures import draw_code_curves, draw_code_maps
 def log_file(tmp_path):
     lines = [{"step": 5, "reconstruct/loss": 1.0}]
     for step in (10, 20):
-        names = ("code_norm", "drawn_norm", "code_variance", "drawn_variance", "neighbour_cosine")
+        names = ("code_norm", "drawn_norm", "code_variance", "drawn_variance", "neighbour_cosine", "random_cosine")
         lines.append({"step": step} | {f"eval/{name}": 1 / step for name in names})
     path = tmp_path / "training_log.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -26,6 +26,16 @@ def test_curves_are_drawn_from_logs(tmp_path, log_file):
     pytest.importorskip("matplotlib")
     assert draw_code_curves({"ae": log_file, "arae": log_file}, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_each_line_says_what_it_is_of(tmp_path, log_file, monkeypatch):
+    figure = pytest.importorskip("matplotlib.figure").Figure
+    panels = []
+    monkeypatch.setattr(figure, "savefig", lambda self, *_, **__: panels.extend(self.axes))
+    draw_code_curves({"arae": log_file}, tmp_path / "curves.png")
+    lines = [[(line.get_label(), line.get_linestyle()) for line in panel.lines] for panel in panels]
+    assert lines[0] == lines[1] == [("arae", "-"), ("arae, drawn", "--")]
+    assert lines[2] == [("arae", "-"), ("arae, random pairs", ":")]
 
 
 def test_without_numbers_there_is_no_picture(tmp_path):
