@@ -11,7 +11,7 @@ from hf_arae.evaluation.latent_neighbours import Neighbourhoods, neighbour_cosin
 from hf_arae.evaluation.latent_noise import swap_noise
 from hf_arae.evaluation.rewriting import encode_texts, sample_texts
 from hf_arae.generation import LatentSpace
-from hf_arae.metrics import Bleu, Diversity, ExactMatch
+from hf_arae.metrics import Bleu, Diversity, ExactMatch, Perplexity
 from hf_arae.training.distributed import from_main
 from hf_arae.training.results import Evaluation
 
@@ -63,6 +63,9 @@ class TextGenerationEvaluator:
         `reverse_perplexity`: if `reverse_perplexity_samples` > 0, of a language model trained on that many new
             sentences (the thesis stops early on it).
 
+    Of a language model:
+        `perplexity`: of the texts, a token, see [`~hf_arae.metrics.perplexity.Perplexity`].
+
     And of an autoencoder:
         `reconstruction_bleu`, `exact_match` (%): greedy;
         `reconstruction_nll`: -log p(x | code of x), nats a sentence;
@@ -106,6 +109,8 @@ class TextGenerationEvaluator:
             metrics |= code_statistics(encode_texts(model, self.tokenizer, self.texts), drawn)
             if self.neighbourhoods is not None:
                 metrics |= neighbour_cosine(model, self.tokenizer, self.neighbourhoods)
+        else:
+            metrics |= from_main(lambda: Perplexity(model, self.tokenizer).compute(predictions=self.texts))
         wanted = max(self.num_samples, self.reverse_perplexity_samples)
         samples = new_sentences(model, self.tokenizer, wanted, gaussian)
         metrics |= from_main(lambda: self._diversity(samples[: self.num_samples]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -44,8 +46,8 @@ def test_every_family_is_built_evaluated_and_has_an_objective(corpus, family):
     fitted = None if recipe.draws_codes else train
     evaluator = TextGenerationEvaluator(tokenizer, held_out, fitted, neighbours, num_samples=20, num_printed=2)
     evaluation = evaluator(model)
-    expected = SAMPLES if family == "lm" else SAMPLES | CODES | COSINES | (DRAWN if recipe.draws_codes else set())
-    assert evaluation.metrics.keys() == expected
+    own = {"perplexity"} if family == "lm" else CODES | COSINES | (DRAWN if recipe.draws_codes else set())
+    assert evaluation.metrics.keys() == SAMPLES | own
     assert sum(line.startswith("[sample] ") for line in evaluation.samples) == 2
     assert sum("->" in line for line in evaluation.samples) == (0 if family == "lm" else 2)
     assert evaluation.metrics == evaluator(model).metrics
@@ -59,6 +61,21 @@ def test_numbers_are_those_of_the_outputs(corpus):
     copies = rewrite_texts(model, tokenizer, held_out)
     assert metrics["reconstruction_bleu"] == Bleu().compute(predictions=copies, references=held_out)["bleu"]
     assert metrics["code_norm"] == pytest.approx(1, abs=1e-5)
+
+
+def test_perplexity_is_that_of_the_held_out_texts(corpus):
+    tokenizer, _, held_out = corpus
+    model = build("lm", tokenizer)
+    texts = held_out[:20]
+    found = TextGenerationEvaluator(tokenizer, texts, num_samples=5)(model).metrics["perplexity"]
+    total = count = 0
+    for text in texts:
+        ids = tokenizer(text, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            logits = model(input_ids=ids[:, :-1]).logits[0]
+        total += torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum").item()
+        count += ids.shape[1] - 1
+    assert found == pytest.approx(math.exp(total / count), rel=1e-4)
 
 
 def test_new_sentences_come_from_the_gaussian_that_is_given(corpus):
