@@ -51,10 +51,9 @@ def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | 
         axes.set_title(title)
         axes.set_xlabel("updates")
         axes.set_ylim(bottom=0)  # so that lines which differ by a hundredth are seen to have met
-        if axes.lines:  # clear of them
-            axes.legend(
-                fontsize="small", ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13)
-            )  # clear of the lines
+        if axes.lines:
+            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}  # where no line is hidden
+            axes.legend(fontsize="small", ncols=2, **below)
     if not any(axes.lines for axes in figure.axes):
         return False
     figure.savefig(picture, dpi=120)
