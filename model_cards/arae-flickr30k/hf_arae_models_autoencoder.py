@@ -34,13 +34,13 @@ class TextAutoencoderOutput(ModelOutput):
             returns it.
         loss: reconstruction cross-entropy in nats per token, if `labels` were given.
         logits: `(batch, sequence, vocab_size)`, if `decoder_input_ids` or `labels` were given.
-        past_key_values: the decoder's state after the last token, if `use_cache`.
+        cache: the decoder's state after the last token, if `use_cache`.
     """
 
     encoder_last_hidden_state: Tensor | None = None
     loss: Tensor | None = None
     logits: Tensor | None = None
-    past_key_values: RecurrentCache | None = None
+    cache: RecurrentCache | None = None
 
 
 class TextAutoencoder(RecurrentTextModel):
@@ -301,7 +301,7 @@ class TextAutoencoder(RecurrentTextModel):
         decoder_input_ids: Tensor | None = None,
         labels: Tensor | None = None,
         encoder_outputs: ModelOutput | tuple | None = None,
-        past_key_values: RecurrentCache | None = None,
+        cache: RecurrentCache | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
         **unused,
@@ -315,7 +315,7 @@ class TextAutoencoder(RecurrentTextModel):
             decoder_input_ids: previous tokens `(batch, sequence)`.
             labels: sentences to reconstruct, `<bos>` first; the loss is the mean over their tokens.
             encoder_outputs: codes `(batch, 1, code_size)` from an earlier call, in place of `input_ids`.
-            past_key_values: decoder state to continue from and to update.
+            cache: decoder state to continue from and to update.
             use_cache: return the decoder's state.
             return_dict: a tuple instead of a [`TextAutoencoderOutput`] if `False`.
         """
@@ -327,24 +327,24 @@ class TextAutoencoder(RecurrentTextModel):
             if decoder_input_ids is None:
                 decoder_input_ids = labels[:, :-1].clamp(min=0)
         if decoder_input_ids is not None:
-            state = None if past_key_values is None else past_key_values.state
+            state = None if cache is None else cache.state
             states, state = self.decoder_states(code, decoder_input_ids, attribute, state)
             logits = self.project(states)
             if use_cache:
-                past_key_values = past_key_values if past_key_values is not None else RecurrentCache()
-                past_key_values.advance(state, decoder_input_ids.shape[1])
-        output = TextAutoencoderOutput(code.unsqueeze(1), loss, logits, past_key_values if use_cache else None)
+                cache = cache if cache is not None else RecurrentCache()
+                cache.advance(state, decoder_input_ids.shape[1])
+        output = TextAutoencoderOutput(code.unsqueeze(1), loss, logits, cache if use_cache else None)
         return output if return_dict is not False else output.to_tuple()
 
     def prepare_inputs_for_generation(
-        self, input_ids, past_key_values=None, encoder_outputs=None, attribute=None, use_cache=None, **unused
+        self, input_ids, cache=None, encoder_outputs=None, attribute=None, use_cache=None, **unused
     ):
-        if use_cache and past_key_values is None:
-            past_key_values = RecurrentCache()
-        begun = past_key_values is not None and past_key_values.get_seq_length() > 0
+        if use_cache and cache is None:
+            cache = RecurrentCache()
+        begun = cache is not None and cache.get_seq_length() > 0
         return {
             "decoder_input_ids": input_ids[:, -1:] if begun else input_ids,
-            "past_key_values": past_key_values,
+            "cache": cache,
             "encoder_outputs": encoder_outputs,
             "attribute": attribute,
             "use_cache": use_cache,

@@ -35,10 +35,10 @@ def test_shapes(share_embeddings):
     output = model(sentences(), labels=sentences(), use_cache=True)
     assert output.logits.shape == (3, 6, 12)
     assert output.loss.shape == ()
-    assert [part.shape for part in output.past_key_values.state] == [(2, 3, 8), (2, 3, 8)]
-    assert output.past_key_values.get_seq_length() == 6
+    assert [part.shape for part in output.cache.state] == [(2, 3, 8), (2, 3, 8)]
+    assert output.cache.get_seq_length() == 6
     plain = model(sentences())
-    assert plain.loss is None and plain.past_key_values is None
+    assert plain.loss is None and plain.cache is None
     (logits,) = model(sentences(), return_dict=False)
     assert torch.equal(logits, plain.logits)
 
@@ -105,7 +105,7 @@ def test_padding_changes_nothing():
 def test_reading_in_pieces_equals_reading_at_once():
     model, ids = make_model(spread=10), sentences()
     cache = RecurrentCache()
-    pieces = [model(part, past_key_values=cache, use_cache=True).logits for part in ids.split([1, 3, 2], dim=1)]
+    pieces = [model(part, cache=cache, use_cache=True).logits for part in ids.split([1, 3, 2], dim=1)]
     torch.testing.assert_close(torch.cat(pieces, 1), model(ids).logits)
     assert cache.get_seq_length() == 6
 
@@ -140,8 +140,8 @@ def test_greedy_generation_is_the_argmax_at_each_step():
 
 def test_generation_goes_on_from_a_given_state():
     model, prompt = make_model(spread=20), torch.tensor([[BOS, 5, 6, 7]])
-    cache = model(prompt[:, :2], use_cache=True).past_key_values
-    assert torch.equal(model.generate(prompt, past_key_values=cache), model.generate(prompt))
+    cache = model(prompt[:, :2], use_cache=True).cache
+    assert torch.equal(model.generate(prompt, cache=cache), model.generate(prompt))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -25,12 +25,12 @@ class RnnLmOutput(ModelOutput):
     Args:
         loss: cross-entropy in nats per predicted token, if `labels` were given.
         logits: `(batch, sequence, vocab_size)`; those at a place predict the next token.
-        past_key_values: the state after the last token, if `use_cache`.
+        cache: the state after the last token, if `use_cache`.
     """
 
     loss: Tensor | None = None
     logits: Tensor | None = None
-    past_key_values: RecurrentCache | None = None
+    cache: RecurrentCache | None = None
 
 
 class RnnLmForCausalLM(RecurrentTextModel):
@@ -100,7 +100,7 @@ class RnnLmForCausalLM(RecurrentTextModel):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        past_key_values: RecurrentCache | None = None,
+        cache: RecurrentCache | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
     ) -> RnnLmOutput | tuple:
@@ -111,11 +111,11 @@ class RnnLmForCausalLM(RecurrentTextModel):
             attention_mask: accepted and not needed: padding on the right reaches no token's state.
             labels: usually `input_ids` itself, `(batch, sequence)`; the shift by one happens here. Places that hold
                 the padding token or -100 are not counted.
-            past_key_values: state to continue from; updated in place if `use_cache`.
+            cache: state to continue from; updated in place if `use_cache`.
             use_cache: return the state.
             return_dict: a tuple instead of an [`RnnLmOutput`] if `False`.
         """
-        states, state = self.hidden_states(input_ids, None if past_key_values is None else past_key_values.state)
+        states, state = self.hidden_states(input_ids, None if cache is None else cache.state)
         logits = self.projection(states, self._shared_table())
         loss = None
         if labels is not None:
@@ -123,24 +123,24 @@ class RnnLmForCausalLM(RecurrentTextModel):
             total = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), targets.flatten(), reduction="sum")
             loss = total / (targets != -100).sum().clamp(min=1)
         if use_cache:
-            past_key_values = past_key_values if past_key_values is not None else RecurrentCache()
-            past_key_values.advance(state, input_ids.shape[1])
-        output = RnnLmOutput(loss, logits, past_key_values if use_cache else None)
+            cache = cache if cache is not None else RecurrentCache()
+            cache.advance(state, input_ids.shape[1])
+        output = RnnLmOutput(loss, logits, cache if use_cache else None)
         return output if return_dict is not False else output.to_tuple()
 
     def prepare_inputs_for_generation(
-        self, input_ids, past_key_values=None, attention_mask=None, use_cache=None, is_first_iteration=False, **unused
+        self, input_ids, cache=None, attention_mask=None, use_cache=None, is_first_iteration=False, **unused
     ):
         if is_first_iteration and attention_mask is not None and not attention_mask.all():
             raise ValueError(
                 "the prompts of one generate() call must be of one length: a recurrent state cannot skip padding. "
                 "Group them by length, or call generate() for each"
             )
-        if use_cache and past_key_values is None:
-            past_key_values = RecurrentCache()
-        if past_key_values is not None:
-            input_ids = input_ids[:, past_key_values.get_seq_length() :]
-        return {"input_ids": input_ids, "past_key_values": past_key_values, "use_cache": use_cache}
+        if use_cache and cache is None:
+            cache = RecurrentCache()
+        if cache is not None:
+            input_ids = input_ids[:, cache.get_seq_length() :]
+        return {"input_ids": input_ids, "cache": cache, "use_cache": use_cache}
 
     # Verbs
 

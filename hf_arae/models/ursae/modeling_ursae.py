@@ -30,14 +30,14 @@ class UrsaeOutput(ModelOutput):
     Args:
         loss: -log p_enc(labels | source) in nats per token, if `labels` were given.
         logits: `(batch, sequence, vocab_size)`; those at a place predict the next token of the summary.
-        past_key_values: the writer's state after the last token, if `use_cache`.
+        cache: the writer's state after the last token, if `use_cache`.
         encoder_last_hidden_state: the reader's keys, `(batch, source, reader_size)`.
         read_weights: where each word was read from, `(batch, sequence, source)`.
     """
 
     loss: Tensor | None = None
     logits: Tensor | None = None
-    past_key_values: RecurrentCache | None = None
+    cache: RecurrentCache | None = None
     encoder_last_hidden_state: Tensor | None = None
     read_weights: Tensor | None = None
 
@@ -232,7 +232,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         decoder_input_ids: Tensor | None = None,
         labels: Tensor | None = None,
         encoder_outputs: UrsaeReading | None = None,
-        past_key_values: RecurrentCache | None = None,
+        cache: RecurrentCache | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
         **unused,
@@ -246,7 +246,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             labels: summaries to score, `<bos>` first, `(batch, sequence)`; the shift by one happens here. Places that
                 hold the padding token or -100 are not counted.
             encoder_outputs: what `read_source` gave, in place of `input_ids`.
-            past_key_values: the writer's state to continue from and to update.
+            cache: the writer's state to continue from and to update.
             use_cache: return the writer's state.
             return_dict: a tuple instead of an [`UrsaeOutput`] if `False`.
 
@@ -258,7 +258,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
                 raise ValueError("give decoder_input_ids or labels: the words of the summary so far, <bos> first")
             decoder_input_ids = labels[:, :-1].clamp(min=0)
         reading = self.read_source(input_ids, attention_mask) if encoder_outputs is None else encoder_outputs
-        before = None if past_key_values is None else past_key_values.state
+        before = None if cache is None else cache.state
         states, state = self.writer.hidden_states(decoder_input_ids, before)
         logits, weights = self.summary_logits(states, reading)
         loss = None
@@ -269,21 +269,18 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             )
             loss = total / (targets != -100).sum().clamp(min=1)
         if use_cache:
-            past_key_values = past_key_values if past_key_values is not None else RecurrentCache()
-            past_key_values.advance(state, decoder_input_ids.shape[1])
-        cache = past_key_values if use_cache else None
-        output = UrsaeOutput(loss, logits, cache, reading.last_hidden_state, weights)
+            cache = cache if cache is not None else RecurrentCache()
+            cache.advance(state, decoder_input_ids.shape[1])
+        output = UrsaeOutput(loss, logits, cache if use_cache else None, reading.last_hidden_state, weights)
         return output if return_dict is not False else output.to_tuple()
 
-    def prepare_inputs_for_generation(
-        self, input_ids, past_key_values=None, encoder_outputs=None, use_cache=None, **unused
-    ):
-        if use_cache and past_key_values is None:
-            past_key_values = RecurrentCache()
-        begun = past_key_values is not None and past_key_values.get_seq_length() > 0
+    def prepare_inputs_for_generation(self, input_ids, cache=None, encoder_outputs=None, use_cache=None, **unused):
+        if use_cache and cache is None:
+            cache = RecurrentCache()
+        begun = cache is not None and cache.get_seq_length() > 0
         return {
             "decoder_input_ids": input_ids[:, -1:] if begun else input_ids,
-            "past_key_values": past_key_values,
+            "cache": cache,
             "encoder_outputs": encoder_outputs,
             "use_cache": use_cache,
         }
