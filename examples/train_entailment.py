@@ -30,6 +30,7 @@ from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.pair_batches import PairBatches
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
+from hf_arae.data.sources import measured_split
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
 from hf_arae.evaluation.tables import markdown_table
@@ -167,7 +168,7 @@ def run(
     data: DatasetDict,
     tokenizer: PreTrainedTokenizerBase,
     pairs_per_batch: int,
-) -> dict[str, float]:
+) -> dict[str, float | str]:
     """Trains on `data["train"]` as labelled pairs; returns validation and test accuracy."""
     set_seed(arguments.seed)
     if base is None:
@@ -189,6 +190,7 @@ def run(
     test = PairEvaluator(tokenizer, data.get("test", data["validation"]), num_printed=6)(model)
     print("\n".join(f"    {line}" for line in test.samples))
     found = {"validation_accuracy": result.metrics.get("accuracy"), "accuracy": test.metrics["accuracy"]}
+    found["measured_split"] = measured_split(data)
     return found | {"labelled_pairs": len(data["train"]), "updates": result.steps, "minutes": result.seconds / 60}
 
 
@@ -208,7 +210,15 @@ def main() -> None:
     )
     out = Path(training_arguments.output_dir)
     own = ("method", "label_fraction", "seeds", "output_dir", "seed", "disable_tqdm", "use_cpu")
-    own += ("push_to_hub", "hub_model_id", "hub_private_repo", "hub_strategy")
+    own += (
+        "push_to_hub",
+        "hub_model_id",
+        "hub_private_repo",
+        "hub_strategy",
+        "license",
+        "language",
+        "publish_samples",
+    )
     parts = (script, pair_arguments, model_arguments, objective_arguments, training_arguments)
     common = {name: value for part in parts for name, value in asdict(part).items() if name not in own}
 
@@ -223,7 +233,7 @@ def main() -> None:
     keep_settings(out, common)
     repository = None
     if training_arguments.push_to_hub and PartialState().is_main_process:
-        repository = RunRepository(training_arguments.hub_model_id or out.name, training_arguments.hub_private_repo)
+        repository = RunRepository(training_arguments)
 
     # 3. Tokenizer and sentences
     tokenizer = train_tokenizer(
@@ -264,7 +274,8 @@ def main() -> None:
                 arguments = replace(training_arguments, output_dir=str(folder), seed=seed, push_to_hub=False)
                 own = DatasetDict(data | {"train": labelled[fraction, seed]})
                 found = run(config, base, settings, arguments, sentences, own, tokenizer, script.pairs_per_batch)
-                print(f"{folder}: " + "  ".join(f"{name} {value:.2f}" for name, value in found.items()))
+                shown = {name: value for name, value in found.items() if not isinstance(value, str)}
+                print(f"{folder}: " + "  ".join(f"{name} {value:.2f}" for name, value in shown.items()))
                 about = {"method": method, "label_fraction": fraction, "seed": seed}
                 write_report(folder, about | found, parts)
                 results.append(found["accuracy"])

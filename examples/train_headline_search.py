@@ -26,6 +26,7 @@ from hf_arae.data.headline_signals import headline_signals
 from hf_arae.data.mining import mine_titles, title_words
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
+from hf_arae.data.sources import measured_split
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.evaluation.tables import markdown_table
@@ -165,6 +166,7 @@ def main() -> None:
     print(f"\n{len(documents)} held-out articles; = is the reference, > the search at its own length")
     print(markdown_table([{"summary": name, **row} for name, row in scores.items()], decimals=2))
     run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
+    run |= {"measured_split": measured_split(data), "tuning_pairs": len(tuning)}
     run |= {"tuned": tuned, "test": scores, **scores["its own length"]}
     for name in PICTURES:
         if Path(script.model, name).is_file():

@@ -19,6 +19,7 @@ from transformers import HfArgumentParser, set_seed
 from hf_arae.data.encoding import encode_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
+from hf_arae.data.sources import measured_split
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.tokenization import train_tokenizer
@@ -150,6 +151,7 @@ def main() -> None:
             print(f"  {name:22s} {value:8.2f}")
         print("\n".join(f"  {line}" for line in evaluation.samples))
         run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
+        run["measured_split"] = measured_split(data)
         settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
         write_report(training_arguments.output_dir, run | metrics, settings)
         print(f'\nNow: pipeline("text-style-transfer", model="{training_arguments.output_dir}")')

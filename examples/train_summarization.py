@@ -25,6 +25,7 @@ from hf_arae.data.documents import DocumentArguments, load_documents, load_title
 from hf_arae.data.encoding import encode_dataset
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
+from hf_arae.data.sources import measured_split
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.curves import draw_curves
 from hf_arae.evaluation.summarization import (
@@ -235,7 +236,7 @@ def main() -> None:
         f"first {length} words": lead_words(last.documents, length),
     }
     rows = [{"system": name} | summary_scores(last.documents, s, last.references) for name, s in systems.items()]
-    rows.append({"system": training_arguments.output_dir} | evaluation.metrics)
+    rows.append({"system": Path(training_arguments.output_dir).name} | evaluation.metrics)
     table = markdown_table([{key: row[key] for key in ("system", *COLUMNS) if key in row} for row in rows], decimals=2)
     print(f"\n{len(test)} held-out documents:\n\n{table}\n\n" + "\n".join(f"  {line}" for line in evaluation.samples))
     out = Path(training_arguments.output_dir)
@@ -243,7 +244,7 @@ def main() -> None:
     lines = [json.dumps({"document": d, "output": s}) for d, s in zip(last.documents, summaries, strict=True)]
     (out / "outputs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     run = {"seed": training_arguments.seed, "updates": result.steps}
-    run |= {"minutes": result.seconds / 60, "writer_minutes": seconds / 60}
+    run |= {"minutes": result.seconds / 60, "writer_minutes": seconds / 60, "measured_split": measured_split(data)}
     settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
     write_report(out, run | evaluation.metrics, settings)
 

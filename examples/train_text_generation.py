@@ -33,6 +33,7 @@ from transformers import AutoTokenizer, HfArgumentParser, set_seed
 from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
+from hf_arae.data.sources import measured_split
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.tokenization import train_tokenizer
@@ -106,6 +107,7 @@ def main() -> None:
         tokenizer = AutoTokenizer.from_pretrained(script.base_model)
     else:
         tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
+    measured = measured_split(data)
     for split in data:
         data[split] = read_dataset(data[split], tokenizer, split, script.drop_longer)
     if stream is not None:
@@ -159,7 +161,7 @@ def main() -> None:
             print(f"  {name:26s} {value:8.2f}")
         print("\n".join(f"  {line}" for line in evaluation.samples))
         run = {"family": script.family, "seed": training_arguments.seed, "draws_codes": recipe.draws_codes}
-        run |= {"updates": result.steps, "minutes": result.seconds / 60}
+        run |= {"updates": result.steps, "minutes": result.seconds / 60, "measured_split": measured}
         settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
         write_report(training_arguments.output_dir, run | evaluation.metrics, settings, script.base_model)
         print(f"\nNow: python examples/analyze_latent_space.py --models {training_arguments.output_dir}")

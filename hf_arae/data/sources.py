@@ -24,6 +24,7 @@ logger = logging.get_logger(__name__)
 
 SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = 0.05
+_SPLIT_OFF = "rows of the training split"  # description of a validation split that the data do not have
 EXTENSIONS = ".txt, .csv, .tsv, .json, .jsonl, .parquet"
 TEXT_TYPES = ("string", "large_string")
 CHUNK_ROWS = 10_000  # rows of a table when a file is read piece by piece
@@ -336,7 +337,16 @@ def split_off_validation(splits: dict[str, Dataset]) -> dict[str, Dataset]:
     held_out = sample_rows(len(train), max(1, round(VALIDATION_SHARE * len(train))))
     kept = sorted(set(range(len(train))) - set(held_out))
     logger.warning("No validation split: took %d of the %d training rows for it.", len(held_out), len(train))
-    return {**splits, "train": train.select(kept), "validation": train.select(held_out)}
+    validation = train.select(held_out)
+    validation.info.description = _SPLIT_OFF
+    return {**splits, "train": train.select(kept), "validation": validation}
+
+
+def measured_split(splits: Mapping[str, Dataset]) -> str:
+    """Which rows a run's last numbers are of: "test", "validation" or, of the training data, "split off"."""
+    if "test" in splits:
+        return "test"
+    return "split off" if splits["validation"].info.description == _SPLIT_OFF else "validation"
 
 
 def shorten(splits: Mapping[str, Dataset], max_train: int | None, max_eval: int | None) -> DatasetDict:

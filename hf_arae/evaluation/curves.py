@@ -75,7 +75,7 @@ def draw_run_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> 
     ordered = sorted(curves.items(), key=lambda curve: "eval/" in curve[0])
     for axes, (name, points) in zip(panels, ordered, strict=False):
         axes.plot(*zip(*points, strict=True), marker="." if len(points) < 30 else None)
-        axes.set_title(name.removeprefix("eval/").replace("_", " "), fontsize="small")
+        axes.set_title(name.removeprefix("eval/").replace("_", " "), fontsize="small", parse_math=False)
         axes.tick_params(labelsize="x-small")
     for axes in panels[len(curves) :]:
         axes.axis("off")

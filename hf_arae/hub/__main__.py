@@ -9,15 +9,15 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi
-
 from hf_arae.data.corpora import CORPORA, push_corpus
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.cards import write_run_card
-from hf_arae.hub.errors import HubError, clear_errors
+from hf_arae.hub.errors import HubError, clear_errors, connect
+from hf_arae.hub.metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.hub.metrics import METRICS, push_metric
+from hf_arae.hub.published import REPO_TYPES, published_files, publishes_samples
 from hf_arae.hub.pulling import list_models, pull
-from hf_arae.hub.pushing import REPO_TYPES, open_repository, published_files, push_folder
+from hf_arae.hub.pushing import open_repository, push_folder
 from hf_arae.hub.staging import CardArguments, stage
 
 INTRODUCTION = """\
@@ -37,9 +37,11 @@ Every command explains itself: python -m hf_arae.hub push --help
 CARD = """\
 Writes a model card.
 
-With the run alone: README.md in the run's folder, from its report and its log (what --push_to_hub does).
+With the run alone: README.md in the run's folder, from its report and its log (what --push_to_hub does). It names no
+licence and no language but those given here or to the training, and shows no sentence of the data without
+--publish_samples.
 
-  python -m hf_arae.hub card runs/arae-reviews --repository me/arae-reviews
+  python -m hf_arae.hub card runs/arae-reviews --repository me/arae-reviews --license mit --language en
 
 With a folder too: stages a repository there, weights in half precision, with the table of one of the evaluation
 examples in its card.
@@ -56,8 +58,10 @@ dataset's.
   python -m hf_arae.hub push runs/arae-reviews me/arae-reviews --update --message "Trained longer"
   python -m hf_arae.hub push examples/space me/style-transfer --repo_type space
 
-A model's folder is checked first: whole weights, code, tokenizer, card with metadata that the Hub takes. Checkpoints,
-optimizer states and pickles stay here. Repeat a push that broke off with --update: what has arrived is not sent twice.
+A model's folder is checked first: whole weights, code, tokenizer, card with metadata that the Hub takes; where there
+is no card, one is written from the run. Checkpoints, optimizer states, pickles, paths of this machine and, without
+--publish_samples, the sentences that the log and the outputs hold stay here. The vocabulary goes up: it is words of
+the training data. Repeat a push that broke off with --update: what has arrived is not sent twice.
 """
 PULL = """\
 Downloads a repository into a folder and compares every file with its checksum on the Hub.
@@ -94,11 +98,17 @@ def _parser() -> ArgumentParser:
         optional = {"nargs": "?"} if part.name == "folder" else {}
         default = "" if part.default is MISSING else part.default
         name = part.name if positional else f"--{part.name}"
+        if isinstance(default, bool):
+            card.add_argument(name, action="store_true", help=part.metadata["help"])
+            continue
         card.add_argument(name, default=default, help=part.metadata["help"], **required, **optional)
     card.set_defaults(do=_card)
 
     push = commands.add_parser("push", help="push a folder", description=PUSH, **style)
     push.add_argument("folder", help="What is pushed.")
+    push.add_argument(
+        "--publish_samples", action="store_true", help="Sentences of a model's data go up too, in its log and outputs."
+    )
     _add_pushing(push)
     push.set_defaults(do=_push)
 
@@ -146,8 +156,13 @@ def _pushing(arguments: Namespace) -> dict[str, Any]:
 
 def _card(arguments: Namespace) -> None:
     run = Path(arguments.run)
+    wrong = wrong_license(arguments.license or None) or wrong_language(listed(languages(arguments.language)))
+    if wrong:
+        raise ValueError(wrong)
     if not arguments.folder:
-        print(write_run_card(run, arguments.repository or run.resolve().name))
+        said = {name: getattr(arguments, name) or None for name in ("license", "language")}
+        said["publish_samples"] = arguments.publish_samples
+        print(write_run_card(run, arguments.repository or run.resolve().name, **said))
         return
     given = {part.name: getattr(arguments, part.name) for part in fields(CardArguments)}
     missing = [part.name for part in fields(CardArguments) if part.default is MISSING and not given[part.name]]
@@ -160,14 +175,15 @@ def _card(arguments: Namespace) -> None:
 
 def _push(arguments: Namespace) -> None:
     where = {"repo_type": arguments.repo_type, "revision": arguments.revision}
-    done = push_folder(arguments.folder, arguments.repo_id, **where, **_pushing(arguments))
-    files = published_files(Path(arguments.folder), arguments.repo_type)
+    samples, folder = arguments.publish_samples, Path(arguments.folder)
+    done = push_folder(folder, arguments.repo_id, publish_samples=samples, **where, **_pushing(arguments))
+    files = published_files(folder, arguments.repo_type, samples or publishes_samples(folder))
     print(f"{len(files)} files in {done.commit_url}")
 
 
 def _push_corpus(arguments: Namespace) -> None:
     private = arguments.private or None
-    repo_id = open_repository(arguments.repo_id, "dataset", private, HfApi(), arguments.update)
+    repo_id = open_repository(arguments.repo_id, "dataset", private, connect(), arguments.update)
     with clear_errors(repo_id):
         done = push_corpus(arguments.name, repo_id, private=private, commit_message=arguments.message)
     print(f"{done.commit_url}\nNow: --dataset_name {repo_id}")

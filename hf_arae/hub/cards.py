@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from huggingface_hub.utils import HFValidationError, validate_repo_id
 from transformers import AutoConfig, PretrainedConfig
 
 from hf_arae.evaluation.curves import draw_run_curves
 from hf_arae.evaluation.tables import markdown_table
-from hf_arae.hub.card_texts import METRIC_NAMES, card_text, template
+from hf_arae.hub.card_parts import METRIC_NAMES, template
+from hf_arae.hub.card_texts import card_text
+from hf_arae.hub.escapes import fenced, literal, plain
+from hf_arae.hub.metadata import languages
+from hf_arae.hub.places import repositories, without_place, without_places
 from hf_arae.hub.weights import count_parameters
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import read_report
 
 CARD_FILE = "README.md"
-PICTURES = ("curves.png", "samples.md")  # of a run; what there is goes along
+SAMPLES_FILE = "samples.md"
+PICTURES = ("curves.png", SAMPLES_FILE)  # of a run; what there is goes along, the samples only if they are published
+SPLIT_OFF = "validation rows split off the training data"
 _LONGEST_SAMPLE = 600  # characters of a line of samples
 
 
@@ -29,23 +35,26 @@ def make_card(
     *,
     title: str,
     repository: str,
-    results: dict[str, Any],
+    results: dict[str, dict[str, Any]],
     runs: Sequence[dict[str, Any]],
     parameters: int,
     training: str,
     dataset: str,
-    split: str = "test",
+    split: str | None = None,
     datasets: Sequence[str] = (),
     protocol: str = "",
     hardware: str = "",
     precision: str = "",
     table: str = "",
+    reading: str = "",
     samples: str = "",
     settings: str = "",
     pictures: Sequence[str] = (),
     example: str = "",
-    language: str = "en",
-    license: str = "apache-2.0",
+    built_in: bool = False,
+    domain: str = "",
+    language: str | None = None,
+    license: str | None = None,
 ) -> ModelCard:
     """Makes a card: what the model is for, how to use it, its training, results, samples, limits and settings.
 
@@ -53,133 +62,197 @@ def make_card(
         config: the model's.
         title: heading.
         repository: Hub id that the snippets name.
-        results: numbers of the evaluation; those in `METRIC_NAMES` go into the metadata.
+        results: numbers of the evaluation, by the way in which the model was used ("" if there is one way only);
+            those in `METRIC_NAMES` that are finite go into the metadata.
         runs: reports of the trainings that led to it, first to last (see `hf_arae.training.report`).
         parameters: their number.
         training: a sentence or two on the training data.
-        dataset, split: names of the data that the numbers are of.
+        dataset, split: names of the data that the numbers are of; `None`: not known.
         datasets: Hub ids of the training data.
         protocol: how the numbers were made.
         hardware: what it was trained on; as the runs say, if empty.
         precision: what the sentence on the parameters ends with.
         table, samples, settings: Markdown.
+        reading: how often its outputs are usable, by whose rule.
         pictures: files of `PICTURES` that lie beside the card.
-        example: sentence of the snippet; the family's own if empty.
-        language: ISO 639-1 code.
-        license: as the Hub names it.
+        example: sentence of the snippet. If empty: one of the corpus, if `built_in`, else a placeholder.
+        domain: what its texts are, as the first of its limits.
+        language: ISO 639-1 codes, with commas between; `None`: the card names none.
+        license: as the Hub names it; `None`: the card names none.
     """
-    text, labels = card_text(config), list((config.id2label or {}).values())
+    report = runs[-1] if runs else {}
+    text, labels = card_text(config, generator_trained(config, report)), list((config.id2label or {}).values())
+    sentences = text.examples if built_in else text.placeholders
     evaluation = [
         EvalResult(
             task_type=text.task_type,
             task_name=text.task_name,
-            dataset_type=re.sub(r"\W+", "-", dataset.lower()).strip("-"),
+            dataset_type=re.sub(r"\W+", "-", dataset.lower()).strip("-") or "data",
             dataset_name=dataset,
             dataset_split=split,
             metric_type=key,
-            metric_name=name,
-            metric_value=round(results[key], 2),
+            metric_name=f"{name}, {way}" if way else name,
+            metric_value=round(numbers[key], 2),
         )
+        for way, numbers in results.items()
         for key, name in METRIC_NAMES.items()
-        if results.get(key) is not None
+        if isinstance(numbers.get(key), (int, float)) and math.isfinite(numbers[key])
     ]
+    chosen = any(_chosen_by(run) for run in runs)  # by pairs, for a summarizer
     data = ModelCardData(
-        language=language,
+        language=languages(language),
         license=license,
         library_name="hf_arae",
         pipeline_tag=text.task_type,
-        tags=text.tags,
+        tags=[tag for tag in text.tags if not (chosen and tag == "unsupervised")],
         datasets=list(datasets) or None,
         model_name=title,
         eval_results=evaluation or None,
     )
+    pairs = next((run["tuning_pairs"] for run in reversed(runs) if run.get("tuning_pairs")), None)
     return ModelCard.from_template(
         data,
         template_str=template(text),
-        title=title,
-        repository=repository,
-        labels=" / ".join(labels),
-        example=example or text.example,
-        example_target=labels[-1] if labels else "",
+        title=plain(title),
+        repository=re.sub(r"[^\w./-]", "-", repository),
+        labels=" / ".join(map(plain, labels)),
+        sentiment={"negative", "positive"} == set(labels),
+        example=literal(example or sentences[0]),
+        example_2=literal(sentences[1]),
+        example_target=literal(labels[-1] if labels else ""),
+        tuning_pairs="pairs" if pairs is None else f"{pairs:,} pairs".replace(",", " "),
         training=training,
-        runs=[_run(report, hardware) for report in runs],
+        runs=[_run(run, hardware) for run in runs],
         parameters=f"{parameters / 1e6:.1f} M",
         precision=precision,
         protocol=protocol,
         table=table,
+        reading=reading,
         samples=samples,
         settings=settings,
         vocabulary=f"{config.vocab_size:,}",
         config=config,
         pictures=pictures,
+        domain=domain,
     )
 
 
-def write_run_card(folder: Path, repository: str) -> Path:
+def write_run_card(
+    folder: Path,
+    repository: str,
+    *,
+    license: str | None = None,
+    language: str | None = None,
+    publish_samples: bool = False,
+) -> Path:
     """Writes `README.md` into a run's folder from what the run left there, and draws its curves.
+
+    It says what the run says, without the places on this machine.
 
     Args:
         folder: with weights; and, as far as they are there, the run's report and its log.
         repository: Hub id that the snippets name.
+        license: as the Hub names it; `None`: that which the run was given, if any.
+        language: ISO 639 codes, with commas between; `None`: those which the run was given, if any.
+        publish_samples: show what the last evaluation printed, sentences of the data among it; also if the run was
+            given that.
 
     Raises:
         OSError: the folder holds no model.
+        ValueError: its family has no texts for a card.
     """
-    config, report = AutoConfig.from_pretrained(folder), read_report(folder)
+    whole = read_report(folder)
+    config, report = AutoConfig.from_pretrained(folder), without_places(whole)
     settings = report.get("settings", {})
     log = folder / LOG_FILE
     if log.is_file() and not (folder / "curves.png").is_file():
         draw_run_curves(log, folder / "curves.png")
-    names, files = _data(settings)
-    data = names + files or (["built-in corpus of hf_arae"] if settings else [])
-    about = f"Trained on {' and '.join(f'`{name}`' for name in data)}" if data else "Trained"
+    publish_samples = publish_samples or samples_wanted(report)
+    names, data = _data(whole)
+    about = f"Trained on {' and '.join(map(plain, data))}" if data else "Trained"
     numbers = {key: value for key, value in report.items() if type(value) is float and key != "minutes"}
+    rows = [{"": plain(METRIC_NAMES.get(key, key)), "value": value} for key, value in numbers.items()]
+    runs = [part for part in (report.get("base"), report) if part]
+    split, protocol = _measured(report)
     card = make_card(
         config,
         title=repository.rpartition("/")[2],
         repository=repository,
-        results=report,
-        runs=[part for part in (report.get("base"), report) if part],
+        results={"": report},
+        runs=runs,
         parameters=count_parameters(folder),
         training=f"{about}:" if report else f"{about}; the run left no report.",
         dataset=", ".join(data) or "not recorded",
-        datasets=[name for name in names if _is_repository(name)],
-        protocol="On held-out texts, as the training script measures them at its end.",
-        table=markdown_table([{"": METRIC_NAMES.get(key, key), "value": value} for key, value in numbers.items()], 2),
-        samples=_samples(log),
+        split=split,
+        datasets=names,
+        protocol=protocol,
+        table=markdown_table(rows, 2),
+        samples=_samples(log) if publish_samples else "",
         settings=_table_of_settings(settings) if settings else "",
-        pictures=[name for name in PICTURES if (folder / name).is_file()],
+        pictures=[
+            name for name in PICTURES if (folder / name).is_file() and (publish_samples or name.endswith("png"))
+        ],
+        built_in=bool(settings) and not any(map(settings.get, ("train_file", "dataset_name"))),
+        language=language or settings.get("language"),
+        license=license or settings.get("license"),
     )
     path = folder / CARD_FILE
     card.save(path)
     return path
 
 
+def samples_wanted(report: dict[str, Any]) -> bool:
+    """Whether a run was told to publish sentences of its data."""
+    return bool(report.get("settings", {}).get("publish_samples"))
+
+
+def generator_trained(config: PretrainedConfig, report: dict[str, Any]) -> bool:
+    """Whether a model's generator, if its family has one, was trained, as its run says."""
+    return bool(report.get("draws_codes", report.get("settings", {}).get("adversary", True)))
+
+
+def _chosen_by(report: dict[str, Any]) -> str | None:
+    """The metric by which evaluations chose a run's checkpoint."""
+    settings = report.get("settings", {})
+    return settings.get("metric_for_best_model") if settings.get("eval_steps") else None
+
+
+def _measured(report: dict[str, Any]) -> tuple[str | None, str]:
+    """The split that a run's numbers are of, and a sentence or two on it."""
+    split, metric, pairs = report.get("measured_split"), _chosen_by(report), report.get("tuning_pairs")
+    chose = [f"the best checkpoint (by {plain(metric)})"] if metric else []
+    chose += [f"the numbers of the search (on {pairs} pairs)"] if pairs else []
+    what = " and ".join(chose)
+    if split is None:
+        return None, "Measured by the training script at its end; the run did not record on which split."
+    if split == "test":
+        told = f" The validation data chose {what}." if chose else ""
+        return split, f"Measured on the test split, by the training script at its end.{told}"
+    rows = f"{SPLIT_OFF}" if split == "split off" else "the validation split"
+    told = f", which also chose {what}: on new texts the numbers are likely to be worse." if chose else "."
+    return (
+        SPLIT_OFF if split == "split off" else split,
+        f"There is no test split. Measured by the training script, at its end, on {rows}{told}",
+    )
+
+
 def _run(report: dict[str, Any], hardware: str) -> dict[str, str]:
-    """One training's line of the card."""
-    return {
-        "command": report["command"],
-        "updates": f"{report['updates']:,}",
-        "minutes": f"{report['minutes']:.0f}",
-        "seed": str(report["seed"]),
-        "hardware": hardware or report.get("hardware", "unnamed hardware"),
-    }
+    """One training's part of the card: its command, and a sentence on what it took, as far as that is known."""
+    took = f"{report['updates']:,} updates" if "updates" in report else "Trained"
+    took += f" in {report['minutes']:.0f} minutes" if "minutes" in report else ""
+    took += f" on {plain(hardware or report.get('hardware', 'unnamed hardware'))}"
+    took += f"; seed {report['seed']}" if "seed" in report else ""
+    return {"command": fenced(str(report.get("command", "(not recorded)"))), "took": f"{took}."}
 
 
-def _data(settings: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Names of the datasets and of the files that the settings name; folders without their places."""
-    names = str(settings.get("dataset_name") or "").split(",")
-    names = [name if _is_repository(name) else Path(name).name for name in names if name]
-    return names, [Path(name).name for name in str(settings.get("train_file") or "").split(",") if name]
-
-
-def _is_repository(name: str) -> bool:
-    """Whether a dataset's name is one of the Hub's, as far as its form and this disk tell."""
-    try:
-        validate_repo_id(name.partition(":")[0])
-    except HFValidationError:
-        return False
-    return name.count("/") == 1 and not Path(name).exists()
+def _data(report: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Hub ids of the datasets that a run's settings name, and the names of all its data without their places."""
+    settings, known = report.get("settings", {}), repositories(report)
+    names = [name.strip() for name in str(settings.get("dataset_name") or "").split(",") if name.strip()]
+    files = [name.strip() for name in str(settings.get("train_file") or "").split(",") if name.strip()]
+    on_hub = list(dict.fromkeys(name.partition(":")[0] for name in names if name in known))
+    shown = [name if name in known else without_place(name) for name in names + files]
+    return on_hub, shown or (["the built-in corpus of hf_arae"] if settings else [])
 
 
 def _samples(log: Path) -> str:
@@ -190,13 +263,16 @@ def _samples(log: Path) -> str:
     samples = next((line["samples"] for line in reversed(lines) if line.get("samples")), [])
     if not samples:
         return ""
-    shown = "\n".join(f"    {text[:_LONGEST_SAMPLE]}" for sample in samples for text in sample.splitlines())
-    return f"## Unpicked samples\n\nWhat the last evaluation of the training printed:\n\n{shown}"
+    shown = "\n".join(text[:_LONGEST_SAMPLE] for sample in samples for text in sample.splitlines())
+    return f"## Unpicked samples\n\nWhat the last evaluation of the training printed:\n\n{fenced(shown)}"
 
 
 def _table_of_settings(settings: dict[str, Any]) -> str:
-    return markdown_table([{"setting": f"`{key}`", "value": _cell(value)} for key, value in settings.items()])
-
-
-def _cell(value: Any) -> str:
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    rows = [
+        {
+            "setting": f"`{key}`" if key.isidentifier() else plain(key),
+            "value": "" if value is None else plain(value),
+        }
+        for key, value in settings.items()
+    ]
+    return markdown_table(rows)

@@ -1,35 +1,48 @@
-"""What a folder must have before it goes to the Hub."""
+"""What a folder must have before it goes to the Hub, and a model before it is trained to go there."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import yaml
 from huggingface_hub import ModelCard
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from hf_arae.hub.card_texts import card_kind
 from hf_arae.hub.cards import CARD_FILE
-from hf_arae.hub.weights import count_parameters
+from hf_arae.hub.metadata import PIPELINE_TAGS, listed, wrong_dataset, wrong_language, wrong_license
+from hf_arae.hub.whole import check_whole
 from hf_arae.models.auto import FAMILIES
 from hf_arae.training.run_folder import LOCK_FILE
 
-# Those that models of this library have use for; the Hub knows more.
-LICENSES = """
-    apache-2.0 bsd-2-clause bsd-3-clause cc-by-4.0 cc-by-nc-4.0 cc-by-nc-sa-4.0 cc-by-sa-4.0 cc0-1.0 gpl-3.0 lgpl-3.0
-    mit mpl-2.0 openrail other unknown unlicense
-"""
-PIPELINE_TAGS = """
-    feature-extraction image-classification image-feature-extraction other question-answering sentence-similarity
-    summarization text-classification text-generation token-classification translation
-    unconditional-image-generation
-"""
-_LANGUAGE = re.compile(r"[a-z]{2,3}|multilingual|code")
-_REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
+# Files whose texts are looked through for places on this machine. The others hold none, or are written without them.
+_TEXTS = (CARD_FILE, "table.md", "samples.md", "config.json", "generation_config.json", "tokenizer_config.json")
+
+
+def check_can_be_published(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None) -> None:
+    """Makes sure, before a training, that its result can be pushed.
+
+    Raises:
+        ValueError: the model is of no family that can, or comes without a tokenizer.
+    """
+    known = [family.config.model_type for family in FAMILIES]
+    if model.config.model_type not in known:
+        raise ValueError(
+            f"push_to_hub: a {type(model).__name__} (model_type {model.config.model_type!r}) cannot be pushed. "
+            f"Accepted: {', '.join(known)}"
+        )
+    card_kind(model.config, architecture=type(model).__name__)
+    if tokenizer is None:
+        raise ValueError("push_to_hub needs the tokenizer, as processing_class: it goes up beside the model")
+    if len(tokenizer) != model.config.vocab_size:
+        raise ValueError(
+            f"push_to_hub: the tokenizer has {len(tokenizer)} words, and the model has {model.config.vocab_size}"
+        )
 
 
 def check_model_folder(folder: Path) -> None:
-    """Makes sure that a folder is a whole checkpoint of one of the families, with a card.
+    """Makes sure that a folder is a whole checkpoint of one of the families; its card aside.
 
     Raises:
         FileNotFoundError: a file is missing; it is named.
@@ -46,14 +59,26 @@ def check_model_folder(folder: Path) -> None:
     known = [family.config.model_type for family in FAMILIES]
     if config.get("model_type") not in known:
         raise ValueError(f"{folder} holds a {config.get('model_type')!r} model. Accepted: {', '.join(known)}")
-    count_parameters(folder)  # reads each file's header and compares its size with it
-    modules = {reference.rpartition("--")[2].partition(".")[0] for reference in config.get("auto_map", {}).values()}
-    for module in sorted(modules):
-        if not (folder / f"{module}.py").is_file():
-            raise FileNotFoundError(f"{folder} lacks {module}.py, which its config.json names: save the model again")
-    if not any(folder.glob("tokenizer*.json")):
-        raise FileNotFoundError(f"{folder} has no tokenizer: save it there too, `tokenizer.save_pretrained(...)`")
-    check_card(folder / CARD_FILE)
+    check_whole(folder)
+
+
+def check_no_places(folder: Path) -> None:
+    """Makes sure that no text that goes up names a place on this machine.
+
+    Raises:
+        ValueError: one does; its file and line are named.
+    """
+    places = {str(place) for place in (Path.home(), Path.cwd(), folder.resolve()) if len(place.parts) > 1}
+    for path in (folder / name for name in _TEXTS):
+        if not path.is_file():
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            found = next((place for place in places if f"{place}/" in f"{line}/" or f"{place}\\" in line), None)
+            if found is not None:
+                raise ValueError(
+                    f"{path}, line {number} names {found}, a place on this machine, which is not to be published. "
+                    f"Take it out; a card is written anew by `python -m hf_arae.hub card RUN`"
+                )
 
 
 def _read_config(folder: Path) -> dict:
@@ -84,21 +109,19 @@ def check_card(path: Path) -> None:
         data = ModelCard.load(path).data.to_dict()
     except (ValueError, TypeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: its metadata cannot be read: {error}") from error
-    wrong = []
-    for name, accepted in (("license", LICENSES.split()), ("pipeline_tag", PIPELINE_TAGS.split())):
-        if data.get(name) not in accepted:
-            wrong.append(f"{name} is {data.get(name)!r}; accepted: {', '.join(accepted)}")
+    wrong = [wrong_license(data.get("license"))]
+    if data.get("pipeline_tag") not in PIPELINE_TAGS:
+        wrong.append(f"pipeline_tag is {data.get('pipeline_tag')!r}; accepted: {', '.join(PIPELINE_TAGS)}")
     if data.get("library_name") != "hf_arae":
         wrong.append(f"library_name is {data.get('library_name')!r}; accepted: hf_arae")
-    for language in _listed(data.get("language")) or [None]:
-        if not _LANGUAGE.fullmatch(str(language)):
-            wrong.append(f"language is {language!r}; accepted: ISO 639 codes such as en")
-    for dataset in _listed(data.get("datasets")):
-        if not _REPOSITORY.fullmatch(str(dataset)):
-            wrong.append(f"datasets has {dataset!r}; accepted: names of dataset repositories, OWNER/NAME")
+    wrong += [wrong_language(data.get("language")), wrong_dataset(data.get("datasets"))]
+    numbers = [metric for result in listed(data.get("model-index")) for metric in _values(result)]
+    wrong += [f"model-index has {number!r}; accepted: finite numbers" for number in numbers if number != number]
+    wrong = [said for said in wrong if said]
     if wrong:
         raise ValueError(f"{path}: " + "; ".join(wrong))
 
 
-def _listed(value: str | list | None) -> list:
-    return [] if value is None else value if isinstance(value, list) else [value]
+def _values(entry: dict) -> list:
+    """The values in an entry of a card's model-index."""
+    return [metric.get("value") for result in entry.get("results", []) for metric in result.get("metrics", [])]

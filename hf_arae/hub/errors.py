@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -20,6 +21,23 @@ from huggingface_hub.errors import (
 
 class HubError(RuntimeError):
     """The Hub cannot be reached, refuses, or has something else than was expected; the message says what to do."""
+
+
+def connect(token: str | None = None) -> HfApi:
+    """The Hub's client, with a token or the one you are logged in with.
+
+    Raises:
+        HubError: the token is blank, or holds what no token has.
+    """
+    if token is not None and not token.strip():
+        raise HubError("the token is blank. Run `hf auth login`, or set HF_TOKEN, or leave the token out")
+    used = (token or get_token() or "").strip()
+    if not used.isascii() or not used.isprintable() or " " in used:
+        raise HubError(
+            "the token holds a character that no token has (a letter with an accent, a space or a line break, say): "
+            "copy it again, then `hf auth login`, or set HF_TOKEN"
+        )
+    return HfApi(token=token and used)
 
 
 @contextmanager
@@ -56,6 +74,8 @@ def clear_errors(repo_id: str, revision: str | None = None) -> Iterator[None]:
 
 def _refusal(error: HfHubHTTPError, repo_id: str) -> str:
     status = error.response.status_code
+    if status == 401 and get_token() is None:
+        return "not logged in (401): run `hf auth login`, or set HF_TOKEN"
     if status == 401:
         return "the Hub does not know your token (401). Make one at its settings page, then `hf auth login`"
     if status == 403:

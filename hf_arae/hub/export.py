@@ -11,7 +11,7 @@ from pathlib import Path
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_arae.hub.flat_sources import PACKAGE, ExportError, collect, flat_name
-from hf_arae.models.auto import FAMILIES
+from hf_arae.models.auto import FAMILIES, Family
 from hf_arae.pipelines.auto import TASKS
 
 # transformers copies what the modeling file imports, and nothing else, when a model that was loaded from such a folder
@@ -38,16 +38,8 @@ def export_code(model: PreTrainedModel, save_directory: str | os.PathLike) -> No
         if not model.is_remote_code():
             _forget_code(model.config)
         return
-    family = next((family for family in FAMILIES if model_class in family.models.values()), None)
-    if family is None:
-        raise ExportError(f"{model_class.__name__} is not in the list of families, hf_arae.models.auto.FAMILIES")
-    pipelines = {task: pipeline for task, pipeline in TASKS.items() if pipeline.accepts(model.config)}
-    classes = {family.config, *family.models.values(), *pipelines.values()}
-    files = collect(sorted(cls.__module__ for cls in classes), "save_pretrained")
-    modeling = flat_name(model_class.__module__)
-    for pipeline in pipelines.values():
-        files[modeling] += KEEP_PIPELINE.format(module=flat_name(pipeline.__module__), name=pipeline.__name__)
-
+    family, pipelines = _parts(model_class, model.config)
+    files = code_files(model_class, model.config)
     folder = Path(save_directory)
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in files.items():
@@ -59,13 +51,43 @@ def export_code(model: PreTrainedModel, save_directory: str | os.PathLike) -> No
         "AutoConfig": _reference(family.config),
         **{auto_class: _reference(cls) for auto_class, cls in family.models.items()},
     }
-    # Not under the task's own name: pipeline(task, model) would then ask for trust_remote_code even where the package
-    # is installed.
+    # By the family's name too, not under the task's own: pipeline(task, model) would then ask for trust_remote_code
+    # even where the package is installed.
     if pipelines:
         model.config.custom_pipelines = {
-            f"arae-{task}": {"impl": _reference(pipeline), "pt": [cls.__name__ for cls in pipeline.auto_models]}
+            f"{family.config.model_type}-{task}": {
+                "impl": _reference(pipeline),
+                "pt": [cls.__name__ for cls in pipeline.auto_models],
+            }
             for task, pipeline in pipelines.items()
         }
+
+
+def code_files(model_class: type[PreTrainedModel], config: PreTrainedConfig) -> dict[str, str]:
+    """Source files that a model carries, by their names without `.py`.
+
+    Args:
+        model_class: of one of the families.
+        config: the model's, which tells the pipelines that accept it.
+
+    Raises:
+        ExportError: as `export_code`.
+    """
+    family, pipelines = _parts(model_class, config)
+    classes = {family.config, *family.models.values(), *pipelines.values()}
+    files = collect(sorted(cls.__module__ for cls in classes), "save_pretrained")
+    modeling = flat_name(model_class.__module__)
+    for pipeline in pipelines.values():
+        files[modeling] += KEEP_PIPELINE.format(module=flat_name(pipeline.__module__), name=pipeline.__name__)
+    return files
+
+
+def _parts(model_class: type[PreTrainedModel], config: PreTrainedConfig) -> tuple[Family, dict[str, type]]:
+    """A model's family, and the pipelines that accept it by their tasks."""
+    family = next((family for family in FAMILIES if model_class in family.models.values()), None)
+    if family is None:
+        raise ExportError(f"{model_class.__name__} is not in the list of families, hf_arae.models.auto.FAMILIES")
+    return family, {task: pipeline for task, pipeline in TASKS.items() if pipeline.accepts(config)}
 
 
 def _forget_code(config: PreTrainedConfig) -> None:

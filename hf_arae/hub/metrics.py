@@ -15,12 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, HfApi, SpaceCardData
+from huggingface_hub import CommitInfo, SpaceCardData
 
 import hf_arae.metrics
-from hf_arae.hub.errors import clear_errors
+from hf_arae.hub.errors import clear_errors, connect
 from hf_arae.hub.flat_sources import ExportError, collect, flat_name
-from hf_arae.hub.pushing import open_repository, published_files, upload
+from hf_arae.hub.pushing import open_repository, upload
 from hf_arae.metrics._checks import InMemoryMetric
 
 METRICS = {module: class_name for class_name, module in hf_arae.metrics._MODULES.items()}
@@ -149,12 +149,12 @@ def push_metric(
     with tempfile.TemporaryDirectory() as place:
         # Staged before the Space is made: what cannot be staged leaves no empty one behind.
         folder = stage_metric(name, Path(place) / repo_id.rpartition("/")[2])
-        api = HfApi(token=token)
+        api = connect(token)
         repo_id = open_repository(repo_id, "space", private, api, update, folder)
         stage_metric(name, folder, repo_id)
         message = message or f"Metric {name} of hf_arae {hf_arae.__version__}"
         with clear_errors(repo_id):
-            return upload(folder, published_files(folder, "space"), repo_id, "space", None, message, api)
+            return upload(folder, repo_id, "space", None, message, False, api)
 
 
 def _sources(module: str, script: str) -> dict[str, str]:

@@ -3,52 +3,16 @@
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatch
 from pathlib import Path
 
 from huggingface_hub import CommitInfo, HfApi, ModelCard, metadata_load
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
-from hf_arae.hub.cards import CARD_FILE
-from hf_arae.hub.checks import check_model_folder
-from hf_arae.hub.errors import HubError, clear_errors
-
-REPO_TYPES = ("model", "dataset", "space")
-# Of a model's folder: what it takes to load it, how it was trained, and what it says. Not checkpoint-N/ with its
-# optimizers' states, nor a pickle that lies there.
-MODEL_FILES = (
-    "model*.safetensors",
-    "model.safetensors.index.json",
-    "*.onnx",
-    "config.json",
-    "generation_config.json",
-    "tokenizer*.json",
-    "special_tokens_map.json",
-    "*processor_config.json",
-    "*.py",
-    "*.md",
-    "*.png",
-    "metrics.json",
-    "table.json",
-    "outputs*.jsonl",
-    "training_log.jsonl",
-)
-_NEVER = ("*.pt", "*.pth", "*.bin", "*.pkl", "*.pickle", "*.ckpt", "*.joblib", "*.pyc", "*.lock", "*.incomplete")
-
-
-def published_files(folder: Path, repo_type: str = "model") -> list[str]:
-    """Paths, relative to the folder, of the files that go up."""
-    if repo_type == "model":
-        names = [path.name for path in folder.iterdir() if path.is_file()]
-        return sorted(name for name in names if any(fnmatch(name, pattern) for pattern in MODEL_FILES))
-    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    hidden = [path for path in paths if any(part.startswith(".") or part == "__pycache__" for part in path.parts)]
-    return sorted(
-        path.as_posix()
-        for path in paths
-        if path not in hidden and not any(fnmatch(path.name, pattern) for pattern in _NEVER)
-    )
+from hf_arae.hub.cards import CARD_FILE, write_run_card
+from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
+from hf_arae.hub.errors import HubError, clear_errors, connect
+from hf_arae.hub.published import REPO_TYPES, additions, published_files, publishes_samples
 
 
 def push_folder(
@@ -60,23 +24,27 @@ def push_folder(
     revision: str | None = None,
     update: bool = False,
     message: str | None = None,
+    publish_samples: bool = False,
     token: str | None = None,
 ) -> CommitInfo:
-    """Pushes a staged folder, or a run's folder with a card, as one commit.
+    """Pushes a staged folder, or a run's folder, as one commit.
 
     Args:
-        folder: a model with its tokenizer and card, or the files of a dataset or a Space.
+        folder: a model with its tokenizer (its card is written from its run if it has none), or the files of a dataset
+            or a Space.
         repo_id: OWNER/NAME; NAME alone is one of your own.
         repo_type: "model", "dataset" or "space".
         private: make it private if it is new; `None`: as the owner's settings say.
         revision: branch to push to, made if it is not there; `None`: main.
         update: add a commit to a repository that exists and has files.
         message: of the commit.
+        publish_samples: sentences of a model's data go up too (in its log, `samples.md` and outputs); also if its
+            run was told so, or its card shows them.
         token: `None`: the one you are logged in with.
 
     Raises:
         FileNotFoundError: the folder lacks something; nothing was sent.
-        ValueError: the folder is half written, or not of this library; nothing was sent.
+        ValueError: the folder is not whole, not of this library, or names places on this machine; nothing was sent.
         HubError: the Hub refuses or cannot be reached, or the repository exists and `update` is off. What arrived
             before stays there unseen: no commit was made, and the next push does not send it again.
     """
@@ -85,37 +53,55 @@ def push_folder(
         raise ValueError(f"repo_type must be one of {', '.join(REPO_TYPES)}; got {repo_type!r}")
     with clear_errors(repo_id):
         validate_repo_id(repo_id)
+    api = connect(token)
     if repo_type == "model":
         check_model_folder(folder)
+        if not (folder / CARD_FILE).is_file():
+            write_run_card(folder, _full_name(repo_id, api), publish_samples=publish_samples)
+        check_card(folder / CARD_FILE)
+        check_no_places(folder)
+        publish_samples = publish_samples or publishes_samples(folder)
     elif not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder")
     elif repo_type == "space" and not (folder / CARD_FILE).is_file():
         raise FileNotFoundError(f"{folder} has no {CARD_FILE}, in which a Space says how it is run")
-    files = published_files(folder, repo_type)
+    files = published_files(folder, repo_type, publish_samples)
     if not files:
         raise FileNotFoundError(f"{folder} holds no file that could be pushed")
-    api = HfApi(token=token)
     repo_id = open_repository(repo_id, repo_type, private, api, update, folder)
     if repo_type == "model":
         _validate_on_hub(folder / CARD_FILE, repo_id)
     with clear_errors(repo_id, revision):
         if revision is not None:
             api.create_branch(repo_id, branch=revision, repo_type=repo_type, exist_ok=True)
-        return upload(folder, files, repo_id, repo_type, revision, message, api)
+        return upload(folder, repo_id, repo_type, revision, message, publish_samples, api)
 
 
 def upload(
-    folder: Path, files: list[str], repo_id: str, repo_type: str, revision: str | None, message: str | None, api: HfApi
+    folder: Path,
+    repo_id: str,
+    repo_type: str,
+    revision: str | None,
+    message: str | None,
+    samples: bool,
+    api: HfApi,
 ) -> CommitInfo:
-    """Sends files of a folder as one commit; what the Hub holds already is not sent."""
-    return api.upload_folder(
-        repo_id=repo_id,
+    """Sends what of a folder goes up as one commit; what the Hub holds already is not sent."""
+    files = published_files(folder, repo_type, samples)
+    return api.create_commit(
+        repo_id,
+        additions(folder, files, repo_type, samples),
         repo_type=repo_type,
-        folder_path=folder,
-        allow_patterns=[name.replace("[", "[[]") for name in files],
         revision=revision,
         commit_message=message or f"Push {folder.resolve().name}",
     )
+
+
+def _full_name(repo_id: str, api: HfApi) -> str:
+    if "/" in repo_id:
+        return repo_id
+    with clear_errors(repo_id):
+        return f"{api.whoami()['name']}/{repo_id}"
 
 
 def open_repository(

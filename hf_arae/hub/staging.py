@@ -13,7 +13,9 @@ from transformers import AutoConfig, AutoTokenizer
 
 from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.hub.card_texts import card_text
-from hf_arae.hub.cards import CARD_FILE, PICTURES, make_card
+from hf_arae.hub.cards import CARD_FILE, PICTURES, SAMPLES_FILE, generator_trained, make_card
+from hf_arae.hub.escapes import plain
+from hf_arae.hub.places import without_place, without_places
 from hf_arae.training.report import REPORT_FILE, read_report
 
 
@@ -32,9 +34,17 @@ class CardArguments:
     repository: str = field(
         default="", metadata={"help": "Hub id that the snippets name; the folder's name if empty."}
     )
-    language: str = field(default="en", metadata={"help": "Language code."})
-    example: str = field(default="", metadata={"help": "Sentence of the snippet; the family's own if empty."})
-    license: str = field(default="apache-2.0", metadata={"help": "Licence of the weights."})
+    split: str = field(default="test", metadata={"help": "Split that the table's numbers are of."})
+    domain: str = field(default="", metadata={"help": "What its texts are, a sentence for the limits."})
+    reading: str = field(
+        default="", metadata={"help": "How often its outputs were usable, by which rule, as somebody read them."}
+    )
+    example: str = field(default="", metadata={"help": "Sentence of the snippet; a placeholder if empty."})
+    language: str = field(default="", metadata={"help": "ISO 639 codes, with commas between; none if empty."})
+    license: str = field(default="", metadata={"help": "Licence of the weights; none if empty."})
+    publish_samples: bool = field(
+        default=False, metadata={"help": "Sentences of the data go into the card, with what the model makes of them."}
+    )
 
 
 def stage(arguments: CardArguments) -> Path:
@@ -53,44 +63,64 @@ def stage(arguments: CardArguments) -> Path:
     own = [row for row in rows if Path(str(row["system"]).split(" (")[0]) == run]
     if not own:
         raise ValueError(f"{arguments.table} has no row for {run}; it has {', '.join(str(r['system']) for r in rows)}")
-    outputs = Path(arguments.table).with_name(outputs_name(own[0]["system"])).read_text().splitlines()
-
-    text = card_text(AutoConfig.from_pretrained(run))
+    config = AutoConfig.from_pretrained(run)
+    text = card_text(config, generator_trained(config, report))
     model = text.auto_class.from_pretrained(run)
     model.half().save_pretrained(folder)
     AutoTokenizer.from_pretrained(run).save_pretrained(folder)
-    pictures = [name for name in PICTURES if (run / name).is_file()]
+    pictures = [
+        name for name in PICTURES if (run / name).is_file() and (arguments.publish_samples or name != SAMPLES_FILE)
+    ]
     for name in pictures:
         shutil.copyfile(run / name, folder / name)
 
     samples = ""
-    if text.samples is not None:
+    if text.samples is not None and arguments.publish_samples:
+        outputs = Path(arguments.table).with_name(outputs_name(own[0]["system"])).read_text().splitlines()
         shown = text.samples([json.loads(line) for line in outputs], list(model.config.id2label.values()))
         samples = f"{text.samples_title.strip()}\n\n{markdown_table(shown)}"
+    public = without_places(report)
     card = make_card(
         model.config,
         title=arguments.title,
         repository=arguments.repository or folder.name,
-        results=own[0],
-        runs=[part for part in (report.get("base"), report) if part],
+        results=_by_use(own),
+        runs=[part for part in (public.get("base"), public) if part],
         parameters=model.num_parameters(),
         training=arguments.training,
         dataset=arguments.dataset,
+        split=arguments.split,
         protocol=arguments.protocol,
         hardware=arguments.hardware,
         precision=", stored in half precision, used in single precision",
         table=markdown_table([_shown(row, text.columns) for row in rows]),
+        reading=arguments.reading,
         samples=samples,
         pictures=pictures,
         example=arguments.example,
+        domain=arguments.domain,
         language=arguments.language,
-        license=arguments.license,
+        license=arguments.license or None,
     )
     card.save(folder / CARD_FILE)
     return folder
 
 
+def _by_use(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The first row of each way of use, such as "search" of "runs/a (search)" and "runs/a (search, 8 words)"."""
+    uses: dict[str, dict[str, Any]] = {}
+    kinds = set()
+    for row in rows:
+        use = str(row["system"]).partition(" (")[2].removesuffix(")")
+        kind = use.split(",")[0]
+        if kind not in kinds:
+            kinds.add(kind)
+            uses[use] = row
+    return uses
+
+
 def _shown(row: dict[str, Any], columns: Sequence[str] | None) -> dict[str, Any]:
     """A row of the card's table."""
     shown = row if columns is None else {column: row[column] for column in columns if column in row}
-    return shown | {"system": Path(str(row["system"])).name}
+    named = shown | {"system": without_place(str(row["system"]))}
+    return {plain(key): plain(value) if isinstance(value, str) else value for key, value in named.items()}

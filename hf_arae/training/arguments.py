@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hf_arae.hub.metadata import wrong_language, wrong_license
+
 
 @dataclass
 class TrainingArguments:
@@ -56,12 +58,23 @@ class TrainingArguments:
         default=100, metadata={"help": "With non_finite=skip: stop after this many skipped updates."}
     )
     push_to_hub: bool = field(
-        default=False, metadata={"help": "Push the result to the Hub, with its card, log, samples and pictures."}
+        default=False,
+        metadata={"help": "Push the result to the Hub: weights, vocabulary, labels, code, card, numbers and curves."},
     )
     hub_model_id: str | None = field(
         default=None, metadata={"help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."}
     )
     hub_private_repo: bool = field(default=False, metadata={"help": "Make the repository private if it is new."})
+    license: str | None = field(
+        default=None, metadata={"help": "Licence of the weights, for the card: apache-2.0, say; none if not given."}
+    )
+    language: str | None = field(
+        default=None, metadata={"help": "ISO 639 codes, for the card, with commas between; none if not given."}
+    )
+    publish_samples: bool = field(
+        default=False,
+        metadata={"help": "Sentences of the data, and what the model makes of them, go to the Hub too."},
+    )
     hub_strategy: str = field(
         default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}
     )
@@ -92,5 +105,8 @@ class TrainingArguments:
                 )
         if self.hub_strategy not in ("end", "every_save"):
             raise ValueError(f"hub_strategy must be end or every_save, got {self.hub_strategy!r}")
+        wrong = wrong_license(self.license) or wrong_language((self.language or "en").split(","))
+        if wrong:
+            raise ValueError(wrong)
         if self.report_to not in ("tensorboard", "none"):
             raise ValueError(f"report_to must be tensorboard or none, got {self.report_to!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from hf_arae.hub.places import repository_names
 
 REPORT_FILE = "metrics.json"
 
@@ -30,9 +33,10 @@ def write_report(
         settings: the dataclasses that the command line was read into.
         base: folder of the run that this one went on from; its report, if it has one, becomes part of this one.
     """
-    report: dict[str, Any] = {"command": f"python {' '.join(sys.argv)}", **metrics}
+    report: dict[str, Any] = {"command": f"python {shlex.join(sys.argv)}", **metrics}
     report["hardware"] = describe_hardware()
     report["settings"] = {name: value for part in settings for name, value in asdict(part).items()}
+    report["repositories"] = repository_names(report["settings"])  # told from folders while the run is where it began
     if base is not None:
         before = read_report(base)
         if before:

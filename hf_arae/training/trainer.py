@@ -62,7 +62,8 @@ class AdversarialTrainer:
 
     Raises:
         ImportError: `report_to="tensorboard"` and the package is not installed.
-        ValueError: the dataset cannot be cut into such batches, or a stream comes without `max_steps`.
+        ValueError: the dataset cannot be cut into such batches, or a stream comes without `max_steps`; with
+            `push_to_hub`, the model is of no family that can be pushed, or comes without its tokenizer.
     """
 
     def __init__(
@@ -77,6 +78,10 @@ class AdversarialTrainer:
         generators: dict[str, torch.Generator] | None = None,
     ):
         keep_freed_memory()
+        if arguments.push_to_hub:
+            from hf_arae.hub.checks import check_can_be_published  # it reads what runs write: imports this package
+
+            check_can_be_published(model, processing_class)
         # Precision is the loop's own: the Accelerator's is process-wide, and two trainers may differ in it.
         self.accelerator = Accelerator(mixed_precision="no", cpu=arguments.use_cpu)
         warn_of_missing_processes(self.accelerator.num_processes)
@@ -161,7 +166,7 @@ class AdversarialTrainer:
         if source is not None:
             self._resume(source)
             logger.warning("resuming from %s at step %d of %d", source, self.step, self.max_steps)
-        if arguments.push_to_hub:  # a token that may not push is refused now, and not after the training
+        if arguments.push_to_hub and self.repository is None:  # a token that may not push is refused now
             from_main(self._open_repository)
         if main and moves_in:
             run_folder.clear(self.output_dir)
@@ -315,8 +320,8 @@ class AdversarialTrainer:
     def _open_repository(self) -> None:
         from hf_arae.hub.run_repository import RunRepository  # it reads what runs write, so it imports this package
 
-        name = self.arguments.hub_model_id or self.output_dir.resolve().name
-        self.repository = RunRepository(name, self.arguments.hub_private_repo)
+        words = None if self.processing_class is None else len(self.processing_class)
+        self.repository = RunRepository(self.arguments, words)
 
     def push_to_hub(self, message: str = "End of training") -> str | None:
         """Writes a card from the run's report and log, and pushes the result, once `train` has ended.

@@ -50,9 +50,9 @@ def test_a_repository_that_exists_is_updated_only_if_told_so(local_hub, folder):
     before = local_hub.commit("alice/tiny").sha
     assert "exists already" in refusal("push", folder, "alice/tiny")
     assert local_hub.commit("alice/tiny").sha == before
-    (folder / "samples.md").write_text("more")
+    (folder / "table.md").write_text("more")
     push_folder(folder, "alice/tiny", update=True)
-    assert local_hub.files("alice/tiny")["samples.md"] == b"more"
+    assert local_hub.files("alice/tiny")["table.md"] == b"more"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,6 @@ def metadata(**changes):
     [
         (lose("model.safetensors"), "has no model.safetensors"),
         (lose("config.json"), "has no config.json"),
-        (lose("README.md"), "has no README.md"),
         (lose("modeling_arae.py"), "lacks modeling_arae.py"),
         (lambda folder: [lose(path.name)(folder) for path in folder.glob("tokenizer*")], "has no tokenizer"),
         (shutil.rmtree, "is no folder"),

@@ -41,7 +41,7 @@ def trainer(tokenizer, tmp_path):
 
 
 def test_a_run_arrives_with_its_card(local_hub, trainer, tmp_path):
-    training = trainer(hub_private_repo=True)
+    training = trainer(hub_private_repo=True, publish_samples=True)
     result = training.train()
     report = {"seed": 0, "updates": result.steps, "minutes": 0.1, "self_bleu": 12.5}
     write_report(tmp_path / "tiny", report, [training.arguments])
@@ -53,7 +53,7 @@ def test_a_run_arrives_with_its_card(local_hub, trainer, tmp_path):
     assert not [name for name in files if "state" in name or "checkpoint" in name or name.startswith(".lock")]
     card = ModelCard.load("alice/tiny")
     assert card.data.eval_results[0].metric_type == "self_bleu"
-    assert "    the food was <b>great</b> ." in card.content  # indented: shown as it is
+    assert "\n```\nthe food was <b>great</b> .\n```\n" in card.content  # fenced: shown as it is
     assert re.search(r"\| `hub_private_repo` +\| True", card.content)
     if "curves.png" in files:
         assert "![Training curves](curves.png)" in card.content
