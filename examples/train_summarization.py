@@ -36,6 +36,7 @@ from hf_arae.evaluation.summarization import (
     summary_scores,
 )
 from hf_arae.evaluation.tables import markdown_table
+from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
@@ -175,7 +176,7 @@ def main() -> None:
 
     # 5. The writer, a language model. Where it is finished, its trainer only checks that nothing has changed
     folder = Path(training_arguments.output_dir, "writer")
-    seconds = 0.0
+    seconds, repository = 0.0, None
     if script.writer_epochs > 0:
         anew = training_arguments.overwrite_output_dir
         goes_on = training_arguments.resume_from_checkpoint is not None or (folder / "model.safetensors").exists()
@@ -191,13 +192,16 @@ def main() -> None:
             push_to_hub=False,
         )
         settings = RnnLmObjectiveArguments(learning_rate=script.writer_learning_rate)
-        pretraining = AdversarialTrainer(
+        pretrainer = AdversarialTrainer(
             model.writer,
             RnnLmObjective(model.writer, settings),
             writer_arguments,
             PackedSentences(written, tokenizer.pad_token_id),
             processing_class=tokenizer,
-        ).train()
+        )
+        if training_arguments.push_to_hub and pretrainer.accelerator.is_main_process:
+            repository = RunRepository(training_arguments, len(tokenizer))  # what cannot be pushed is said now
+        pretraining = pretrainer.train()
         seconds = pretraining.seconds
         print(
             f"writer: {pretraining.steps} updates on {len(written)} {script.writer_text}, {seconds / 60:.1f} minutes"
@@ -219,6 +223,7 @@ def main() -> None:
         processing_class=tokenizer,
         evaluator=SummarizationEvaluator(tokenizer, held_out, **decoding),
     )
+    trainer.repository = repository
     start = trainer.evaluate()
     result = trainer.train()
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")

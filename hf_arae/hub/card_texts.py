@@ -93,7 +93,7 @@ def _autoencoder(kind: str, tags: list[str], points: str, citation: str, draws: 
         task_name="Latent space of sentences",
         tags=[*tags, "autoencoder", *tag, "interpolation"],
         introduction=f"""
-{kind} It {new}morphs one into another, edits by vector arithmetic, and gives sentence vectors.
+{kind} It {new}morphs one sentence into another, edits by vector arithmetic, and gives sentence vectors.
 
 ```python
 from hf_arae import LatentSpace
@@ -165,8 +165,7 @@ The first {SAMPLES} test sentences of each label, greedy.
         limits="""
 - It knows {{ vocabulary }} words and sentences of up to {{ config.max_sequence_length }} words of the kind it was
   trained on; other words are unknown to it and are lost.
-- {% if sentiment %}A changed sentiment is a changed meaning{% else %}A sentence with another label can say something
-  else{% endif %}: do not present its output as what a person said.
+- {{ change }}: do not present its output as what a person said.
 - A code is one vector: names, numbers and rare words of a long sentence are often replaced by likelier ones.
 - It repeats what its training texts say, prejudice included.
 """,
@@ -256,7 +255,8 @@ CARD_TEXTS = {
         task_name="Relation of two sentences",
         tags=["arae", "entailment", "semi-supervised"],
         introduction="""
-Labels a pair of sentences: {{ labels }}. Its sentence encoder learned from unlabelled sentences too.
+Labels a pair of sentences: {{ labels }}.
+{%- if report.method != "supervised" %} Its sentence encoder learned from unlabelled sentences too.{% endif %}
 
 ```python
 import hf_arae

@@ -27,6 +27,7 @@ CARD_FILE = "README.md"
 SAMPLES_FILE = "samples.md"
 PICTURES = ("curves.png", SAMPLES_FILE)  # of a run; what there is goes along, the samples only if they are published
 SPLIT_OFF = "validation rows split off the training data"
+_SENTIMENT, _CHANGE = "A changed sentiment is a changed meaning", "A sentence with another label means something else"
 _LONGEST_SAMPLE = 600  # characters of a line of samples
 
 
@@ -98,13 +99,14 @@ def make_card(
         for key, name in METRIC_NAMES.items()
         if isinstance(numbers.get(key), (int, float)) and math.isfinite(numbers[key])
     ]
-    chosen = any(_chosen_by(run) for run in runs)  # by pairs, for a summarizer
+    untrue = {"unsupervised"} if any(map(_chosen_by, runs)) else set()  # by pairs, for a summarizer
+    untrue |= {"semi-supervised"} if report.get("method") == "supervised" else set()
     data = ModelCardData(
         language=languages(language),
         license=license,
         library_name="hf_arae",
         pipeline_tag=text.task_type,
-        tags=[tag for tag in text.tags if not (chosen and tag == "unsupervised")],
+        tags=[tag for tag in text.tags if tag not in untrue],
         datasets=list(datasets) or None,
         model_name=title,
         eval_results=evaluation or None,
@@ -116,11 +118,12 @@ def make_card(
         title=plain(title),
         repository=re.sub(r"[^\w./-]", "-", repository),
         labels=" / ".join(map(plain, labels)),
-        sentiment={"negative", "positive"} == set(labels),
+        change=_SENTIMENT if {"negative", "positive"} == set(labels) else _CHANGE,
         example=literal(example or sentences[0]),
         example_2=literal(sentences[1]),
         example_target=literal(labels[-1] if labels else ""),
         tuning_pairs="pairs" if pairs is None else f"{pairs:,} pairs".replace(",", " "),
+        report=report,
         training=training,
         runs=[_run(run, hardware) for run in runs],
         parameters=f"{parameters / 1e6:.1f} M",

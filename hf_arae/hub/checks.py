@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import yaml
@@ -68,15 +69,15 @@ def check_no_places(folder: Path) -> None:
     Raises:
         ValueError: one does; its file and line are named.
     """
-    places = {str(place) for place in (Path.home(), Path.cwd(), folder.resolve()) if len(place.parts) > 1}
+    places = [str(place) for place in (Path.home(), Path.cwd(), folder.resolve()) if len(place.parts) > 1]
+    pattern = re.compile(rf"(?:{'|'.join(map(re.escape, places))})(?![\w-])")
     for path in (folder / name for name in _TEXTS):
         if not path.is_file():
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-            found = next((place for place in places if f"{place}/" in f"{line}/" or f"{place}\\" in line), None)
-            if found is not None:
+            if found := pattern.search(line):
                 raise ValueError(
-                    f"{path}, line {number} names {found}, a place on this machine, which is not to be published. "
+                    f"{path}, line {number} names {found.group()}, a place on this machine, which is not to go up. "
                     f"Take it out; a card is written anew by `python -m hf_arae.hub card RUN`"
                 )
 

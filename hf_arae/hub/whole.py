@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedConfig, PreTrainedModel
 
@@ -30,8 +31,9 @@ def check_whole(folder: Path) -> None:
         model_class = _model_class(config)
         with torch.device("meta"):
             model = model_class(config)
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-        raise ValueError(f"{folder / 'config.json'} is not that of a model that can be built: {error}") from error
+    except (StrictDataclassError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[-1].strip()
+        raise ValueError(f"{folder / 'config.json'} is not that of a model that can be built: {reason}") from error
     _check_weights(folder, model)
     _check_tokenizer(folder, config)
     _check_generation_config(folder, model)

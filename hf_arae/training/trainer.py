@@ -166,7 +166,7 @@ class AdversarialTrainer:
         if source is not None:
             self._resume(source)
             logger.warning("resuming from %s at step %d of %d", source, self.step, self.max_steps)
-        if arguments.push_to_hub and self.repository is None:  # a token that may not push is refused now
+        if arguments.push_to_hub:  # a token that may not push is refused now, and not after the training
             from_main(self._open_repository)
         if main and moves_in:
             run_folder.clear(self.output_dir)
@@ -318,6 +318,8 @@ class AdversarialTrainer:
     # The Hub
 
     def _open_repository(self) -> None:
+        if self.repository is not None:  # a script's, that opened it before a stage of its own
+            return
         from hf_arae.hub.run_repository import RunRepository  # it reads what runs write, so it imports this package
 
         words = None if self.processing_class is None else len(self.processing_class)
@@ -339,8 +341,7 @@ class AdversarialTrainer:
         """
         if not self.accelerator.is_main_process:
             return None
-        if self.repository is None:
-            self._open_repository()
+        self._open_repository()
         return self.repository.push_result(self.output_dir, message)
 
     # Checkpoints

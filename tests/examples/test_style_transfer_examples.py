@@ -121,6 +121,7 @@ def test_evaluation_writes_the_table(trained, tmp_path):
             table=str(tmp_path / "table.json"),
             dataset="built-in reviews",
             training="Made up.",
+            publish_samples=True,
         )
     )
     text = (card / "README.md").read_text()

@@ -106,11 +106,13 @@ def test_the_analysis_writes_its_report(trained, tmp_path):
     ways = [json.loads(line)["way"] for line in (tmp_path / "outputs-ae.jsonl").read_text().splitlines()]
     assert [len(way) for way in ways] == [7] * 10 and all(text in report for way in ways for text in way)
 
+    from hf_arae.hub.escapes import plain
     from hf_arae.hub.staging import CardArguments, stage
 
     given = {"run": models[0], "folder": str(tmp_path / "staged"), "table": str(tmp_path / "table.json")}
-    card = (stage(CardArguments(**given, title="A test", dataset="scenes", training="-")) / "README.md").read_text()
-    assert "<br>".join(ways[9]) in card and "feature-extraction" in card and "style" not in card
+    given |= {"title": "A test", "dataset": "scenes", "training": "-", "publish_samples": True}
+    card = (stage(CardArguments(**given)) / "README.md").read_text()
+    assert "<br>".join(map(plain, ways[9])) in card and "feature-extraction" in card and "style" not in card
 
 
 def test_words_are_drawn_at_the_temperatures_that_are_given(trained, tmp_path):

@@ -83,11 +83,10 @@ def test_only_what_is_meant_for_others_goes_up(local_hub, transfer_model, tokeni
     for name in ("checkpoint-5/training_state.safetensors", "codes.pt", "training_state.safetensors", "notes.txt"):
         (folder / name).write_bytes(b"x")
     (folder / "training_log.jsonl").write_text("{}\n")
-    (folder / "samples.md").write_text("samples")
     push_folder(folder, "alice/tiny")
     there = set(local_hub.files("alice/tiny")) - {".gitattributes"}
     assert {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "README.md"} < there
-    assert {"modeling_arae.py", "text_style_transfer.py", "training_log.jsonl", "samples.md"} < there
+    assert {"modeling_arae.py", "text_style_transfer.py", "training_log.jsonl"} < there
     assert not [name for name in there if name.startswith(("checkpoint", "codes", "training_state", "notes"))]
 
 
@@ -103,9 +102,12 @@ print("SAYS", transfer("{SENTENCE}", target="negative"))
     said = local_hub.run(code).stdout.partition("SAYS ")[2].strip()
     here = pipeline("text-style-transfer", model=str(transfer_folder))(SENTENCE, target="negative")
     assert said == str(here)
-    by_code = 'transfer = pipeline(model="alice/arae-yelp", trust_remote_code=True)'
+    options = 'revision="main", trust_remote_code=True'  # as its card has it
+    by_code = f'transfer = pipeline(model="alice/arae-yelp", {options})'
     code = code.replace("import hf_arae\n", "").replace(code.splitlines()[4], by_code)
-    assert local_hub.run(code, blocked=["hf_arae"]).stdout.partition("SAYS ")[2].strip() == said
+    done = local_hub.run(code, blocked=["hf_arae"])
+    assert done.stdout.partition("SAYS ")[2].strip() == said
+    assert "A new version" not in done.stderr  # of each of twenty files, when no revision is named
 
 
 def test_an_older_revision_stays_what_it_was(local_hub, transfer_model, tokenizer, tmp_path):
