@@ -79,7 +79,7 @@ for name, saved in (("model", model), ("pipeline", pipe)):
     tokenizer.save_pretrained(folder)
     found[f"{name} saved again"] = pipeline(model=folder, **trusted)(sentence)
 
-found["summary pipeline"] = pipeline("arae-text-summarization", model=summarizer, **trusted)(sentence)
+found["summary pipeline"] = pipeline("ursae-text-summarization", model=summarizer, **trusted)(sentence)
 summarizing.save_pretrained(f"{again}-summarizer")
 tokenizer.save_pretrained(f"{again}-summarizer")
 found["summarizer saved again"] = pipeline(model=f"{again}-summarizer", **trusted)(sentence)

@@ -375,7 +375,7 @@ def test_a_model_that_summarises_nothing_is_refused(tokenizer):
 def test_the_checkpoint_carries_the_pipeline(folder):
     config = json.loads((folder / "config.json").read_text())
     assert config["custom_pipelines"] == {
-        "arae-text-summarization": {
+        "ursae-text-summarization": {
             "impl": "text_summarization.TextSummarizationPipeline",
             "pt": ["AutoModelForSeq2SeqLM"],
         }
