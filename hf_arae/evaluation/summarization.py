@@ -12,6 +12,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
+from hf_arae.hub.escapes import plain
 from hf_arae.metrics import Rouge, SummaryShape
 from hf_arae.training.distributed import from_main, gather_rows, rows_of_this_process
 from hf_arae.training.results import Evaluation
@@ -139,9 +140,10 @@ def samples_over_training(log_file: str | os.PathLike, start: Evaluation | None 
     for step, samples in lines:
         for sample in samples:
             document, _, summary = sample.partition(_ARROW)
-            written.setdefault(document, []).append(f"| {step} | {summary} |")
+            written.setdefault(document, []).append(f"| {step} | {plain(summary)} |")
     parts = [
-        f"{document}\n\n| updates | summary |\n| --: | --- |\n" + "\n".join(rows) for document, rows in written.items()
+        f"{plain(document)}\n\n| updates | summary |\n| --: | --- |\n" + "\n".join(rows)
+        for document, rows in written.items()
     ]
     return "\n\n".join(parts) + "\n"
 

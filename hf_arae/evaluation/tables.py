@@ -10,17 +10,23 @@ from pathlib import Path
 def markdown_table(rows: Sequence[Mapping[str, str | float]], decimals: int = 1) -> str:
     """Returns a Markdown table; its columns are the rows' keys in order of first appearance, missing cells are empty.
 
-    Numbers are right-aligned, and rounded to `decimals` unless they are of type int.
+    Numbers are right-aligned, and rounded to `decimals` unless they are of type int. A bar or a line break in a text
+    does not end its cell.
     """
+
+    def in_a_cell(text: str) -> str:
+        return re.sub(r"(?<!\\)\|", r"\|", " ".join(text.splitlines()))
+
     columns = list(dict.fromkeys(key for row in rows for key in row))
 
     def cell(value: str | float | None) -> str:
         if value is None or isinstance(value, (str, int)):
-            return "" if value is None else str(value)
+            return "" if value is None else in_a_cell(str(value))
         return f"{value:.{decimals}f}"
 
     body = [[cell(row.get(column)) for column in columns] for row in rows]
-    widths = [max(len(line[at]) for line in [columns, *body]) for at in range(len(columns))]
+    heads = [in_a_cell(column) for column in columns]
+    widths = [max(len(line[at]) for line in [heads, *body]) for at in range(len(columns))]
     numeric = [all(not isinstance(row.get(column), str) for row in rows) for column in columns]
 
     def line(cells: Sequence[str]) -> str:
@@ -31,7 +37,7 @@ def markdown_table(rows: Sequence[Mapping[str, str | float]], decimals: int = 1)
         return f"| {' | '.join(padded)} |"
 
     rule = [("-" * (width - 1) + ":") if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
-    return "\n".join([line(columns), line(rule), *map(line, body)])
+    return "\n".join([line(heads), line(rule), *map(line, body)])
 
 
 def outputs_name(system: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hf_arae.hub.metadata import wrong_language, wrong_license
+from hf_arae.hub.metadata import languages, listed, wrong_language, wrong_license
 
 
 @dataclass
@@ -105,7 +105,7 @@ class TrainingArguments:
                 )
         if self.hub_strategy not in ("end", "every_save"):
             raise ValueError(f"hub_strategy must be end or every_save, got {self.hub_strategy!r}")
-        wrong = wrong_license(self.license) or wrong_language((self.language or "en").split(","))
+        wrong = wrong_license(self.license) or wrong_language(listed(languages(self.language)))
         if wrong:
             raise ValueError(wrong)
         if self.report_to not in ("tensorboard", "none"):

@@ -15,6 +15,9 @@ import hf_arae
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.sources import measured_split
+from hf_arae.evaluation.curves import draw_run_curves
+from hf_arae.evaluation.summarization import samples_over_training
+from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub import card_texts
 from hf_arae.hub.cards import write_run_card
 from hf_arae.hub.places import without_places
@@ -308,3 +311,14 @@ def test_numbers_that_are_none_are_left_out(run):
     card = ModelCard.load(write_run_card(run, "alice/tiny"))
     assert [result.metric_type for result in card.data.eval_results] == ["reference_bleu"]
     assert not re.search(r"\b(nan|inf|NaN)\b", card.content)
+
+
+def test_texts_stay_in_their_cells_and_names_of_numbers_are_no_formulas(tmp_path):
+    table = markdown_table([{"a|b": "x|y\nz", "n": 1.0}]).splitlines()
+    assert len(table) == 3 and {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {3}
+    log = tmp_path / "training_log.jsonl"
+    lines = [{"step": step, "eval/$\\frac": float(step), "samples": [f"<b>{SECRET}  ->  a|b"]} for step in (1, 2)]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said = samples_over_training(log)
+    assert f"&lt;b&gt;{SECRET}" in said and r"| a\|b |" in said
+    draw_run_curves(log, tmp_path / "curves.png")  # a label in a title
