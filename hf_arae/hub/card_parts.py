@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 # What the metadata calls the numbers of a run's report or of an evaluation's table; others are left out of it.
 METRIC_NAMES = {
     "transfer_accuracy": "Transfer accuracy (%)",
-    "self_bleu": "Self-BLEU",  # to the source, or among new sentences
+    "self_bleu": "Self-BLEU among new sentences",  # of a transfer: to the source, see CardText.names
     "reference_bleu": "BLEU to the human references",
     "perplexity": "Perplexity",
     "reverse_perplexity": "Reverse perplexity",
@@ -31,6 +31,22 @@ METRIC_NAMES = {
 }
 
 
+# What the table of a run's card calls the others.
+OTHER_NAMES = {
+    "word_overlap": "Words shared with the source (%)",
+    "distinct_sentences": "Outputs that differ from one another (%)",
+    "transfer_score": "Geometric mean of transfer accuracy and BLEU to the source",
+    "bleu_at_floor": "BLEU to the source where accuracy_floor is reached, else the distance to it (negative)",
+    "majority_share": "Share of the most frequent attribute (%): what the probe has for nothing",
+    "sample_distinct": "New sentences that differ from one another (%)",
+    "sample_distinct_1": "Distinct words of new sentences (%)",
+    "sample_distinct_sentences": "New sentences that differ from one another (%)",
+    "sample_length": "Mean length of new sentences (words)",
+    "copy_rate": "Words of the summaries that the document has (%)",
+    "validation_accuracy": "Accuracy on the validation split (%)",
+}
+
+
 @dataclass(frozen=True)
 class CardText:
     """A family's part of a card. Texts are Jinja templates; see `hf_arae.hub.cards.make_card` for what they are given.
@@ -49,6 +65,7 @@ class CardText:
         without_package: how it loads where hf_arae is not installed. A revision is named, as transformers otherwise
             prints a list of all code files at each new one.
         columns: of the table; `None`: all that the evaluation wrote.
+        names: what it calls numbers otherwise than `METRIC_NAMES`.
     """
 
     auto_class: type
@@ -64,6 +81,11 @@ class CardText:
     samples: Callable[[Sequence[dict], Sequence[str]], list[dict[str, str]]] | None = None
     without_package: str = 'pipeline(model="{{ repository }}", revision="main", trust_remote_code=True)'
     columns: tuple[str, ...] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def name_of(self, number: str) -> str:
+        """What a number of a report or a table is called in the card."""
+        return ({**OTHER_NAMES, **METRIC_NAMES, **self.names}).get(number, number)
 
 
 def template(text: CardText) -> str:

@@ -170,6 +170,7 @@ The first {SAMPLES} test sentences of each label, greedy.
 - It repeats what its training texts say, prejudice included.
 """,
         citation=citation,
+        names={"self_bleu": "BLEU to the source"},
     )
 
 

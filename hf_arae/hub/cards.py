@@ -92,11 +92,11 @@ def make_card(
             dataset_name=dataset,
             dataset_split=split,
             metric_type=key,
-            metric_name=f"{name}, {way}" if way else name,
+            metric_name=f"{text.name_of(key)}, {way}" if way else text.name_of(key),
             metric_value=round(numbers[key], 2),
         )
         for way, numbers in results.items()
-        for key, name in METRIC_NAMES.items()
+        for key in METRIC_NAMES
         if isinstance(numbers.get(key), (int, float)) and math.isfinite(numbers[key])
     ]
     untrue = {"unsupervised"} if any(map(_chosen_by, runs)) else set()  # by pairs, for a summarizer
@@ -174,7 +174,8 @@ def write_run_card(
     names, data = _data(whole)
     about = f"Trained on {' and '.join(map(plain, data))}" if data else "Trained"
     numbers = {key: value for key, value in report.items() if type(value) is float and key != "minutes"}
-    rows = [{"": plain(METRIC_NAMES.get(key, key)), "value": value} for key, value in numbers.items()]
+    text = card_text(config, generator_trained(config, report))
+    rows = [{"": plain(text.name_of(key)), "value": value} for key, value in numbers.items()]
     runs = [part for part in (report.get("base"), report) if part]
     split, protocol = _measured(report)
     card = make_card(
