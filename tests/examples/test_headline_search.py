@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from transformers import pipeline
+from warm_python import run_python
 
 import hf_arae  # noqa: F401 (registers the pipeline)
 from hf_arae.data.news import build_news
@@ -31,12 +31,10 @@ def base(tmp_path_factory) -> Path:
 
 
 def run(base: Path, out: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "examples" / "train_headline_search.py"), "--model", str(base)]
-    command += ["--output_dir", str(out), "--use_cpu", "--disable_tqdm", "--report_to", "none", *arguments]
+    command = [ROOT / "examples" / "train_headline_search.py", "--model", base, "--output_dir", out, "--use_cpu"]
+    command += ["--disable_tqdm", "--report_to", "none", *arguments]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
-    )
+    return run_python(command, env=environment)
 
 
 def test_a_search_learns_from_titles_of_other_documents(base, tmp_path):

@@ -9,24 +9,25 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_python import run_python
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 SMALL = ["--max_train_samples", "1000", "--max_eval_samples", "40", "--embedding_size", "16", "--hidden_size", "16"]
 SMALL += ["--code_size", "16", "--per_device_train_batch_size", "32", "--disable_tqdm"]
 
 
-def run(script: str, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess:
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "examples" / script), *arguments]
-    return subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, timeout=300)
+def run(script: str, *arguments: str, typed: str = "") -> subprocess.CompletedProcess:
+    return run_python([ROOT / "examples" / script, *arguments], env=ENVIRONMENT, input=typed)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("runs") / "arae"
-    done = run(
-        "train_style_transfer.py", "--output_dir", str(folder), "--max_steps", "30", "--eval_steps", "15", *SMALL
-    )
+    command = [sys.executable, "examples/train_style_transfer.py", "--output_dir", str(folder)]
+    command += ["--max_steps", "30", "--eval_steps", "15", *SMALL]
+    # Not warm: an interpreter that nothing has prepared.
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from warm_python import run_python
 
 from hf_arae.data.news import build_news
 from hf_arae.data.tokenization import train_tokenizer
@@ -22,10 +22,7 @@ TEXT = "Velmora Corp. said it would buy 12 mines. It said so.\n\n \t\nPolice sai
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "examples" / script), *arguments]
-    return subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
-    )
+    return run_python([ROOT / "examples" / script, *arguments], env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from warm_python import run_python
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--max_train_samples", "400", "--max_eval_samples", "40", "--embedding_size", "8", "--hidden_size", "12"]
@@ -17,8 +17,7 @@ QUIET = ["--disable_tqdm", "--report_to", "none"]
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "examples" / script), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    return run_python([ROOT / "examples" / script, *arguments], env=environment)
 
 
 @pytest.fixture(scope="module")

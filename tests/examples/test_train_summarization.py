@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from transformers import AutoModelForSeq2SeqLM, pipeline
+from warm_python import run_python
 
 import hf_arae  # noqa: F401 (registers the Auto classes and the pipeline)
 from hf_arae.training.logs import LOG_FILE
@@ -34,15 +34,8 @@ TINY += ["--writer_epochs", "1"]
 
 def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "examples" / "train_summarization.py"), *TINY]
-    return subprocess.run(
-        [*command, "--output_dir", str(folder), *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    script = ROOT / "examples" / "train_summarization.py"
+    return run_python([script, *TINY, "--output_dir", folder, *arguments], env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,13 @@
 import ast
 import json
 import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import pipeline
 from transformers.dynamic_module_utils import get_relative_imports
+from warm_python import run_python
 
 import hf_arae.hub.flat_sources
 from hf_arae.hub.flat_sources import ExportError
@@ -136,10 +135,7 @@ def elsewhere(transfer_folder, causal, summarizer, autoencoders, tmp_path_factor
     environment |= {"HF_HOME": str(place / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     latent = [autoencoders[name][1] for name in ("vae", "aae")]
     folders = [str(folder) for folder in (transfer_folder, causal[1], summarizer[1], *latent, place / "again")]
-    command = [sys.executable, "-c", ELSEWHERE, *folders, SENTENCE]
-    done = subprocess.run(
-        command, cwd=place, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    done = run_python(["-c", ELSEWHERE, *folders, SENTENCE], cwd=place, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.partition("FOUND ")[2])  # the question whether to trust stands before it
 

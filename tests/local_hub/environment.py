@@ -60,7 +60,7 @@ def take_over(url: str, home: Path, token: str) -> Iterator[None]:
 
     The client's waits between two tries are cut short.
     """
-    for name in ("datasets.config", "evaluate.config", "transformers.dynamic_module_utils", "huggingface_hub.hf_api"):
+    for name in _READERS:
         import_module(name)  # before the environment changes, so that they know what to go back to
     from huggingface_hub import HfFileSystem, constants
     from huggingface_hub.utils import close_session
@@ -92,6 +92,20 @@ def take_over(url: str, home: Path, token: str) -> Iterator[None]:
             close_session()
 
 
+def follow_environment() -> None:
+    """Lets those packages have read the environment as it is now, in a process that imported them under another."""
+    for name in _READERS:
+        import_module(name)
+    from huggingface_hub import constants
+
+    home = os.environ.get("HF_HOME", constants.HF_HOME)
+    if os.environ.get("HF_HUB_OFFLINE") == "0":
+        for module, name in _flags():
+            setattr(module, name, os.environ.get(name, str(int(_FLAGS[name]))) == "1")
+    _exchange(constants.ENDPOINT, os.environ.get("HF_ENDPOINT", constants.ENDPOINT), [(constants.HF_HOME, home)])
+
+
+_READERS = ("datasets.config", "evaluate.config", "transformers.dynamic_module_utils", "huggingface_hub.hf_api")
 _FOLDERS = ("_CACHE", "_PATH")
 _FLAGS = {
     "HF_HUB_OFFLINE": False,

@@ -1,11 +1,12 @@
 """The hub itself: accounts, repositories, the log, and child processes that use it."""
 
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
+
+from warm_python import run_python
 
 from .accounts import Account
 from .environment import child_environment
@@ -122,16 +123,7 @@ class LocalHub:
         variables = child_environment(self.url, home or folder / "home", blocked)
         variables |= {"HF_TOKEN": self.token(user)} if user else {}
         arguments = ["-c", command] if isinstance(command, str) else [str(part) for part in command]
-        result = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=cwd or folder / "cwd",
-            env=variables | environment,
-            stdin=subprocess.DEVNULL,  # a question is answered by the end of the input, not by waiting
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        result = run_python(arguments, cwd=cwd or folder / "cwd", env=variables | environment, timeout=timeout)
         if check and result.returncode:
             raise AssertionError(f"{arguments} ended with {result.returncode}\n{result.stdout}\n{result.stderr}")
         return result

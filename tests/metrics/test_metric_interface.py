@@ -8,6 +8,7 @@ import datasets
 import evaluate
 import numpy as np
 import pytest
+from warm_python import run_python
 
 import hf_arae.metrics
 from hf_arae.metrics import Bleu, Diversity, ExactMatch, Rouge, StyleLeakage, SummaryShape, TransferAccuracy
@@ -17,10 +18,6 @@ LOADABLE = ["bleu", "rouge", "exact_match", "transfer_accuracy", "style_leakage"
 LOADABLE += ["summary_shape"]
 
 
-def run_python(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-
-
 def test_import_brings_no_optional_package():
     code = (
         "import sys, hf_arae.metrics as m; "
@@ -28,7 +25,8 @@ def test_import_brings_no_optional_package():
         "[getattr(m, name)() for name in m.__all__ if name != 'Perplexity']; "
         "print([p for p in ('sacrebleu', 'rouge_score') if p in sys.modules])"
     )
-    assert run_python(code) == "[]\n[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n[]\n"
 
 
 def test_missing_package_says_how_to_install_it():
@@ -46,7 +44,7 @@ for metric, predictions in (
         print(error)
 """
     packages = ["sacrebleu", "rouge_score", "sacrebleu", "scikit-learn"]
-    assert run_python(code).splitlines() == [
+    assert run_python(["-c", code]).stdout.splitlines() == [
         f"this metric needs {package}: pip install {package}, or hf_arae[metrics]" for package in packages
     ]
 

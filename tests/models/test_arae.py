@@ -30,6 +30,7 @@ CRITIC_OFFSET = frozenset({"critic.layers.4.bias"})
 
 class TestTransferArae(FamilyTests):
     never_moved = CRITIC_OFFSET
+    stops = (2, 3, 4)
 
     def build_model(self):
         return AraeModel(transfer_config())

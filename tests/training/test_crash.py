@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from killed_runs import KILLS, LONG, SHORT
 from testing_mixins import assert_same_run
+from warm_python import run_python
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,9 +21,7 @@ def folder(tmp_path_factory) -> Path:
     paths = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "training")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     script = str(ROOT / "tests" / "training" / "killed_runs.py")
-    done = subprocess.run(
-        [sys.executable, script, str(folder)], env=environment, capture_output=True, text=True, timeout=300
-    )
+    done = run_python([script, folder], env=environment)
     assert done.returncode == 0, done.stderr
     return folder
 

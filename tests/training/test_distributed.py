@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from warm_python import run_distributed
 
 ROOT = Path(__file__).parents[2]
 TRAIN = """
-    import json
     import sys
     from pathlib import Path
 
@@ -38,34 +36,36 @@ TRAIN = """
     from hf_arae.training import AdversarialTrainer, TrainingArguments
     from testing_mixins import made_up_sentences
 
-    folder, processes, case = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float64)
-    sizes = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 8}
-    if case == "rnn_lm":
-        model = RnnLmForCausalLM(RnnLmConfig(dropout=0.0, **sizes))
-        objective = RnnLmObjective(model)
-    elif case == "vae":
-        model = VaeModel(VaeConfig(code_size=8, posterior="balanced", **sizes))
-        settings = VaeObjectiveArguments(annealing="none", word_dropout=0.3, free_bits=1.0)
-        objective = VaeObjective(model, settings)
-    elif case == "aae":
-        model = AaeModel(AaeConfig(code_size=8, prior_sparsity=0.5, **sizes))
-        objective = AaeObjective(model, AaeObjectiveArguments(word_deletion=0.3, shuffle_distance=2))
-    else:
+    def make(case, sizes):
+        if case == "rnn_lm":
+            model = RnnLmForCausalLM(RnnLmConfig(dropout=0.0, **sizes))
+            return model, RnnLmObjective(model)
+        if case == "vae":
+            model = VaeModel(VaeConfig(code_size=8, posterior="balanced", **sizes))
+            return model, VaeObjective(model, VaeObjectiveArguments(annealing="none", word_dropout=0.3, free_bits=1.0))
+        if case == "aae":
+            model = AaeModel(AaeConfig(code_size=8, prior_sparsity=0.5, **sizes))
+            return model, AaeObjective(model, AaeObjectiveArguments(word_deletion=0.3, shuffle_distance=2))
         names = {0: "negative", 1: "positive"}
         model = AraeModel(AraeConfig(code_size=8, num_attributes=2, id2label=names, initialization="scaled", **sizes))
-        changes = json.loads(case)
-        objective = AraeObjective(model, AraeObjectiveArguments(**changes))
-    arguments = TrainingArguments(folder, max_steps=6, per_device_train_batch_size=32 // processes, seed=3,
-                                  logging_steps=2, eval_steps=0, save_steps=0, report_to="none", use_cpu=True)
-    rows = PackedSentences(made_up_sentences(rows=128), 0)
-    trainer = AdversarialTrainer(model, objective, arguments, rows)
-    assert trainer.accelerator.num_processes == processes, trainer.accelerator.num_processes
-    trainer.train()
-    if trainer.accelerator.is_main_process:
-        save_file(dict(model.state_dict()), Path(folder, "final.safetensors"))
+        changes = {"noise_std": 0.3} if case == "penalty" else {"lipschitz": "weight_clipping"}
+        return model, AraeObjective(model, AraeObjectiveArguments(**changes))
+
+    folder, processes, cases = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    for case in cases:
+        torch.manual_seed(0)
+        model, objective = make(case, {"vocab_size": 30, "embedding_size": 8, "hidden_size": 8})
+        arguments = TrainingArguments(f"{folder}/{case}", max_steps=6, per_device_train_batch_size=32 // processes,
+                                      seed=3, logging_steps=2, eval_steps=0, save_steps=0, report_to="none",
+                                      use_cpu=True)
+        rows = PackedSentences(made_up_sentences(rows=128), 0)
+        trainer = AdversarialTrainer(model, objective, arguments, rows)
+        assert trainer.accelerator.num_processes == processes, trainer.accelerator.num_processes
+        trainer.train()
+        if trainer.accelerator.is_main_process:
+            save_file(dict(model.state_dict()), Path(folder, case, "final.safetensors"))
 """
 WRITE = """
     import atexit
@@ -108,27 +108,34 @@ WRITE = """
 """
 
 
-def launch(script: str, folder: Path, processes: int, argument: str) -> None:
-    """Runs a script on one or two processes; it gets a folder, the number of processes and an argument."""
+CASES = ["penalty", "weight_clipping", "rnn_lm", "vae", "aae"]
+
+
+def run(script: str, folder: Path, processes: int, *arguments: str) -> None:
+    """Runs a script on one or two processes; it gets a folder, the number of processes and the arguments."""
     folder.mkdir(parents=True)
     path = folder / "script.py"
     path.write_text(textwrap.dedent(script))
-    launcher = [sys.executable]
-    if processes > 1:
-        launcher += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--rdzv_backend=c10d"]
-        launcher += ["--rdzv_endpoint=127.0.0.1:0", "--master_addr=127.0.0.1", "--master_port=0"]
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
-    command = [*launcher, str(path), str(folder), str(processes), argument]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    command = [path, folder, str(processes), *arguments]
+    for done in run_distributed(command, processes, env=environment):
+        assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("case", ['{"noise_std": 0.3}', '{"lipschitz": "weight_clipping"}', "rnn_lm", "vae", "aae"])
-def test_two_processes_equal_one_with_twice_the_batch(tmp_path, case):
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> dict[int, Path]:
+    """The folders of all trainings on one process and on two."""
+    folders = {processes: tmp_path_factory.mktemp("runs") / str(processes) for processes in (1, 2)}
+    for processes, folder in folders.items():
+        run(TRAIN, folder, processes, *CASES)
+    return folders
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_equal_one_with_twice_the_batch(runs, case):
     final, losses = {}, {}
     for processes in (1, 2):
-        folder = tmp_path / str(processes)
-        launch(TRAIN, folder, processes, case)
+        folder = runs[processes] / case
         final[processes] = load_file(folder / "final.safetensors")
         lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
         losses[processes] = [{key: value for key, value in line.items() if "/" in key} for line in lines]
@@ -142,7 +149,7 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path, case):
 
 def test_two_processes_write_each_sentence_once_and_all_get_all(tmp_path, transfer_folder):
     for processes in (1, 2):
-        launch(WRITE, tmp_path / str(processes), processes, str(transfer_folder))
+        run(WRITE, tmp_path / str(processes), processes, str(transfer_folder))
         # A process that ends with its group alive is aborted by gloo's threads, one time in four.
         assert (tmp_path / str(processes) / "left").read_text() == "True"
     alone = json.loads((tmp_path / "1" / "0.json").read_text())
