@@ -29,7 +29,7 @@ from hf_arae.training.checkpoint import find_damage, list_checkpoints
 
 KILLS = 20
 SETTINGS = {"save_steps": 1, "logging_steps": 3, "eval_steps": 5, "metric_for_best_model": "size"}
-LONG, SHORT = 80, 8
+LONG, SHORT = 50, 8
 
 
 def spawn(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None = None, **changes) -> tuple[int, int]:
