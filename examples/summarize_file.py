@@ -20,7 +20,7 @@ from tqdm import tqdm
 from transformers import HfArgumentParser, pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
-from hf_arae.data.sources import read_lines
+from hf_arae.data.files import read_lines
 
 
 @dataclass

@@ -30,7 +30,7 @@ from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.pair_batches import PairBatches
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
-from hf_arae.data.sources import measured_split
+from hf_arae.data.splits import measured_split
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
 from hf_arae.evaluation.tables import markdown_table

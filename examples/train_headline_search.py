@@ -26,7 +26,7 @@ from hf_arae.data.headline_signals import headline_signals
 from hf_arae.data.mining import mine_titles, title_words
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
-from hf_arae.data.sources import measured_split
+from hf_arae.data.splits import measured_split
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.evaluation.tables import markdown_table

@@ -25,7 +25,7 @@ from hf_arae.data.documents import DocumentArguments, load_documents, load_title
 from hf_arae.data.encoding import encode_dataset
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
-from hf_arae.data.sources import measured_split
+from hf_arae.data.splits import measured_split
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.curves import draw_curves
 from hf_arae.evaluation.summarization import (

@@ -33,7 +33,7 @@ from transformers import AutoTokenizer, HfArgumentParser, set_seed
 from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
-from hf_arae.data.sources import measured_split
+from hf_arae.data.splits import measured_split
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.tokenization import train_tokenizer

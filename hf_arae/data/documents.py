@@ -11,24 +11,21 @@ import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, Features, Value, concatenate_datasets
 from transformers.utils import logging
 
+from hf_arae.data.files import EXTENSIONS, Columns, extension, file_paths, read_columns, read_lines
 from hf_arae.data.news import build_news
 from hf_arae.data.news_text import first_sentence, normalize_news
 from hf_arae.data.sources import (
-    EXTENSIONS,
-    SPLITS,
     TEXT_TYPES,
+    Source,
     check_limits,
     check_sources,
-    file_paths,
+    detached,
     load_named,
-    read_columns,
-    read_lines,
+    located,
     require_column,
     rows_with_text,
-    shorten,
-    split_off_validation,
-    usual_splits,
 )
+from hf_arae.data.splits import SPLITS, shorten, split_off_validation, usual_splits
 
 logger = logging.get_logger(__name__)
 
@@ -125,7 +122,7 @@ def load_documents(arguments: DocumentArguments, summary_required: bool = False)
     """
     _check_arguments(arguments, summary_required)
     sources = _load_raw(arguments)
-    splits = split_off_validation(usual_splits(_merged(sources, arguments)))
+    splits = split_off_validation(usual_splits(_merged(sources, arguments)), ("document",))
     if summary_required:
         for split, dataset in splits.items():
             if split != "train" and "summary" not in dataset.column_names:
@@ -156,18 +153,20 @@ def load_titled_documents(arguments: DocumentArguments) -> tuple[list[str], list
         raise ValueError("Both titles_name and titles_file are given; give one of them.")
     if arguments.titles_config_name is not None and arguments.titles_name is None:
         raise ValueError("titles_config_name goes with titles_name, which is not given.")
-    parts: list[Dataset] = []
+    sources: list[Source] = []
+    columns = _text_columns([arguments.titles_column, arguments.document_column])
     if arguments.titles_file is not None:
-        parts = [_read_file(path, [arguments.titles_column]) for path in file_paths(arguments.titles_file)]
+        sources = [_read_file(path, "train", columns) for path in file_paths(arguments.titles_file)]
     elif arguments.titles_name is not None:
-        sources = _load_several(arguments.titles_name, arguments.titles_config_name, "titles")
-        parts = [usual_splits(splits)["train"] for splits in sources]
+        sources = _load_several(arguments.titles_name, arguments.titles_config_name, "titles", columns)
     titles: list[str] = []
     documents: list[str] = []
-    for part in parts:
+    for source in sources:
+        part = usual_splits(source.splits)["train"]
         name = next((name for name in _alternatives(arguments.document_column) if name in part.column_names), None)
         texts = [""] * len(part) if name is None else [text or "" for text in part[name]]
-        part = _with_columns(part, "train", {"title": arguments.titles_column}, "titles_column")
+        with located(source.files, columns):
+            part = _with_columns(part, "train", {"title": arguments.titles_column}, "titles_column")
         rows = rows_with_text(part, "title", "train")
         rewritten = _rewrite_rows(
             {"title": part.select(rows)["title"][:], "document": [texts[row] for row in rows]}, **_options(arguments)
@@ -176,7 +175,7 @@ def load_titled_documents(arguments: DocumentArguments) -> tuple[list[str], list
             if title.strip():
                 titles.append(title)
                 documents.append(document)
-    if parts and not titles:
+    if sources and not titles:
         raise ValueError("The titles are empty: there is none that is more than white space.")
     return titles, documents
 
@@ -209,29 +208,34 @@ def _check_normalization(normalization: str) -> None:
 # ------------------------------------------------------------------------------------------------------- sources
 
 
-def _load_raw(arguments: DocumentArguments) -> list[Mapping[str, Dataset]]:
+def _load_raw(arguments: DocumentArguments) -> list[Source]:
     """Sources with the columns that they have, each of one or more splits."""
+    columns = _text_columns([arguments.document_column, arguments.summary_column])
     if arguments.dataset_name is not None:
-        return _load_several(arguments.dataset_name, arguments.dataset_config_name, "dataset")
+        return _load_several(arguments.dataset_name, arguments.dataset_config_name, "dataset", columns)
     if arguments.train_file is None:
-        return [build_news()]
+        return [Source(build_news())]
     named = zip(SPLITS, (arguments.train_file, arguments.validation_file, arguments.test_file), strict=True)
-    columns = [arguments.document_column, arguments.summary_column]
     return [
-        {split: _read_file(path, columns)} for split, names in named if names is not None for path in file_paths(names)
+        _read_file(path, split, columns) for split, names in named if names is not None for path in file_paths(names)
     ]
 
 
-def _merged(sources: list[Mapping[str, Dataset]], arguments: DocumentArguments) -> dict[str, Dataset]:
+def _merged(sources: list[Source], arguments: DocumentArguments) -> dict[str, Dataset]:
     """Each split with the columns `document` and, where it has one, `summary`."""
     columns = {"document": arguments.document_column, "summary": arguments.summary_column}
+    used = _text_columns(list(columns.values()))
     merged: dict[str, Dataset] = {}
-    for split in dict.fromkeys(split for source in sources for split in source):
-        parts = [source[split] for source in sources if split in source]
+    for split in dict.fromkeys(split for source in sources for split in source.splits):
+        parts = []
+        for source in sources:
+            if split in source.splits:
+                with located(source.files, used):
+                    part = source.splits[split]
+                    parts.append(_with_columns(part, split, columns) if split in SPLITS else part)
         if split not in SPLITS:
             merged[split] = parts[0]  # only its name is used, for a warning
             continue
-        parts = [_with_columns(part, split, columns) for part in parts]
         with_summary = [part for part in parts if "summary" in part.column_names]
         if split != "train" and with_summary:
             parts = with_summary
@@ -241,7 +245,7 @@ def _merged(sources: list[Mapping[str, Dataset]], arguments: DocumentArguments) 
     return merged
 
 
-def _load_several(names: str, config: str | None, argument: str) -> list[Mapping[str, Dataset]]:
+def _load_several(names: str, config: str | None, argument: str, columns: Columns) -> list[Source]:
     listed = [name.strip() for name in names.split(",")]
     if config is not None and len(listed) > 1:
         raise ValueError(
@@ -255,16 +259,22 @@ def _load_several(names: str, config: str | None, argument: str) -> list[Mapping
         if config is None and not Path(name).expanduser().exists():
             name, _, after = name.partition(":")
             own_config = after or None
-        sources.append(load_named(name, own_config))
+        sources.append(load_named(name, own_config, columns))
     return sources
 
 
-def _read_file(path: Path, columns: list[str | None]) -> Dataset:
-    """A file's rows. `columns`: the names that may hold text; the lines of a .txt file get the first."""
-    names = [name for listed in columns for name in _alternatives(listed)]
-    if path.suffix.lower() == ".txt":
-        return Dataset.from_dict({names[0]: read_lines(path)}, features=Features({names[0]: Value("string")}))
-    return read_columns(path, dict.fromkeys(names, (str,)))
+def _read_file(path: Path, split: str, columns: Columns) -> Source:
+    """A file's rows as a split. `columns`: those that may hold text; the lines of a .txt file get the first."""
+    if extension(path) == ".txt":
+        name = next(iter(columns))
+        rows = Dataset.from_dict({name: read_lines(path)}, features=Features({name: Value("string")}))
+    else:
+        rows = read_columns(path, columns)
+    return Source({split: rows}, {split: [path]})
+
+
+def _text_columns(listed: list[str | None]) -> Columns:
+    return {name: "text" for names in listed for name in _alternatives(names)}
 
 
 def _alternatives(names: str | None) -> list[str]:
@@ -304,13 +314,13 @@ def _holds_any(dataset: Dataset, column: str) -> bool:
     return bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(values), "")).as_py())
 
 
-def _raise_missing_summary(split: str, sources: list[Mapping[str, Dataset]], names: str | None) -> None:
-    held_out = any(split in source for source in sources)
+def _raise_missing_summary(split: str, sources: list[Source], names: str | None) -> None:
+    held_out = any(split in source.splits for source in sources)
     taken = "" if held_out else ", which was taken from the train split,"
     found = dict.fromkeys(
         name
         for source in sources
-        for name in source.get(split if held_out else "train", Dataset.from_dict({})).features
+        for name in source.splits.get(split if held_out else "train", Dataset.from_dict({})).features
     )
     raise ValueError(
         f"The {split} split{taken} has no summaries in a column {' or '.join(map(repr, _alternatives(names)))} "
@@ -369,7 +379,7 @@ def _rewritten(splits: Mapping[str, Dataset], arguments: DocumentArguments) -> D
                 "more (with a summary, if it has summaries)."
             )
         dropped += len(texts) - len(kept)
-        finished[split] = texts.select(sorted(kept)) if len(kept) < len(texts) else texts
+        finished[split] = detached(texts.select(sorted(kept)) if len(kept) < len(texts) else texts)
     if dropped:
         logger.warning(
             "Dropped %d documents that are empty, shorter than %d words or have an empty summary.",

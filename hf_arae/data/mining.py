@@ -63,7 +63,10 @@ def mine_titles(
     vectorizer = import_extra("sklearn.feature_extraction.text").TfidfVectorizer(
         analyzer=lambda text: [stem for word in text.split() for stem in stems(word)], sublinear_tf=True, min_df=2
     )
-    article_vectors = vectorizer.fit_transform(articles)
+    try:
+        article_vectors = vectorizer.fit_transform(articles)
+    except ValueError:  # no stem is in two articles, so that none tells which are alike
+        return []
     usable = [row for row, title in enumerate(titles) if len(title.split()) >= _MINIMUM_WORDS]
     if not usable:
         return []

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from datasets import ClassLabel, Dataset, DatasetDict
 from transformers.utils import logging
 
+from hf_arae.data.files import EXTENSIONS, Columns, extension, file_paths, read_columns
+from hf_arae.data.labels import LabelNames, check_label_type, label_order
 from hf_arae.data.scenes import build_scenes
 from hf_arae.data.sources import (
-    EXTENSIONS,
-    SPLITS,
+    DataError,
+    Source,
     check_limits,
     check_sources,
-    file_paths,
     load_named,
-    read_columns,
+    located,
     require_column,
     rows_with_text,
-    shorten,
-    split_off_validation,
-    usual_splits,
 )
+from hf_arae.data.splits import SPLITS, shorten, split_field, split_names, split_off_validation, usual_splits
 
 logger = logging.get_logger(__name__)
 
-_NO_LABEL = ("", "-", "-1", "None")  # SNLI's files have "-", its Hub dataset -1, where annotators did not agree
+_NO_LABEL = (None, "-", "-1")  # SNLI's files have "-", its Hub dataset -1, where annotators did not agree
 
 
 @dataclass
@@ -39,6 +39,9 @@ class PairArguments:
     dataset_config_name: str | None = field(
         default=None, metadata={"help": "The configuration of `dataset_name`, where it has several."}
     )
+    train_split: str = split_field("train")
+    validation_split: str = split_field("validation")
+    test_split: str = split_field("test")
     train_file: str | None = field(
         default=None,
         metadata={
@@ -86,26 +89,32 @@ def load_labelled_pairs(arguments: PairArguments) -> DatasetDict:
     wanted = (arguments.premise_column, arguments.hypothesis_column, arguments.label_column)
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"premise_column, hypothesis_column and label_column must be three columns; got {wanted}")
+    columns: Columns = dict(zip(wanted, ("text", "text", "label"), strict=True))
     if arguments.dataset_name is not None:
-        raw = load_named(arguments.dataset_name, arguments.dataset_config_name)
+        source = load_named(arguments.dataset_name, arguments.dataset_config_name, columns)
     elif arguments.train_file is None:
-        raw = build_scenes()
+        source = Source(build_scenes())
     else:
-        raw = {split: _read_file(names, wanted) for split, names in files.items() if names is not None}
+        paths = {split: [_pair_file(names)] for split, names in files.items() if names is not None}
+        source = Source({split: read_columns(path, columns) for split, (path,) in paths.items()}, paths)
     splits, names = {}, []
-    for split, dataset in usual_splits(raw).items():
-        for column, argument in zip(wanted, ("premise_column", "hypothesis_column", "label_column"), strict=True):
-            require_column(dataset, split, column, argument)
-        splits[split], names = _with_schema(dataset, split, wanted, names)
-    return shorten(split_off_validation(splits), arguments.max_train_samples, arguments.max_eval_samples)
+    in_source = split_names(arguments)
+    known = {split: source.files.get(name, ()) for split, name in in_source.items()}
+    with located(known, columns):
+        for split, dataset in usual_splits(source.splits, in_source).items():
+            for column, argument in zip(wanted, ("premise_column", "hypothesis_column", "label_column"), strict=True):
+                require_column(dataset, split, column, argument)
+            check_label_type(dataset.features[arguments.label_column], arguments.label_column, split)
+            splits[split], names = _with_schema(dataset, split, wanted, names)
+    splits = split_off_validation(splits, ("premise", "hypothesis"), "label")
+    return shorten(splits, arguments.max_train_samples, arguments.max_eval_samples)
 
 
-def _read_file(name: str, wanted: tuple[str, str, str]) -> Dataset:
+def _pair_file(name: str) -> Path:
     paths = file_paths(name)
-    if len(paths) > 1 or paths[0].suffix.lower() == ".txt":
+    if len(paths) > 1 or extension(paths[0]) == ".txt":
         raise ValueError(f"Pairs come from one file with columns, of a split each, not from {name!r}.")
-    premise, hypothesis, label = wanted
-    return read_columns(paths[0], {premise: (str,), hypothesis: (str,), label: (str, int)})
+    return paths[0]
 
 
 def _with_schema(
@@ -113,29 +122,33 @@ def _with_schema(
 ) -> tuple[Dataset, list[str]]:
     """The rows with two sentences and a label, under the fixed names; and the labels' names."""
     premise, hypothesis, label = wanted
-    kind, values = dataset.features[label], dataset[label][:]
-    named = isinstance(kind, ClassLabel)
-    labels = [
-        "" if value is None or (named and value < 0) else kind.names[value] if named else str(value)
-        for value in values
-    ]
+    kind = dataset.features[label]
+    name_of = LabelNames(kind)
+    labels = []
+    for row, value in enumerate(dataset[label][:]):
+        try:
+            labels.append(name_of(value))
+        except ValueError as error:
+            raise DataError(f"The {split} split, row {row}: {error}.", split, row) from error
     filled = set(rows_with_text(dataset, premise, split)) & set(rows_with_text(dataset, hypothesis, split))
     rows = [row for row in sorted(filled) if labels[row] not in _NO_LABEL]
     if not rows:
-        raise ValueError(f"The {split} split is empty: it holds no pair with a label.")
+        raise DataError(f"The {split} split is empty: it holds no pair with a label.", split)
     if len(rows) < len(dataset):
         logger.warning(
             "Dropped %d of %d %s pairs without a label or a word.", len(dataset) - len(rows), len(dataset), split
         )
     if not names:
-        names = kind.names if named else sorted({labels[row] for row in rows})
+        names = label_order(kind, {labels[row] for row in rows})
         if len({labels[row] for row in rows}) < 2:
             raise ValueError(f"The {split} split holds only the label {labels[rows[0]]!r}; at least two are needed.")
     unknown = next((row for row in rows if labels[row] not in names), None)
     if unknown is not None:
-        raise ValueError(
+        raise DataError(
             f"The {split} split, row {unknown}: label {labels[unknown]!r} is not one of training's: "
-            f"{', '.join(names)}."
+            f"{', '.join(names)}.",
+            split,
+            unknown,
         )
     columns = {name: dataset[column][:] for name, column in (("premise", premise), ("hypothesis", hypothesis))}
     columns = {name: [texts[row] for row in rows] for name, texts in columns.items()}

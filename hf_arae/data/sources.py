@@ -1,62 +1,213 @@
-"""Where rows come from: datasets on the Hub, local folders and files; and what every loader does with them."""
+"""Where rows come from: datasets on the Hub, local folders and files; and what every loader checks of them."""
 
 from __future__ import annotations
 
-import csv
-import json
-import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, islice
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TextIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from datasets import Dataset, DatasetDict, Features, Value, load_dataset
+from datasets import (
+    Dataset,
+    DatasetBuilder,
+    DownloadConfig,
+    DownloadManager,
+    Features,
+    Value,
+    concatenate_datasets,
+    load_dataset,
+    load_dataset_builder,
+)
 from datasets.exceptions import DatasetGenerationError
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from transformers.utils import logging
 
-logger = logging.get_logger(__name__)
+from hf_arae.data.files import EXTENSIONS, Columns, File, check_twice, extension, find_row, iterate_lines, read_columns
+from hf_arae.data.labels import clean_name
 
-SPLITS = ("train", "validation", "test")
-VALIDATION_SHARE = 0.05
-_SPLIT_OFF = "rows of the training split"  # description of a validation split that the data do not have
-EXTENSIONS = ".txt, .csv, .tsv, .json, .jsonl, .parquet"
-TEXT_TYPES = ("string", "large_string")
-CHUNK_ROWS = 10_000  # rows of a table when a file is read piece by piece
-_JSON_SHAPES = "an array of objects or one object a line"
+TEXT_TYPES = ("string", "large_string", "string_view")
+_MOST_NAMED = 3  # files that one message names
+_OWN_FIELDS = ("name", "version", "data_dir", "data_files", "description", "features")  # of any builder's settings
+
+
+@dataclass(frozen=True)
+class Source:
+    """Splits, and the files that each was read from, as far as rows are read by their lines.
+
+    Args:
+        splits: By their names in the source.
+        files: Of a split, in the order of its rows; none for one that `datasets` read.
+    """
+
+    splits: Mapping[str, Dataset]
+    files: Mapping[str, Sequence[File]] = field(default_factory=dict)
+
+
+class DataError(ValueError):
+    """What is wrong with a split, or with one of its rows.
+
+    Args:
+        message: Says all but where the file has it.
+        split: The split.
+        row: The row's number in the split, from 0; None for the whole split.
+        can_be_dropped: Whether the row could be left out instead.
+    """
+
+    def __init__(self, message: str, split: str, row: int | None = None, can_be_dropped: bool = False):
+        super().__init__(message)
+        self.split, self.row, self.can_be_dropped = split, row, can_be_dropped
+
+
+@contextmanager
+def located(files: Mapping[str, Sequence[File]], columns: Columns, hint: str = "") -> Iterator[None]:
+    """Puts the file, and the row's line, before what a `DataError` says; and `hint` behind it if that row could go."""
+    try:
+        yield
+    except DataError as error:
+        paths = files.get(error.split, ())
+        place = ", ".join(map(str, paths[:_MOST_NAMED]))
+        if paths and error.row is not None:
+            place = find_row(paths, error.row, columns) or place
+        said = f"{place}: {error}" if place else str(error)
+        raise ValueError(f"{said}{' ' + hint if hint and error.can_be_dropped else ''}") from None
+
+
+def detached(rows: Dataset) -> Dataset:
+    """The same rows without files in the cache of `datasets`.
+
+    What is made of them later, such as an order or ids, is then made anew and not looked up there, where it may be
+    damaged or of other rows.
+    """
+    return Dataset(rows.with_format("arrow")[:], info=rows.info.copy())
 
 
 # ------------------------------------------------------------------------------------------------------- reading
 
 
-def load_named(name: str, config: str | None, revision: str | None = None) -> DatasetDict:
+def load_named(name: str, config: str | None, columns: Columns, revision: str | None = None) -> Source:
     """All splits of a local folder, or of a dataset on the Hub (at `revision`).
+
+    Files of text (csv, tsv, json, jsonl, txt) are read as they are when given as files: "NA" and "01" are words.
+
+    Args:
+        name: The folder, or owner/name.
+        config: The configuration, where there are several.
+        columns: Those that will be used.
+        revision: A branch, tag or commit on the Hub.
 
     Raises:
         FileNotFoundError: `name` is neither a folder nor a dataset that the Hub gave out; the cause is attached.
-        ValueError: `name` is a file, or a text file of the folder is not UTF-8 (its line is named).
+        ValueError: `name` is a file, or a file cannot be read; it is named, and its line where that is known.
     """
     path = named_path(name)
-    if path.is_dir():
-        try:
-            return load_dataset(str(path), config)
-        except DatasetGenerationError:
-            # The usual reason in text files is an encoding, which the error does not locate.
-            for file in sorted(path.rglob("*")):
-                if file.suffix in (".txt", ".csv", ".tsv", ".json", ".jsonl"):
-                    _check_utf8(file)
-            raise
     try:
-        return load_dataset(name, config, revision=revision)
+        if path.is_dir():
+            return _load(load_dataset_builder(str(path), config), str(path), config, None, columns)
+        try:
+            builder = load_dataset_builder(name, config, revision=revision)
+        except Exception:
+            copy = _downloaded(name, revision)
+            if copy is None:
+                raise
+            return _load(load_dataset_builder(copy, config), copy, config, None, columns)
+        return _load(builder, name, config, revision, columns)
     except (OSError, HfHubHTTPError, HFValidationError) as error:
+        if path.is_dir():
+            raise
         raise FileNotFoundError(
             f"dataset_name {name!r}: found neither a local folder nor a reachable Hub dataset of that name. {error}"
         ) from error
+
+
+def _downloaded(name: str, revision: str | None) -> str | None:
+    """Where a dataset lies that was downloaded before, for when the Hub cannot be asked."""
+    try:
+        return snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True)
+    except Exception:  # whatever it is, the first error is the one to tell
+        return None
+
+
+def _load(builder: DatasetBuilder, name: str, config: str | None, revision: str | None, columns: Columns) -> Source:
+    files = plain_files(builder)
+    if files is None:
+        try:
+            raw = load_dataset(name, config, revision=revision)
+        except (DatasetGenerationError, pa.ArrowException) as error:
+            raise ValueError(f"dataset_name {name!r} cannot be read: {_causes(error)}") from error
+        return Source({split: _renamed(rows, columns, f"{name}, {split} split") for split, rows in raw.items()})
+    manager = DownloadManager(builder.dataset_name, download_config=DownloadConfig(token=builder.token))
+    for split, paths in files.items():
+        files[split] = [manager.download(path) if "://" in str(path) else path for path in paths]
+    return Source({split: _read_parts(paths, columns, builder.info.features) for split, paths in files.items()}, files)
+
+
+def plain_files(builder: DatasetBuilder) -> dict[str, list[File]] | None:
+    """The files of each split, where `read_columns` reads them as the builder means it; else None.
+
+    It does if they are of a known type and the builder has settings of its own for none. Those on the Hub come as
+    addresses; Parquet files there are left to `datasets`, which streams and keeps them.
+    """
+    settings = builder.config
+    listed = {str(split): list(paths) for split, paths in (settings.data_files or {}).items()}
+    paths = [path for paths in listed.values() for path in paths]
+    kinds = {extension(path) for path in paths}
+    remote = any("://" in path for path in paths)
+    if not paths or not kinds <= set(EXTENSIONS.split(", ")) or (remote and ".parquet" in kinds):
+        return None
+    usual = type(settings)()
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        if setting.name in _OWN_FIELDS or value == getattr(usual, setting.name):
+            continue
+        if not (setting.name == "sep" and value == "\t" and kinds == {".tsv"}):
+            return None
+    return {split: [path if "://" in path else Path(path) for path in paths] for split, paths in listed.items()}
+
+
+def _read_parts(paths: Sequence[File], columns: Columns, features: Features | None) -> Dataset:
+    """The rows of the files of a split, one after another, with the types that the dataset's card names."""
+    parts = [_read_part(path, columns) for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        for column in columns:
+            if (column in part.column_names) != (column in parts[0].column_names):
+                has, lacks = (path, paths[0]) if column in part.column_names else (paths[0], path)
+                raise ValueError(f"{lacks} has no column {column!r}, as {has} has, a file of the same split.")
+    used = [column for column in columns if column in parts[0].column_names]
+    if len(parts) > 1:
+        parts = [part.select_columns(used) for part in parts] if used else parts[:1]
+    typed = {column: features[column] for column in used if features is not None and column in features}
+    try:
+        for column, kind in typed.items():
+            parts = [part.cast_column(column, kind) for part in parts]
+        return concatenate_datasets(parts)
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        listed = ", ".join(map(str, paths[:_MOST_NAMED]))
+        raise ValueError(f"The columns of {listed} cannot be read as one: {_causes(error)}") from error
+
+
+def _read_part(path: File, columns: Columns) -> Dataset:
+    if extension(path) != ".txt":
+        return read_columns(path, columns)
+    return Dataset(pa.table({"text": pa.array(iterate_lines(path), pa.string())}))
+
+
+def _renamed(rows: Dataset, columns: Columns, where: str) -> Dataset:
+    """Without blanks around the names of the columns that are used."""
+    check_twice(where, rows.column_names, columns)
+    renamed = {name: clean_name(name) for name in rows.column_names if name != clean_name(name) in columns}
+    return rows.rename_columns(renamed) if renamed else rows
+
+
+def _causes(error: BaseException) -> str:
+    """What an error and its causes say, each by its first line."""
+    said: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        said += [(str(cause) or type(cause).__name__).strip().splitlines()[0]]
+        cause = cause.__cause__
+    return "; ".join(dict.fromkeys(said))
 
 
 def named_path(name: str) -> Path:
@@ -65,174 +216,6 @@ def named_path(name: str) -> Path:
     if path.is_file():
         raise ValueError(f"dataset_name {name!r} is a file; give it as train_file.")
     return path
-
-
-def file_paths(names: str) -> list[Path]:
-    """The files that `names` lists, separated by commas.
-
-    Raises:
-        FileNotFoundError: One of them is missing.
-        ValueError: One of them has an unknown extension.
-    """
-    paths = [Path(name.strip()).expanduser() for name in names.split(",")]
-    for path in paths:
-        if not path.is_file():
-            raise FileNotFoundError(f"No file {str(path)!r}.")
-        if path.suffix.lower() not in EXTENSIONS.split(", "):
-            raise ValueError(f"{path}: unknown extension {path.suffix!r}; accepted are {EXTENSIONS}.")
-    return paths
-
-
-def read_columns(path: Path, accepted: Mapping[str, tuple[type, ...]]) -> Dataset:
-    """The rows of a .csv, .tsv, .json, .jsonl or .parquet file.
-
-    Args:
-        path: The file.
-        accepted: Of each column that will be used, the types that a value may have in JSON.
-
-    Raises:
-        ValueError: The file is not UTF-8 or not well-formed, or a value has a wrong type; its line or row is named.
-    """
-    if path.suffix.lower() == ".parquet":
-        return Dataset.from_parquet(str(path))  # mapped into memory, not read
-    return Dataset(pa.concat_tables(iterate_columns(path, accepted), promote_options="default"))
-
-
-def iterate_columns(path: Path, accepted: Mapping[str, tuple[type, ...]]) -> Iterator[pa.Table]:
-    """As `read_columns`, but table by table, of `CHUNK_ROWS` rows at most; one at least, if without rows."""
-    if path.suffix.lower() == ".parquet":
-        with pq.ParquetFile(path) as file:
-            yield file.schema_arrow.empty_table()
-            for batch in file.iter_batches(CHUNK_ROWS):
-                yield pa.Table.from_batches([batch])
-    elif path.suffix.lower() in (".csv", ".tsv"):
-        yield from _iterate_table(path)
-    else:
-        yield from _iterate_json(path, accepted)
-
-
-@contextmanager
-def _open_utf8(path: Path, newline: str = "\n") -> Iterator[TextIO]:
-    """The file, to be read as text. What is not UTF-8 becomes a ValueError that names the line."""
-    try:
-        with path.open(encoding="utf-8-sig", newline=newline) as file:
-            yield file
-    except UnicodeDecodeError as error:
-        line = _first_undecodable(path)
-        raise ValueError(f"{path}, line {line}: not valid UTF-8 ({error.reason}). Save the file as UTF-8.") from error
-
-
-def _first_undecodable(path: Path) -> int:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 0
-
-
-def _check_utf8(path: Path) -> None:
-    with _open_utf8(path) as file:
-        for _ in file:
-            pass
-
-
-def iterate_lines(path: Path) -> Iterator[str]:
-    """The lines of a text file. Raises a ValueError that names the line if it is not UTF-8."""
-    # newline="\n": not str.splitlines, which also breaks at form feeds and the like inside a text.
-    with _open_utf8(path) as file:
-        for line in file:
-            yield line.removesuffix("\n").removesuffix("\r")
-
-
-def read_lines(path: Path) -> list[str]:
-    """As `iterate_lines`, all at once."""
-    return list(iterate_lines(path))
-
-
-def in_chunks(rows: Iterable) -> Iterator[list]:
-    """Lists of `CHUNK_ROWS` rows at most; one at least, if an empty one."""
-    rows = iter(rows)
-    yield list(islice(rows, CHUNK_ROWS))
-    while chunk := list(islice(rows, CHUNK_ROWS)):
-        yield chunk
-
-
-def _iterate_table(path: Path) -> Iterator[pa.Table]:
-    # Not pandas, which turns the texts "NA", "null" and "12" into something else.
-    dialect = {"strict": True} if path.suffix.lower() == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    with _open_utf8(path, newline="") as file:
-        reader = csv.reader(file, **dialect)
-        try:
-            header = next(filter(None, reader), None)
-            if header is None:
-                raise ValueError(f"{path}: the file is empty; it must begin with a line of column names.")
-            for rows in in_chunks(_full_rows(path, reader, len(header))):
-                columns = {name: [row[index] for row in rows] for index, name in enumerate(header)}
-                yield pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {reader.line_num}: not well-formed ({error}).") from error
-
-
-def _full_rows(path: Path, reader: Iterator[list[str]], fields: int) -> Iterator[list[str]]:
-    for row in reader:
-        if row and len(row) != fields:
-            raise ValueError(f"{path}, line {reader.line_num}: {len(row)} fields where the first line has {fields}.")
-        if row:
-            yield row
-
-
-def is_json_array(path: Path) -> bool:
-    """Whether a JSON file holds one array, which can only be read as a whole, and not an object a line."""
-    with _open_utf8(path) as file:
-        return next((line.lstrip()[0] for line in file if line.strip()), "") == "["
-
-
-def _iterate_json(path: Path, accepted: Mapping[str, tuple[type, ...]]) -> Iterator[pa.Table]:
-    kinds: dict[str, type] = {}  # of a column's values, by the first that is not None
-    first = 0
-    for rows in in_chunks(_json_rows(path)):
-        columns = {}
-        for name in dict.fromkeys(name for row in rows for name in row):
-            values = [row.get(name) for row in rows]
-            # Other columns may hold anything and are not used; their names are kept for messages.
-            columns[name] = pa.nulls(len(values))
-            if name in accepted:
-                kind = next((type(value) for value in values if value is not None), None)
-                kind = kinds.setdefault(name, kind) if kind is not None else kinds.get(name)
-                columns[name] = _typed_column(values, kind, accepted[name], f"{path}, column {name!r}", first)
-        yield pa.table(columns)
-        first += len(rows)
-
-
-def _json_rows(path: Path) -> Iterator[dict]:
-    whole = is_json_array(path)
-    with _open_utf8(path) as file:
-        parsed = _parsed(path, [file.read()] if whole else file, whole)
-        for number, row in enumerate(chain.from_iterable(parsed) if whole else parsed):
-            if not isinstance(row, dict):
-                raise ValueError(f"{path}, row {number}: {type(row).__name__}; accepted is {_JSON_SHAPES}.")
-            yield row
-
-
-def _parsed(path: Path, parts: Iterable[str], whole: bool) -> Iterator:
-    for line, part in enumerate(parts, 1):
-        try:
-            if part.strip():
-                yield json.loads(part)
-        except json.JSONDecodeError as error:
-            line = error.lineno if whole else line
-            raise ValueError(f"{path}, line {line}: not JSON ({error.msg}); accepted is {_JSON_SHAPES}.") from error
-
-
-def _typed_column(values: list, kind: type | None, accepted: tuple[type, ...], where: str, first_row: int) -> pa.Array:
-    """The values, all of one kind, as one Arrow array. None passes: it is reported later, for all sources alike."""
-    for row, value in enumerate(values, first_row):
-        if value is not None and (type(value) is not kind or kind not in accepted):
-            names = " or ".join(f"only {accepted_kind.__name__}" for accepted_kind in accepted)
-            raise ValueError(f"{where}, row {row}: found {value!r}; accepted is {names}.")
-    return pa.array(values, pa.null() if kind is None else pa.string() if kind is str else pa.int64())
 
 
 # ------------------------------------------------------------------------------------------------------ checking
@@ -256,105 +239,49 @@ def check_limits(**limits: int | None) -> None:
 
 
 def require_column(dataset: Dataset | pa.Table, split: str, column: str, argument: str) -> None:
-    """Raise a ValueError that names the split, the argument and the columns there are, unless `column` is one."""
+    """Raise a DataError that names the split, the argument and the columns there are, unless `column` is one."""
     if column not in dataset.column_names:
-        raise ValueError(
-            f"The {split} split has no column {column!r} ({argument}). Columns found: "
-            f"{', '.join(dataset.column_names) or 'none'}."
+        found = [name if name.replace("_", "").isalnum() else repr(name) for name in dataset.column_names]
+        raise DataError(
+            f"The {split} split has no column {column!r} ({argument}). Columns found: {', '.join(found) or 'none'}.",
+            split,
         )
 
 
-def rows_with_text(dataset: Dataset, column: str, split: str) -> list[int]:
+def rows_with_text(dataset: Dataset, column: str, split: str, drop_nulls: bool = False) -> list[int]:
     """The numbers of the rows whose text is more than white space.
 
+    Args:
+        dataset: Has the column.
+        column: That of the texts.
+        split: The split's name, for messages.
+        drop_nulls: Whether a text of None counts as blank.
+
     Raises:
-        ValueError: A text is None or not a string; the first such row is named.
+        DataError: A text is None or not a string; the first such row is named.
     """
     if not len(dataset):
         return []
     texts = dataset.with_format("arrow")[column][:]
-    return pc.indices_nonzero(filled_texts(texts, dataset.features, column, split)).to_pylist()
+    filled = filled_texts(texts, dataset.features, column, split, drop_nulls=drop_nulls)
+    return pc.indices_nonzero(filled).to_pylist()
 
 
 def filled_texts(
-    texts: pa.ChunkedArray, features: Features, column: str, split: str, first_row: int = 0
+    texts: pa.ChunkedArray, features: Features, column: str, split: str, first_row: int = 0, drop_nulls: bool = False
 ) -> pa.ChunkedArray:
     """Which texts are more than white space; raises as `rows_with_text` does. `first_row`: number of the first."""
     missing = pc.index(pc.is_null(texts), True).as_py()
     # A column of nothing but None has a type of its own: say None rather than that type.
-    if missing >= 0:
+    if missing >= 0 and (not drop_nulls or texts.null_count == len(texts)):
         row = first_row + missing
-        raise ValueError(f"The {split} split, row {row}: the text in column {column!r} is None, not a string.")
+        raise DataError(
+            f"The {split} split, row {row}: the text in column {column!r} is None, not a string.", split, row, True
+        )
     kind = features[column]
     if not isinstance(kind, Value) or kind.dtype not in TEXT_TYPES:
-        raise ValueError(
-            f"Column {column!r} of the {split} split holds {kind}; texts must be strings (row {first_row} is not)."
+        raise DataError(
+            f"Column {column!r} of the {split} split holds {kind}; texts must be strings (row {first_row} is not).",
+            split,
         )
-    return pc.not_equal(pc.utf8_trim_whitespace(texts), "")
-
-
-# -------------------------------------------------------------------------------------------------------- splits
-
-
-def usual_splits(raw: Mapping[str, Dataset]) -> dict[str, Dataset]:
-    """The splits that are used, in order; a warning names the others.
-
-    Raises:
-        ValueError: There is no training split.
-    """
-    if "train" not in raw:
-        raise ValueError(f"The data have no training split. Splits found: {', '.join(raw) or 'none'}.")
-    others = [name for name in raw if name not in SPLITS]
-    if others:
-        logger.warning("Left out the splits %s: only %s are used.", ", ".join(others), ", ".join(SPLITS))
-    return {name: raw[name] for name in SPLITS if name in raw}
-
-
-def sample_tables(tables: Iterable[pa.Table], most: int) -> pa.Table:
-    """At most `most` rows, drawn evenly from those of all tables, in their order; always the same ones."""
-    source, keys, kept = np.random.default_rng(0), np.empty(0), None
-    for table in tables:
-        keys = np.concatenate([keys, source.random(len(table))])
-        kept = table if kept is None else pa.concat_tables([kept, table], promote_options="default")
-        if len(keys) > most:
-            best = np.sort(np.argpartition(keys, most)[:most])
-            kept, keys = kept.take(best), keys[best]
-    return pa.table({}) if kept is None else kept
-
-
-def sample_rows(size: int, count: int) -> list[int]:
-    """`count` of the row numbers below `size`, in order; always the same ones."""
-    return sorted(random.Random(0).sample(range(size), count))
-
-
-def split_off_validation(splits: dict[str, Dataset]) -> dict[str, Dataset]:
-    """Without a validation split, `VALIDATION_SHARE` of the training rows become one; always the same rows."""
-    if "validation" in splits:
-        return splits
-    train = splits["train"]
-    if len(train) < 2:
-        raise ValueError("The train split has one row, so that no validation split can be taken from it.")
-    held_out = sample_rows(len(train), max(1, round(VALIDATION_SHARE * len(train))))
-    kept = sorted(set(range(len(train))) - set(held_out))
-    logger.warning("No validation split: took %d of the %d training rows for it.", len(held_out), len(train))
-    validation = train.select(held_out)
-    validation.info.description = _SPLIT_OFF
-    return {**splits, "train": train.select(kept), "validation": validation}
-
-
-def measured_split(splits: Mapping[str, Dataset]) -> str:
-    """Which rows a run's last numbers are of: "test", "validation" or, of the training data, "split off"."""
-    if "test" in splits:
-        return "test"
-    return "split off" if splits["validation"].info.description == _SPLIT_OFF else "validation"
-
-
-def shorten(splits: Mapping[str, Dataset], max_train: int | None, max_eval: int | None) -> DatasetDict:
-    """Random subsets of the splits (always the same ones) of at most these sizes."""
-    shortened = DatasetDict()
-    for name in SPLITS:
-        if name in splits:
-            limit, size = (max_train if name == "train" else max_eval), len(splits[name])
-            subset = limit is not None and limit < size
-            shortened[name] = splits[name].select(sample_rows(size, limit)) if subset else splits[name]
-    return shortened
+    return pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(texts), ""), False)

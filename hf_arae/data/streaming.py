@@ -6,50 +6,37 @@ start, of what stands at the beginning, and otherwise in the middle of a run, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, Value, load_dataset_builder
-from huggingface_hub import HfApi
-from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from transformers.utils import logging
 
+from hf_arae.data.files import (
+    Columns,
+    File,
+)
+from hf_arae.data.labels import LabelNames, check_label_type, sorted_names
 from hf_arae.data.loading import (
+    DROP_HINT,
     DataArguments,
-    accepted_types,
     check_arguments,
-    check_label_type,
-    files_of_splits,
-    iterate_text_file,
-    labelled_paths,
-    missing_labels,
-    sorted_names,
     usable_label_column,
+    warn_of_classes,
     with_schema,
 )
-from hf_arae.data.sources import (
-    CHUNK_ROWS,
-    SPLITS,
-    filled_texts,
-    is_json_array,
-    iterate_columns,
-    named_path,
-    require_column,
-    sample_tables,
-    usual_splits,
-)
+from hf_arae.data.sources import DataError, filled_texts, located, require_column
+from hf_arae.data.splits import SPLITS, sample_tables, split_names, usual_splits
+from hf_arae.data.stream_sources import Shard, open_files, open_named
 
 logger = logging.get_logger(__name__)
 
 HELD_OUT_ROWS = 10_000  # of the validation and of the test split, where max_eval_samples says nothing else
-
-Shard = Callable[[], Iterator[pa.Table]]  # opens a part of a split at its beginning
 
 
 @dataclass
@@ -91,31 +78,43 @@ class TextStream:
         shards: the parts of the split, each to be opened at its beginning as often as wanted.
         text_column, label_column: names in the shards' tables; no `label_column`: texts alone.
         identity: names and values that tell this source from others, for a run's checkpoints.
+        files: of each shard, for messages; `None` for one that is no file.
+        drop_incomplete: leave out rows without a label or with a text of None.
 
     Attributes:
-        label_names: labels in the order of their ids; empty without labels. Those of a `ClassLabel`, else all that
-            occur, which takes a pass over the whole stream.
+        label_names: labels in the order of their ids; empty without labels. Those of a `ClassLabel` (after `sample`
+            without the ones that have no row), else all that occur, which takes a pass over the whole stream.
 
     Raises:
         ValueError: a column is missing or holds something else; a label is missing; there is only one label.
     """
 
-    def __init__(self, shards: Sequence[Shard], text_column: str, label_column: str | None, identity: dict[str, Any]):
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        text_column: str,
+        label_column: str | None,
+        identity: dict[str, Any],
+        files: Sequence[File | None] = (),
+        drop_incomplete: bool = False,
+    ):
         self.shards, self.text_column, self.label_column = list(shards), text_column, label_column
         self.identity = identity | {"text_column": text_column, "label_column": label_column}
-        self._said_blank = False
-        self._kind: Any = None
+        if drop_incomplete:
+            self.identity["drop_incomplete"] = True
+        self.drop_incomplete = drop_incomplete
+        self.columns: Columns = {text_column: "text"} | ({label_column: "label"} if label_column else {})
+        self.files = {self._where(shard): [file] for shard, file in enumerate(files) if file is not None}
+        self._said: set[str] = set()
         self.label_names: list[str] = []
         first = next(self.shards[0]())
-        self._check_columns(first)
-        if label_column is not None:
-            kind = _features(first)[label_column]
-            check_label_type(kind, label_column, "train")
-            self._kind = kind if isinstance(kind, ClassLabel) else None
-            self.label_names = kind.names if self._kind is not None else self._read_names()
-            if len(self.label_names) < 2:
-                only = "".join(map(repr, self.label_names))
-                raise ValueError(f"The training data hold only the label {only}; at least two labels are needed.")
+        with self._located():
+            self._check_columns(first)
+            if label_column is not None:
+                kind = _features(first)[label_column]
+                check_label_type(kind, label_column, "train")
+                self.label_names = kind.names if isinstance(kind, ClassLabel) else self._read_names()
+                self._check_labels()
 
     def texts(
         self, label: int | None = None, order: Sequence[int] = (), skip: int = 0
@@ -140,10 +139,11 @@ class TextStream:
             for table in self.shards[number]():
                 left_out = max(0, skip - read)
                 if left_out < len(table):
-                    wanted = self._filled(table, number, row)
-                    wanted[:left_out] = False
-                    if label is not None:
-                        wanted &= self._labels(table, number, row, wanted) == label
+                    with self._located():
+                        wanted = self._filled(table, number, row)
+                        wanted[:left_out] = False
+                        if label is not None:
+                            wanted &= self._labels(table, number, row, wanted) == label
                     rows = np.flatnonzero(wanted)
                     if len(rows):
                         yield table[self.text_column].take(rows).to_pylist(), read + rows + 1
@@ -151,22 +151,33 @@ class TextStream:
                 row += len(table)
 
     def sample(self, size: int) -> Dataset:
-        """At most `size` rows from the beginning, of each label as many: columns `text` and, with labels, `label`."""
-        columns: dict[str, list] = {"text": []}
-        features = {"text": Value("string")}
-        if self.label_names:
-            columns["label"], features["label"] = [], ClassLabel(names=self.label_names)
+        """At most `size` rows from the beginning, of each label as many: columns `text` and, with labels, `label`.
+
+        A class of which no row is found is left out of `label_names`, with a warning.
+
+        Raises:
+            ValueError: as `texts`; fewer than two labels have rows.
+        """
         labels = range(len(self.label_names)) if self.label_names else [None]
         share = max(1, size // len(labels))
+        found: list[list[str]] = []
         for label in labels:
-            found: list[str] = []
+            found.append([])
             for texts, _ in self.texts(label):
-                found += texts
-                if len(found) >= share:
+                found[-1] += texts
+                if len(found[-1]) >= share:
                     break
-            columns["text"] += found[:share]
-            if label is not None:
-                columns["label"] += [label] * len(found[:share])
+        if not self.label_names:
+            return Dataset.from_dict({"text": found[0][:share]}, features=Features({"text": Value("string")}))
+        warn_of_classes([name for name, texts in zip(self.label_names, found, strict=True) if not texts])
+        self.label_names = [name for name, texts in zip(self.label_names, found, strict=True) if texts]
+        self._check_labels()
+        found = [texts[:share] for texts in found if texts]
+        columns = {
+            "text": [text for texts in found for text in texts],
+            "label": [label for label, texts in enumerate(found) for _ in texts],
+        }
+        features = {"text": Value("string"), "label": ClassLabel(names=self.label_names)}
         return Dataset.from_dict(columns, features=Features(features))
 
     # Checks of a table
@@ -174,6 +185,20 @@ class TextStream:
     def _where(self, shard: int) -> str:
         """The name of the split for messages, which number the rows of a shard."""
         return "train" if len(self.shards) == 1 else f"train (part {shard})"
+
+    def _located(self) -> AbstractContextManager[None]:
+        return located(self.files, self.columns, DROP_HINT)
+
+    def _say(self, message: str) -> None:
+        """Warns once of what passes may meet again and again."""
+        if message not in self._said:
+            self._said.add(message)
+            logger.warning(message)
+
+    def _check_labels(self) -> None:
+        if len(self.label_names) < 2:
+            only = "".join(map(repr, self.label_names))
+            raise ValueError(f"The training data hold only the label {only}; at least two labels are needed.")
 
     def _check_columns(self, table: pa.Table, shard: int = 0) -> None:
         require_column(table, self._where(shard), self.text_column, "text_column")
@@ -186,47 +211,66 @@ class TextStream:
         if not len(table):
             return np.zeros(0, bool)
         texts = table[self.text_column]
-        filled = filled_texts(texts, _features(table), self.text_column, self._where(shard), row).to_numpy()
-        if not filled.all() and not self._said_blank:
-            self._said_blank = True
-            logger.warning("Texts that are empty or all white space are left out of the stream.")
+        where = self._where(shard)
+        filled = filled_texts(texts, _features(table), self.text_column, where, row, self.drop_incomplete).to_numpy()
+        if not filled.all():
+            kinds = "empty, all white space or null" if self.drop_incomplete else "empty or all white space"
+            self._say(f"Texts that are {kinds} are left out of the stream.")
         return filled.copy()
 
     def _labels(self, table: pa.Table, shard: int, row: int, wanted: np.ndarray) -> np.ndarray:
-        """The labels' ids where `wanted`; elsewhere anything."""
-        codes, values = _coded(table[self.label_column])
-        missing = missing_labels(self._kind)
-        used = np.unique(codes[wanted])
-        for code in used:
-            value = values[code]
-            at = row + int(np.flatnonzero(wanted & (codes == code))[0])
-            if value in missing:
-                raise ValueError(
-                    f"The {self._where(shard)} split, row {at}: no label in column {self.label_column!r} ({value!r})."
+        """The labels' ids where `wanted`, -1 for a row that is left out; elsewhere anything."""
+        names, codes = self._names(table, shard, row, wanted)
+        ids = np.full(len(names), -1)
+        for code in np.unique(codes[wanted]):
+            name, at = names[code], row + int(np.flatnonzero(wanted & (codes == code))[0])
+            if name is None and not self.drop_incomplete:
+                value = table[self.label_column][at - row].as_py()
+                raise DataError(
+                    f"The {self._where(shard)} split, row {at}: no label in column {self.label_column!r} ({value!r}).",
+                    self._where(shard),
+                    at,
+                    can_be_dropped=True,
                 )
-            known = range(len(self.label_names)) if self._kind is not None else self.label_names
-            if (value if self._kind is not None else str(value)) not in known:
-                raise ValueError(
-                    f"The {self._where(shard)} split, row {at}: label {str(value)!r} is not one of training's: "
-                    f"{', '.join(self.label_names)}."
+            if name is None:
+                self._say("Rows without a label are left out of the stream.")
+                continue
+            if name not in self.label_names:
+                raise DataError(
+                    f"The {self._where(shard)} split, row {at}: label {name!r} is not one of training's: "
+                    f"{', '.join(self.label_names)}.",
+                    self._where(shard),
+                    at,
                 )
-        ids = np.full(len(values), -1)
-        for code in used:
-            ids[code] = values[code] if self._kind is not None else self.label_names.index(str(values[code]))
+            ids[code] = self.label_names.index(name)
         return ids[codes]
+
+    def _names(self, table: pa.Table, shard: int, row: int, wanted: np.ndarray) -> tuple[list[str | None], np.ndarray]:
+        """The names of a table's labels, and for each row the place of its own among them."""
+        codes, values = _coded(table[self.label_column])
+        name_of = LabelNames(_features(table)[self.label_column])
+        names: list[str | None] = [None] * len(values)
+        for code in np.unique(codes[wanted]):
+            try:
+                names[code] = name_of(values[code])
+            except ValueError as error:
+                at = row + int(np.flatnonzero(wanted & (codes == code))[0])
+                where = self._where(shard)
+                raise DataError(f"The {where} split, row {at}: {error}.", where, at) from error
+        return names, codes
 
     def _read_names(self) -> list[str]:
         logger.warning("Reading the whole stream for the names of its labels; a ClassLabel column would have them.")
-        names: set[str] = set()
+        names: set[str | None] = set()
         for number, shard in enumerate(self.shards):
             row = 0
             for table in shard():
                 filled = self._filled(table, number, row)
-                codes, values = _coded(table[self.label_column])
-                names |= {str(values[code]) for code in np.unique(codes[filled])} - {"None", ""}
+                names.update(self._names(table, number, row, filled)[0])
                 row += len(table)
+        names.discard(None)
         if not names:
-            raise ValueError(f"No row of the train split has a label in column {self.label_column!r}.")
+            raise DataError(f"No row of the train split has a label in column {self.label_column!r}.", "train")
         return sorted_names(names)
 
 
@@ -270,21 +314,29 @@ def load_text_stream(
         raise ValueError("max_train_samples goes with data in memory; a stream is read whole.")
     label_column = arguments.label_column if label_required else None
     if arguments.dataset_name is not None:
-        shards, identity = _open_named(arguments)
+        shards, files, identity = open_named(arguments, label_required)
     else:
-        shards, identity = _open_files(arguments, label_required)
-    shards = usual_splits(shards)
+        shards, files, identity = open_files(arguments, label_required)
+    names = split_names(arguments)
+    shards = usual_splits(shards, names)
     if "validation" not in shards:
         raise ValueError(
             f"The data have no validation split, and from a stream none is taken. Splits found: {', '.join(shards)}."
         )
-    stream = TextStream(shards["train"], arguments.text_column, label_column, identity)
+    files = {split: files[name] for split, name in names.items() if name in files}
+    drop = arguments.drop_incomplete
+    stream = TextStream(shards["train"], arguments.text_column, label_column, identity, files.get("train", ()), drop)
     raw = {"train": _raw_sample(stream, sample_size)}
+    known: dict[str, Sequence[File]] = {}
     for split in shards.keys() - {"train"}:
-        raw[split] = _held_out(shards[split], split, stream, arguments.max_eval_samples or HELD_OUT_ROWS)
+        most = arguments.max_eval_samples or HELD_OUT_ROWS
+        raw[split], whole = _held_out(shards[split], split, stream, most)
+        if whole:  # else the rows' numbers are not those of the files
+            known[split] = files.get(split, ())
     raw = {split: raw[split] for split in SPLITS if split in raw}
-    label_column = usable_label_column(raw, label_column, label_required)
-    return stream, DatasetDict(with_schema(raw, arguments.text_column, label_column))
+    with located(known, stream.columns, DROP_HINT):
+        label_column = usable_label_column(raw, label_column, label_required)
+        return stream, DatasetDict(with_schema(raw, arguments.text_column, label_column, drop))
 
 
 def _raw_sample(stream: TextStream, size: int) -> Dataset:
@@ -295,80 +347,17 @@ def _raw_sample(stream: TextStream, size: int) -> Dataset:
     return sample.rename_columns(changed) if changed else sample
 
 
-def _held_out(shards: list[Shard], split: str, stream: TextStream, most: int) -> Dataset:
+def _held_out(shards: list[Shard], split: str, stream: TextStream, most: int) -> tuple[Dataset, bool]:
+    """At most so many rows, and whether these are all."""
+    read = 0
+
     def tables() -> Iterator[pa.Table]:
+        nonlocal read
         for shard in shards:
             for table in shard():
+                read += len(table)
                 columns = (stream.text_column, stream.label_column)
                 yield table.select([name for name in columns if name in table.column_names])
 
-    return Dataset(sample_tables(tables(), most))
-
-
-def _open_files(arguments: DataArguments, label_required: bool) -> tuple[dict[str, list[Shard]], dict[str, Any]]:
-    if arguments.train_file is None:
-        raise ValueError("streaming needs dataset_name or train_file; the built-in corpus is made in memory.")
-    shards: dict[str, list[Shard]] = {}
-    for split, names in files_of_splits(arguments).items():
-        if names is None:
-            continue
-        paths = labelled_paths(names, label_required)
-        for path in paths:
-            if path.suffix.lower() == ".json" and split == "train" and is_json_array(path):
-                raise ValueError(f"{path}: an array is read as a whole; to stream it, write one object a line.")
-        if paths[0].suffix.lower() == ".txt":
-            shards[split] = [partial(iterate_text_file, path, paths, arguments) for path in paths]
-        else:
-            shards[split] = [partial(iterate_columns, paths[0], accepted_types(arguments))]
-        if split == "train":
-            identity = {"files": [[path.name, path.stat().st_size] for path in paths]}
-    return shards, identity
-
-
-def _open_named(arguments: DataArguments) -> tuple[dict[str, list[Shard]], dict[str, Any]]:
-    name, config = arguments.dataset_name, arguments.dataset_config_name
-    path = named_path(name)
-    if path.is_dir():
-        builder = load_dataset_builder(str(path), config)
-        files = [str(file) for file in (builder.config.data_files or {}).get("train", [])]
-        sizes = [[Path(file).name, Path(file).stat().st_size] for file in files]
-        identity: dict[str, Any] = {"files": sizes}
-    else:
-        commit = _commit(name, arguments.dataset_revision)
-        builder = load_dataset_builder(name, config, revision=commit)
-        identity = {"dataset": name, "configuration": builder.config.name, "commit": commit}
-    return {split: _shards_of(dataset) for split, dataset in builder.as_streaming_dataset().items()}, identity
-
-
-def _commit(name: str, revision: str | None) -> str:
-    """The commit of a dataset on the Hub, asked once and without the retries that take half a minute."""
-    try:
-        return HfApi().dataset_info(name, revision=revision, timeout=10).sha
-    except RevisionNotFoundError as error:
-        raise FileNotFoundError(f"dataset_name {name!r} has no revision {revision!r} on the Hub.") from error
-    except RepositoryNotFoundError as error:
-        raise FileNotFoundError(
-            f"dataset_name {name!r}: neither a local folder nor a dataset on the Hub. If it is private: hf auth "
-            "login, or HF_TOKEN with a token that may read it."
-        ) from error
-    except Exception as error:  # of the network: their classes are those of the client's HTTP library
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise FileNotFoundError(
-            f"dataset_name {name!r}: not a local folder, and the Hub cannot be asked for it: {reason}"
-        ) from error
-
-
-def _shards_of(dataset: IterableDataset) -> list[Shard]:
-    count = dataset.num_shards
-    return [partial(_iterate_shard, dataset, count, number) for number in range(count)]
-
-
-def _iterate_shard(dataset: IterableDataset, count: int, number: int) -> Iterator[pa.Table]:
-    """Tables of a shard, with the dataset's features in their schema."""
-    schema = None if dataset.features is None else dataset.features.arrow_schema
-    empty = True
-    for table in dataset.shard(count, number).with_format("arrow").iter(CHUNK_ROWS):
-        yield table if schema is None else table.select(schema.names).cast(schema)
-        empty = False
-    if empty:
-        yield pa.table({}) if schema is None else schema.empty_table()
+    sample = sample_tables(tables(), most)
+    return Dataset(sample), read == len(sample)

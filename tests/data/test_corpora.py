@@ -116,6 +116,6 @@ def test_a_stream_of_the_hub_is_read_at_a_commit_and_its_absence_is_told_at_once
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(FileNotFoundError, match="If it is private: hf auth login, or HF_TOKEN"):
         load_text_stream(DataArguments(dataset_name="alice/reviews"), 100)
-    monkeypatch.setattr("hf_arae.data.streaming.HfApi", lambda: HfApi(endpoint="http://127.0.0.1:9"))
+    monkeypatch.setattr("hf_arae.data.stream_sources.HfApi", lambda: HfApi(endpoint="http://127.0.0.1:9"))
     with pytest.raises(FileNotFoundError, match=r"the Hub cannot be asked for it: .*refused"):
         load_text_stream(DataArguments(dataset_name="alice/reviews"), 100)

@@ -184,7 +184,7 @@ def test_wrong_files_are_refused(tmp_path, name, content, message):
         ({"text": [1, 2], "label": [0, 1]}, r"'text' of the train split holds .*int64.*must be strings"),
         ({"text": [["a"], ["b"]], "label": [0, 1]}, r"'text' of the train split holds .*must be strings"),
         ({"text": ["a", None], "label": [0, 1]}, r"train split, row 1: the text in column 'text' is None"),
-        ({"text": ["a", "b"], "label": [0.5, 1.0]}, r"'label' of the train split holds .*float64"),
+        ({"text": ["a", "b"], "label": [1.0, 0.5]}, r"t\.parquet, row 1.*train split, row 1: .*0\.5.*whole number"),
         ({"text": ["a", "b"], "label": [[0], [1]]}, r"labels must be ClassLabel, integers or strings"),
         ({"text": ["a", "b"], "label": [None, None]}, r"No row of the train split has a label"),
     ],

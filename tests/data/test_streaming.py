@@ -21,8 +21,8 @@ WORDS = [f"w{number}" for number in range(50)]
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch, tmp_path):
     """Files are read seven rows at a time, so that tables end within what is taken."""
-    monkeypatch.setattr("hf_arae.data.sources.CHUNK_ROWS", 7)
-    monkeypatch.setattr("hf_arae.data.streaming.CHUNK_ROWS", 7)
+    monkeypatch.setattr("hf_arae.data.files.CHUNK_ROWS", 7)
+    monkeypatch.setattr("hf_arae.data.stream_sources.CHUNK_ROWS", 7)
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
 

@@ -14,7 +14,7 @@ from testing_mixins import made_up_sentences
 import hf_arae
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
-from hf_arae.data.sources import measured_split
+from hf_arae.data.splits import measured_split
 from hf_arae.evaluation.curves import draw_run_curves
 from hf_arae.evaluation.summarization import samples_over_training
 from hf_arae.evaluation.tables import markdown_table
