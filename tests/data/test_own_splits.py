@@ -13,7 +13,7 @@ from transformers.utils import logging
 from hf_arae.data.documents import DocumentArguments, load_documents
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.pairs import PairArguments, load_labelled_pairs
-from hf_arae.data.splits import sample_rows
+from hf_arae.data.splits import measured_split, sample_rows
 from hf_arae.data.streaming import load_text_stream
 
 
@@ -209,6 +209,7 @@ def test_pairs_and_documents_of_one_text_are_never_in_both_splits(tmp_path):
     file = write(tmp_path / "d.txt", lines)
     documents = load_documents(DocumentArguments(train_file=file, normalization="none"))
     assert not set(documents["train"]["document"]) & set(documents["validation"]["document"])
+    assert measured_split(documents) == measured_split(pairs) == "split off"
 
 
 def test_a_subset_that_loses_a_label_is_refused(tmp_path):
