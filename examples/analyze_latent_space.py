@@ -32,6 +32,7 @@ from transformers import (
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.display import visible
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
 from hf_arae.evaluation.latent_neighbours import find_neighbours, neighbour_cosine
 from hf_arae.evaluation.latent_noise import SwapNoise, swap_noise
@@ -257,10 +258,10 @@ def main() -> None:
             parts += [f"## {heading}", note, markdown_table(rows, decimals=2)]
     for heading, lines in (("Rewritten", rewritten), ("Written", written)):
         if lines:
-            parts += [f"## {heading}", "\n".join(["```", *lines[:-1], "```"])]
+            parts += [f"## {heading}", "\n".join(["```", *map(visible, lines[:-1]), "```"])]
     for name, lines in ways.items():
         lines = [line for way in lines for line in (*way, "")]
-        parts += [f"## Between new sentences of {name}", "\n".join(["```", *lines[:-1], "```"])]
+        parts += [f"## Between new sentences of {name}", "\n".join(["```", *map(visible, lines[:-1]), "```"])]
         texts = "".join(json.dumps({"way": way}, ensure_ascii=False) + "\n" for way in ways[name])
         (out / outputs_name(name)).write_text(texts)
     report = "\n\n".join([*parts, *pictures]) + "\n"

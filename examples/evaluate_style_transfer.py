@@ -21,6 +21,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, HfArgum
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.display import visible
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, leakage, other_labels
 from hf_arae.evaluation.tables import markdown_table, outputs_name
@@ -120,7 +121,7 @@ def main() -> None:
         samples += [f"\n{name}"]
         for value in range(len(names)):
             shown = [at for at, own in enumerate(labels) if own == value][:10]
-            samples += [f"  {texts[at]}\n    -> {names[targets[at]]}: {outputs[at]}" for at in shown]
+            samples += [f"  {visible(texts[at])}\n    -> {names[targets[at]]}: {visible(outputs[at])}" for at in shown]
         lines = [{"source": s, "label": names[o], "output": t} for s, o, t in zip(texts, labels, outputs, strict=True)]
         path = output_dir / outputs_name(name)
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))

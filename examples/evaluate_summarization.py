@@ -26,6 +26,7 @@ import hf_arae  # noqa: F401 (registers the models and the pipeline)
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
 from hf_arae.data.news import build_titles
 from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.display import visible
 from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
 from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.metrics import Perplexity, Rouge, SummaryShape
@@ -107,7 +108,8 @@ def main() -> None:
         count = min(SAMPLES, len(documents))
         samples.append(f"\n{system}")
         for at in (number * len(documents) // count for number in range(count)):
-            samples.append(f"  {documents[at]}\n    -> {outputs[at]}\n    reference: {references[at]}")
+            document, output, reference = map(visible, (documents[at], outputs[at], references[at]))
+            samples.append(f"  {document}\n    -> {output}\n    reference: {reference}")
 
     # 4. Rows of baselines
     for count in (8, 10):

@@ -20,6 +20,7 @@ import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.caption_parts import PARTS, parse_captions, spacy_parser
 from hf_arae.data.encoding import read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.display import visible
 from hf_arae.evaluation.arithmetic import PUBLISHED, ParsedSentences, Transform, score_transform
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.generation import LatentSpace
@@ -82,7 +83,7 @@ def usual_transforms(sentences: ParsedSentences) -> list[Transform]:
 
 def block(title: str, groups: list[list[str]]) -> str:
     """A heading and groups of lines, parted by blank ones."""
-    return f"## {title}\n\n```\n" + "\n\n".join("\n".join(group) for group in groups) + "\n```\n"
+    return f"## {title}\n\n```\n" + "\n\n".join("\n".join(map(visible, group)) for group in groups) + "\n```\n"
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from hf_arae.data.pair_batches import PairBatches
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
 from hf_arae.data.splits import measured_split
 from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.display import visible
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.run_repository import RunRepository
@@ -188,7 +189,7 @@ def run(
     )
     result = trainer.train()
     test = PairEvaluator(tokenizer, data.get("test", data["validation"]), num_printed=6)(model)
-    print("\n".join(f"    {line}" for line in test.samples))
+    print("\n".join(f"    {visible(line)}" for line in test.samples))
     found = {"validation_accuracy": result.metrics.get("accuracy"), "accuracy": test.metrics["accuracy"]}
     found["measured_split"] = measured_split(data)
     return found | {"labelled_pairs": len(data["train"]), "updates": result.steps, "minutes": result.seconds / 60}

@@ -27,6 +27,7 @@ from hf_arae.data.mining import mine_titles, title_words
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
+from hf_arae.display import visible
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.evaluation.tables import markdown_table
@@ -129,7 +130,7 @@ def main() -> None:
         )
     print(f"{len(rows)} articles beside a title of another document, such as")
     for article, title in texts[:: max(1, len(texts) // 3)][:3]:
-        print(f"    {article}\n      {title}")
+        print(f"    {visible(article)}\n      {visible(title)}")
 
     # 5. Training
     trainer = AdversarialTrainer(
@@ -162,7 +163,7 @@ def main() -> None:
         scores[name] = summary_scores(documents, outputs, summaries)
         samples = samples or list(zip(documents, summaries, outputs, strict=True))[:10]
     for document, summary, output in samples:
-        print(f"\n{document}\n  = {summary}\n  > {output}")
+        print(f"\n{visible(document)}\n  = {visible(summary)}\n  > {visible(output)}")
     print(f"\n{len(documents)} held-out articles; = is the reference, > the search at its own length")
     print(markdown_table([{"summary": name, **row} for name, row in scores.items()], decimals=2))
     run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}

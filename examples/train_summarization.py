@@ -27,6 +27,7 @@ from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
 from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.display import visible
 from hf_arae.evaluation.curves import draw_curves
 from hf_arae.evaluation.summarization import (
     SummarizationEvaluator,
@@ -243,7 +244,8 @@ def main() -> None:
     rows = [{"system": name} | summary_scores(last.documents, s, last.references) for name, s in systems.items()]
     rows.append({"system": Path(training_arguments.output_dir).name} | evaluation.metrics)
     table = markdown_table([{key: row[key] for key in ("system", *COLUMNS) if key in row} for row in rows], decimals=2)
-    print(f"\n{len(test)} held-out documents:\n\n{table}\n\n" + "\n".join(f"  {line}" for line in evaluation.samples))
+    samples = "\n".join(f"  {visible(line)}" for line in evaluation.samples)
+    print(f"\n{len(test)} held-out documents:\n\n{table}\n\n{samples}")
     out = Path(training_arguments.output_dir)
     (out / "table.md").write_text(table + "\n", encoding="utf-8")
     lines = [json.dumps({"document": d, "output": s}) for d, s in zip(last.documents, summaries, strict=True)]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from transformers import HfArgumentParser, pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
+from hf_arae.display import visible
 
 
 @dataclass
@@ -47,7 +48,7 @@ def main() -> None:
             line, arguments["target"] = rest.strip(), label.strip()
         try:
             best = transfer(line, num_beams=script.num_beams, **arguments)
-            print(f"{best['target']}: {best['text']}")
+            print(visible(f"{best['target']}: {best['text']}"))
             if script.num_samples:
                 sampled = transfer(
                     line,
@@ -57,9 +58,9 @@ def main() -> None:
                     **arguments,
                 )
                 for one in sampled if isinstance(sampled, list) else [sampled]:
-                    print(f"    {one['text']}")
+                    print(f"    {visible(one['text'])}")
         except ValueError as error:
-            print(f"! {error}")
+            print(f"! {visible(str(error))}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def draw_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> bool
     for axes, (title, names) in zip(figure.subplots(2, 2).flat, _PANELS.items(), strict=True):
         for name in names:
             percent = 100 if name == "read/copy_rate" else 1  # terms of the objective are shares
-            points = [(line["step"], percent * line[name]) for line in lines if line.get(name)]  # 0: it waits
+            points = [(line["step"], percent * line[name]) for line in lines if line.get(name) is not None]
             if points:
                 axes.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 30 else None)
         axes.set_title(title)

@@ -49,6 +49,10 @@ class PairEvaluator:
         self.premises, self.hypotheses = pairs["premise"][:], pairs["hypothesis"][:]
         self.labels, self.names = pairs["label"][:], pairs.features["label"].names
 
+    def metric_names(self, model: PreTrainedModel) -> list[str]:
+        """The names of the metrics of an evaluation."""
+        return ["accuracy"]
+
     def __call__(self, model: PreTrainedModel) -> Evaluation:
         found = label_pairs(model, self.tokenizer, self.premises, self.hypotheses)
         right = sum(one == other for one, other in zip(found, self.labels, strict=True))

@@ -44,7 +44,9 @@ def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | 
         for number, (model, log_file) in enumerate(log_files.items()):
             lines = [json.loads(line) for line in Path(log_file).read_text(encoding="utf-8").splitlines()]
             for name in names:
-                points = [(line["step"], line[f"eval/{name}"]) for line in lines if f"eval/{name}" in line]
+                points = [
+                    (line["step"], line[f"eval/{name}"]) for line in lines if line.get(f"eval/{name}") is not None
+                ]
                 if points:
                     style, suffix = _STYLES.get(name.split("_")[0], ("-", ""))
                     axes.plot(*zip(*points, strict=True), style, color=f"C{number}", label=f"{model}{suffix}")

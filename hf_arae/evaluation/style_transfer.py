@@ -98,9 +98,12 @@ class StyleTransferEvaluator:
         tokenizer: the model's.
         dataset: held-out rows with `text` and `label`.
         judges: trained on the training split, or what trains them; that is called at the first evaluation.
-        accuracy_floor: in percent.
+        accuracy_floor: in percent, 0 to 100.
         num_printed: transfers among the samples that are printed, half from each end of the dataset.
         num_samples: sentences written from z; 0 for a model whose generator is not trained.
+
+    Raises:
+        ValueError: `accuracy_floor` is no percentage.
     """
 
     def __init__(
@@ -113,6 +116,8 @@ class StyleTransferEvaluator:
         num_samples: int = 500,
         reverse_perplexity_samples: int = 0,
     ):
+        if not 0 <= accuracy_floor <= 100:
+            raise ValueError(f"accuracy_floor must lie in [0, 100], got {accuracy_floor}")
         self.tokenizer, self._judges = tokenizer, judges
         self.texts, self.labels = list(dataset["text"]), list(dataset["label"])
         self.accuracy_floor, self.num_printed, self.num_samples = accuracy_floor, num_printed, num_samples
@@ -124,6 +129,16 @@ class StyleTransferEvaluator:
         if not isinstance(self._judges, TransferJudges):
             self._judges = self._judges()
         return self._judges
+
+    def metric_names(self, model: PreTrainedModel) -> list[str]:
+        """The names of the metrics of an evaluation; one or another may be left out where it cannot be measured."""
+        names = ["transfer_accuracy", "self_bleu", "word_overlap", "distinct_sentences", "mean_length"]
+        names += ["reconstruction_bleu", "exact_match", "transfer_score", "bleu_at_floor"]
+        if not isinstance(self._judges, TransferJudges) or self._judges.language_model is not None:
+            names.append("perplexity")  # of judges that are yet to be trained it is not known
+        if self.num_samples:
+            names += ["sample_distinct", "sample_self_bleu"]
+        return names + ["reverse_perplexity"] * bool(self.reverse_perplexity_samples)
 
     def __call__(self, model: PreTrainedModel) -> Evaluation:
         targets = other_labels(self.labels, model.config.num_attributes)

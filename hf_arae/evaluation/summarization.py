@@ -114,6 +114,12 @@ class SummarizationEvaluator:
         self.documents = list(dataset["document"])
         self.references = list(dataset["summary"]) if "summary" in dataset.column_names else None
 
+    def metric_names(self, model: PreTrainedModel) -> list[str]:
+        """The names of the metrics of an evaluation."""
+        shape = ["mean_length", "compression", "copy_rate", "novel_bigrams", "prefix_overlap", "distinct", "empty"]
+        rouge = [] if self.references is None else ["rouge1", "rouge2", "rougeL"]
+        return [*rouge, *shape, "reconstruction", "language_model"]
+
     def __call__(self, model: PreTrainedModel) -> Evaluation:
         return self.evaluate(model)[0]
 

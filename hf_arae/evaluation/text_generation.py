@@ -99,6 +99,19 @@ class TextGenerationEvaluator:
         self.neighbourhoods, self.num_samples, self.num_printed = neighbourhoods, num_samples, num_printed
         self.reverse_perplexity_samples = reverse_perplexity_samples
 
+    def metric_names(self, model: PreTrainedModel) -> list[str]:
+        """The names of the metrics of an evaluation of that model."""
+        names = [
+            f"sample_{name}" for name in ("distinct_1", "distinct_2", "self_bleu", "distinct_sentences", "length")
+        ]
+        if hasattr(model, "encode"):
+            names += ["reconstruction_nll", "reconstruction_bleu", "exact_match", "code_norm", "code_variance"]
+            names += ["drawn_norm", "drawn_variance"] if self.train_texts is None else []
+            names += ["neighbour_cosine", "random_cosine"] if self.neighbourhoods is not None else []
+        else:
+            names.append("perplexity")
+        return names + ["reverse_perplexity"] * bool(self.reverse_perplexity_samples)
+
     def __call__(self, model: PreTrainedModel) -> Evaluation:
         gaussian, metrics, lines = None, {}, []
         if hasattr(model, "encode"):

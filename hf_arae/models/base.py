@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -33,24 +34,51 @@ _TRANSFORMERS_KEYS = {
     "transformers_version",
     "use_cache",
 }
+# What `from_pretrained` of a config takes or passes on beside the config's own fields.
+_LOADING_KEYS = {
+    "_commit_hash",
+    "code_revision",
+    "dtype",
+    "torch_dtype",
+    "trust_remote_code",
+    "user_agent",
+    "use_auth_token",
+}
 
 
 class FamilyConfig(PreTrainedConfig):
     """Config that rejects unknown keys, which transformers would silently store, and completes `label2id`."""
 
     def __post_init__(self, **kwargs):
-        unknown = sorted(set(kwargs) - _TRANSFORMERS_KEYS)
-        if unknown:
-            accepted = sorted(name for name in inspect.signature(type(self)).parameters if name != "kwargs")
-            hints = [match for key in unknown for match in difflib.get_close_matches(key, accepted, n=1)]
-            suggestion = f" Did you mean {', '.join(hints)}?" if hints else ""
-            raise ValueError(
-                f"{type(self).__name__} does not know {', '.join(unknown)}.{suggestion} "
-                f"Accepted: {', '.join(accepted)}"
-            )
+        self._refuse(set(kwargs) - _TRANSFORMERS_KEYS)
         super().__post_init__(**kwargs)
         if self.id2label is not None:
             self.label2id = {name: index for index, name in self.id2label.items()}
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs):
+        """As in transformers, but an argument of `from_pretrained` that nobody takes is refused.
+
+        Raises:
+            ValueError: names it. (A model's `from_pretrained` hands such arguments to the model, which refuses them.)
+        """
+        wants_unused = kwargs.pop("return_unused_kwargs", False)
+        config, unused = super().from_dict(config_dict, return_unused_kwargs=True, **kwargs)
+        if wants_unused:
+            return config, unused
+        cls._refuse(set(unused) - _LOADING_KEYS)
+        return config
+
+    @classmethod
+    def _refuse(cls, unknown: set[str]) -> None:
+        if not unknown:
+            return
+        accepted = sorted(name for name in inspect.signature(cls).parameters if name != "kwargs")
+        hints = [match for key in sorted(unknown) for match in difflib.get_close_matches(key, accepted, n=1)]
+        suggestion = f" Did you mean {', '.join(hints)}?" if hints else ""
+        raise ValueError(
+            f"{cls.__name__} does not know {', '.join(sorted(unknown))}.{suggestion} Accepted: {', '.join(accepted)}"
+        )
 
 
 class FamilyModel(PreTrainedModel):

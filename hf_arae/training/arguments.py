@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hf_arae.hub.metadata import languages, listed, wrong_language, wrong_license
+from hf_arae.utils.validation import check_choice, check_range
+
+# What may be another thing on each process. All else must be the same, or they would wait for one another.
+OF_ONE_PROCESS = ("output_dir", "use_cpu", "max_time", "report_to", "disable_tqdm")
 
 
 @dataclass
@@ -78,24 +82,29 @@ class TrainingArguments:
     hub_strategy: str = field(
         default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}
     )
-    report_to: str = field(default="tensorboard", metadata={"help": "tensorboard or none. JSONL is always written."})
+    report_to: str = field(
+        default="tensorboard",
+        metadata={"help": "tensorboard, where it is installed, or none. JSONL is always written."},
+    )
     disable_tqdm: bool = field(default=False, metadata={"help": "No progress bar."})
 
     def __post_init__(self):
+        check_range(self, "[-1, inf)", "max_steps")
+        check_range(self, "[0, inf)", "num_train_epochs", "max_time")
+        check_range(self, "[0, 4294967295]", "seed")  # numpy takes no others
+        check_range(self, "[1, inf)", "per_device_train_batch_size", "logging_steps", "save_total_limit")
+        check_range(self, "[0, inf)", "eval_steps", "save_steps", "early_stopping_patience", "max_skipped_updates")
+        check_choice(self, "non_finite", ("stop", "skip"))
+        check_choice(self, "hub_strategy", ("end", "every_save"))
+        check_choice(self, "report_to", ("tensorboard", "none"))
+        if not self.output_dir:
+            raise ValueError("output_dir must name a folder; '.' is the one that you are in")
         if self.max_steps <= 0 and self.num_train_epochs <= 0:
             raise ValueError("one of max_steps and num_train_epochs must be positive")
-        for name in ("logging_steps", "per_device_train_batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("eval_steps", "save_steps", "early_stopping_patience", "max_time", "max_skipped_updates"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.save_total_limit < 1:
-            raise ValueError(f"save_total_limit must be at least 1, got {self.save_total_limit}")
         if self.early_stopping_patience and not self.metric_for_best_model:
             raise ValueError("early_stopping_patience needs metric_for_best_model")
-        if self.non_finite not in ("stop", "skip"):
-            raise ValueError(f"non_finite must be stop or skip, got {self.non_finite!r}")
+        if self.metric_for_best_model is not None and not self.eval_steps:
+            raise ValueError("metric_for_best_model needs eval_steps above 0: without evaluations none is the best")
         if self.overwrite_output_dir and self.resume_from_checkpoint is not None:
             wanted, folder = self.resume_from_checkpoint, Path(self.output_dir).resolve()
             if wanted == "last" or Path(wanted).resolve().parent == folder:
@@ -103,10 +112,6 @@ class TrainingArguments:
                     f"overwrite_output_dir removes the checkpoints in {self.output_dir}, and resume_from_checkpoint="
                     f"{wanted!r} needs one of them: give one of the two"
                 )
-        if self.hub_strategy not in ("end", "every_save"):
-            raise ValueError(f"hub_strategy must be end or every_save, got {self.hub_strategy!r}")
         wrong = wrong_license(self.license) or wrong_language(listed(languages(self.language)))
         if wrong:
             raise ValueError(wrong)
-        if self.report_to not in ("tensorboard", "none"):
-            raise ValueError(f"report_to must be tensorboard or none, got {self.report_to!r}")

@@ -1,4 +1,4 @@
-"""What `accelerate launch` was asked for, where it started something else without a word."""
+"""What `accelerate launch` was asked for, and what of it does not happen, without a word of its own."""
 
 from __future__ import annotations
 
@@ -25,6 +25,37 @@ def warn_of_missing_processes(num_processes: int) -> None:
         )
 
 
+def warn_of_ignored_flags(bf16: bool) -> None:
+    """Says which flags (or lines of its configuration file) of `accelerate launch` the loop does not follow.
+
+    Args:
+        bf16: the loop's own precision is bfloat16.
+    """
+    told = {name: os.environ.get(f"ACCELERATE_{name.upper()}", "") for name in _FLAGS}
+    steps = (_launch_options(_parent_command()) or {}).get("__gradient_accumulation_steps")
+    told["gradient_accumulation_steps"] = told["gradient_accumulation_steps"] or steps or ""
+    if bf16 and told["mixed_precision"] == "bf16":
+        del told["mixed_precision"]
+    ignored = {name: value for name, value in told.items() if value.lower() not in ("", "no", "false", "1")}
+    if ignored:
+        logger.warning(
+            "accelerate launch was given %s, which this training does not follow. Instead: %s",
+            ", ".join(f"--{name} {value}" for name, value in ignored.items()),
+            "; ".join(dict.fromkeys(_FLAGS[name] for name in ignored)),
+        )
+
+
+_ONE_COPY = "each process holds the whole model, so choose sizes that fit"
+_FLAGS = {
+    "mixed_precision": "--bf16 for bfloat16 (there is no float16), or float32 without it",
+    "gradient_accumulation_steps": "a larger --per_device_train_batch_size, or more processes",
+    "dynamo_backend": "nothing is compiled, so leave it out",
+    "use_deepspeed": _ONE_COPY,
+    "use_fsdp": _ONE_COPY,
+    "use_megatron_lm": _ONE_COPY,
+}
+
+
 def _parent_command() -> list[str]:
     try:
         return psutil.Process(os.getppid()).cmdline()
@@ -34,14 +65,9 @@ def _parent_command() -> list[str]:
 
 def _wanted_processes(command: list[str]) -> int | None:
     """The number of processes that a command line, or the configuration it uses, asks `accelerate launch` for."""
-    names = [Path(word).name for word in command]
-    if "launch" not in command or not any(name in ("accelerate", "accelerate.exe") for name in names):
+    options = _launch_options(command)
+    if options is None:
         return None
-    own = command[command.index("launch") + 1 :]
-    options = {}
-    for at, word in enumerate(own):
-        name, _, value = word.partition("=")
-        options.setdefault(name.replace("-", "_"), value or (own[at + 1] if at + 1 < len(own) else ""))
     number = options.get("__num_processes") or options.get("_n")
     if number is None:
         file = options.get("__config_file", default_config_file)
@@ -52,3 +78,16 @@ def _wanted_processes(command: list[str]) -> int | None:
         except (ValueError, KeyError, TypeError, OSError):
             return None
     return int(number) if str(number).isdigit() else None
+
+
+def _launch_options(command: list[str]) -> dict[str, str] | None:
+    """The options of `accelerate launch`, as `__name`, with the word behind each; `None` for another command."""
+    names = [Path(word).name for word in command]
+    if "launch" not in command or not any(name in ("accelerate", "accelerate.exe") for name in names):
+        return None
+    own = command[command.index("launch") + 1 :]
+    options: dict[str, str] = {}
+    for at, word in enumerate(own):
+        name, _, value = word.partition("=")
+        options.setdefault(name.replace("-", "_"), value or (own[at + 1] if at + 1 < len(own) else ""))
+    return options

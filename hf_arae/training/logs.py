@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from transformers.utils import logging
 
 from hf_arae.training.distributed import mean_over_processes
+from hf_arae.utils.json_numbers import to_json
 
 logger = logging.get_logger(__name__)
 
@@ -25,27 +27,29 @@ class RunLog:
     """Averages terms between two log lines and writes them.
 
     `training_log.jsonl` has one object a line: `step`, `seconds` (of this process) and `<phase>/<term>` means over the
-    iterations in which the phase made an update, or `eval/<metric>` values with `samples`. A checkpoint keeps the
-    position in the file and the sums since the last line, so a resumed run's log is that of an uninterrupted one.
+    iterations in which the phase made an update, or `eval/<metric>` values with `samples`; a number that is not finite
+    is `null`. A checkpoint keeps the position in the file and the sums since the last line, so a resumed run's log is
+    that of an uninterrupted one.
+
+    TensorBoard's files are a copy for looking at: where it is not installed, or can no longer write, a warning says so
+    and the run goes on without.
 
     Args:
         folder: where to write.
         report_to: `"tensorboard"` or `"none"`.
         active: only the main process writes.
-
-    Raises:
-        ImportError: TensorBoard is wanted and not installed.
     """
 
     def __init__(self, folder: Path, report_to: str, active: bool):
-        self.path, self.report_to, self.active = folder / LOG_FILE, report_to, active
+        self.path, self.active, self.with_board = folder / LOG_FILE, active, active and report_to == "tensorboard"
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
         self.sentences = self.offset = 0
         self.file, self.board = None, None
-        if active and report_to == "tensorboard" and find_spec("tensorboard") is None:
-            raise ImportError(
-                "report_to='tensorboard' needs the package: pip install hf_arae[tensorboard], or --report_to none"
+        if self.with_board and find_spec("tensorboard") is None:
+            self.with_board = False
+            logger.warning(
+                "TensorBoard is not installed, so the log is %s alone (pip install hf_arae[tensorboard])", LOG_FILE
             )
 
     def open(self, step: int) -> None:
@@ -67,10 +71,11 @@ class RunLog:
             self.offset = self.file.readall().rfind(b"\n") + 1
         self.file.truncate(self.offset)
         self.file.seek(self.offset)
-        if self.report_to == "tensorboard":
+        if self.with_board:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(self.path.parent / BOARD_FOLDER, purge_step=step + 1 if step else None)
+            with self._without_board_if_it_fails():
+                self.board = SummaryWriter(self.path.parent / BOARD_FOLDER, purge_step=step + 1 if step else None)
 
     def position(self) -> dict[str, Any]:
         """Returns where the log stands, beside its `sums`; what is written so far is on the disk then."""
@@ -114,7 +119,7 @@ class RunLog:
         line = {"step": step, "seconds": round(time.perf_counter() - self.began, 2), **values}
         if samples:
             line["samples"] = samples
-        left = memoryview(f"{json.dumps(line)}\n".encode())
+        left = memoryview(f"{to_json(line)}\n".encode())
         self.offset += len(left)
         try:
             while left:
@@ -122,10 +127,20 @@ class RunLog:
         except OSError as error:  # it does not name the file
             raise OSError(error.errno, error.strerror, str(self.path)) from error
         if self.board is not None:
-            for name, value in values.items():
-                self.board.add_scalar(name, value, step)
-            if samples:
-                self.board.add_text("samples", "\n\n".join(samples), step)
+            with self._without_board_if_it_fails():
+                for name, value in values.items():
+                    self.board.add_scalar(name, value, step)
+                if samples:
+                    self.board.add_text("samples", "\n\n".join(samples), step)
+
+    @contextmanager
+    def _without_board_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # the disk is full, say
+            self.board = None  # it is not closed: that would try to write the rest, and fail again
+            folder = self.path.parent / BOARD_FOLDER
+            logger.warning("%s could not be written (%s): the run goes on without TensorBoard", folder, error)
 
     def close(self) -> None:
         """Closes the files."""
@@ -133,5 +148,6 @@ class RunLog:
             self.file.close()
             self.file = None
         if self.board is not None:
-            self.board.close()
+            with self._without_board_if_it_fails():
+                self.board.close()
             self.board = None

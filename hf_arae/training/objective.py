@@ -10,9 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from hf_arae.training.distributed import SharedRandom, mean_over_processes
+from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.validation import check_choice, check_range
 
 Batch = dict[str, Tensor]
 Terms = dict[str, Tensor]
+
+OPTIMIZERS = ("adam", "adamw", "sgd")
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,14 @@ class OptimizerSettings:
     Args:
         name: `"adam"`, `"adamw"` or `"sgd"`.
         learning_rate: step size, > 0.
-        betas: Adam's decay rates (ignored by SGD).
-        weight_decay: decoupled for AdamW, L2 otherwise.
+        betas: Adam's decay rates, each in [0, 1) (ignored by SGD).
+        weight_decay: decoupled for AdamW, L2 otherwise; >= 0.
         momentum: of SGD, in [0, 1); Nesterov's where it is not 0 (ignored by Adam).
         schedule: `"constant"`, `"linear"` or `"cosine"`: the shape of the rate over the run's updates.
-        warmup_ratio: share of the updates over which the rate rises from 0.
+        warmup_ratio: share of the updates over which the rate rises from 0, in [0, 1].
+
+    Raises:
+        ValueError: a value is not among these.
     """
 
     name: str = "adam"
@@ -36,6 +43,16 @@ class OptimizerSettings:
     momentum: float = 0.0
     schedule: str = "constant"
     warmup_ratio: float = 0.0
+
+    def __post_init__(self):
+        check_choice(self, "name", OPTIMIZERS)
+        check_choice(self, "schedule", SCHEDULES)
+        check_range(self, "(0, inf)", "learning_rate")
+        check_range(self, "[0, inf)", "weight_decay")
+        check_range(self, "[0, 1)", "momentum")
+        check_range(self, "[0, 1]", "warmup_ratio")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Returns the torch optimizer over `parameters`, the fused implementation where torch has one."""
@@ -47,16 +64,14 @@ class OptimizerSettings:
             return torch.optim.AdamW(
                 parameters, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=True
             )
-        if self.name == "sgd":
-            return torch.optim.SGD(
-                parameters,
-                self.learning_rate,
-                self.momentum,
-                weight_decay=self.weight_decay,
-                nesterov=self.momentum > 0,
-                fused=True,
-            )
-        raise ValueError(f"unknown optimizer {self.name!r}; accepted: 'adam', 'adamw', 'sgd'")
+        return torch.optim.SGD(
+            parameters,
+            self.learning_rate,
+            self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.momentum > 0,
+            fused=True,
+        )
 
 
 @dataclass(frozen=True)
@@ -67,11 +82,17 @@ class Phase:
         name: prefix of the log keys, `<name>/<term>`.
         player: key of `Objective.players`; only its parameters change.
         loss: maps a batch to named scalar terms. `terms["loss"]` is what is minimised; the others are logged.
-        repeat: how many updates this phase makes in one iteration, all on the iteration's batch.
+        repeat: how many updates this phase makes in one iteration, all on the iteration's batch; >= 1.
         max_grad_norm: the player's gradient norm is clipped to this before the update; `None` leaves it.
         before: called once, before the phase's updates, with the batch: for what its repetitions share.
         after: called after each update (weight clipping, say).
         enabled: a phase that is switched off costs nothing and keeps the order readable.
+        start, stop: it runs from iteration `start` on, the first one being 0, and before iteration `stop` (`None`: to
+            the end). At other times it rests: nothing of it is run or logged, and its player, unless another phase
+            moves it, stays as it is, its optimizer too.
+
+    Raises:
+        ValueError: no iteration or no update is left to it by `start`, `stop` and `repeat`.
     """
 
     name: str
@@ -82,6 +103,18 @@ class Phase:
     before: Callable[[Batch], None] | None = None
     after: Callable[[], None] | None = None
     enabled: bool = True
+    start: int = 0
+    stop: int | None = None
+
+    def __post_init__(self):
+        check_range(self, "[1, inf)", "repeat")
+        check_range(self, "[0, inf)", "start")
+        if self.stop is not None and self.stop <= self.start:
+            raise ValueError(f"phase {self.name!r} stops at iteration {self.stop}, and starts at {self.start}")
+
+    def runs_at(self, step: int) -> bool:
+        """Whether it is part of the iteration after `step` finished ones."""
+        return self.enabled and self.start <= step and (self.stop is None or step < self.stop)
 
 
 class Objective:

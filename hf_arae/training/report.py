@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from hf_arae.hub.places import repository_names
+from hf_arae.utils.json_numbers import to_json
 
 REPORT_FILE = "metrics.json"
 
@@ -25,7 +26,7 @@ def write_report(
     settings: Sequence[Any] = (),
     base: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
-    """Writes a run's report into its folder, and returns it.
+    """Writes a run's report into its folder, and returns it. In the file, numbers that are not finite are `null`.
 
     Args:
         output_dir: the run's folder.
@@ -41,7 +42,7 @@ def write_report(
         before = read_report(base)
         if before:
             report["base"] = before
-    Path(output_dir, REPORT_FILE).write_text(json.dumps(report, indent=2), encoding="utf-8")
+    Path(output_dir, REPORT_FILE).write_text(to_json(report, indent=2), encoding="utf-8")
     return report
 
 

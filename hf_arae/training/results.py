@@ -16,7 +16,7 @@ class Evaluation:
 
 @dataclass
 class TrainingResult:
-    """What `train` returns: iterations done, seconds in this call, and the best evaluation (or the last one)."""
+    """What `train` returns: iterations and seconds of all calls, and the metrics of the best evaluation (or last)."""
 
     steps: int
     seconds: float

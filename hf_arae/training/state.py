@@ -14,7 +14,6 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 TRAINING_FILE = "training_state.safetensors"
 PROGRESS_FILE = "trainer_state.json"
@@ -39,16 +38,6 @@ def restore_optimizers(optimizers: dict[str, Optimizer], flat: dict[str, Tensor]
             number, name = key.split(".", 1)
             state.setdefault(int(number), {})[name] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def restore_schedules(schedules: dict[str, LambdaLR], step: int) -> None:
-    """Puts schedules, and with them the optimizers' rates, where `step` updates have brought them."""
-    for schedule in schedules.values():
-        schedule.last_epoch = step
-        groups = schedule.optimizer.param_groups
-        for group, rate, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
-            group["lr"] = rate * factor(step)
-        schedule._last_lr = [group["lr"] for group in groups]
 
 
 def of_each_process(accelerator: Accelerator, prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -76,7 +65,7 @@ def restore_random(generators: dict[str, torch.Generator], states: dict[str, Ten
 def save_training_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
     """Writes the tensors and the progress."""
     save_file(tensors, folder / TRAINING_FILE)
-    (folder / PROGRESS_FILE).write_text(json.dumps(progress, indent=2))
+    (folder / PROGRESS_FILE).write_text(json.dumps(progress, indent=2, allow_nan=False))
 
 
 def load_training_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

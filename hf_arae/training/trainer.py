@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +20,22 @@ from transformers.utils import logging
 
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
+from hf_arae.display import visible
 from hf_arae.training import checkpoint, run_folder, state
 from hf_arae.training.allocator import keep_freed_memory
-from hf_arae.training.arguments import TrainingArguments
+from hf_arae.training.arguments import OF_ONE_PROCESS, TrainingArguments
 from hf_arae.training.batch_sources import BatchSource, MemoryBatches
-from hf_arae.training.distributed import average_gradients, from_main
+from hf_arae.training.best_metric import check_metric_name, is_better
+from hf_arae.training.distributed import average_gradients, from_main, same_on_all, share_weights
 from hf_arae.training.fingerprint import check_unchanged, fingerprint
 from hf_arae.training.interruption import Interruption, TrainingInterrupted
-from hf_arae.training.launch import warn_of_missing_processes
+from hf_arae.training.launch import warn_of_ignored_flags, warn_of_missing_processes
 from hf_arae.training.logs import RunLog
 from hf_arae.training.non_finite import NonFiniteGuard
 from hf_arae.training.objective import Batch, Objective, Phase
 from hf_arae.training.results import Evaluation, TrainingResult
-from hf_arae.training.schedules import build_schedule
+from hf_arae.training.schedules import Schedule
+from hf_arae.utils.json_numbers import exact, restored
 
 if TYPE_CHECKING:
     from hf_arae.hub.run_repository import RunRepository
@@ -56,13 +60,15 @@ class AdversarialTrainer:
             [`StreamedSentences`], which are never held in memory as a whole; that needs `max_steps`.
         data_collator: rows to a batch of tensors; `None` if the dataset gives batches.
         processing_class: tokenizer, saved beside the model.
-        evaluator: called every `eval_steps` with the model in eval mode and without gradients.
+        evaluator: called every `eval_steps` with the model in eval mode and without gradients. With a method
+            `metric_names(model)`, which names its metrics ahead, a misspelled `metric_for_best_model` is refused
+            before the training and not at the first evaluation.
         generators: named random generators of the caller's, that the collator draws from, say: checkpoints keep their
             states beside those of torch's own.
 
     Raises:
-        ImportError: `report_to="tensorboard"` and the package is not installed.
-        ValueError: the dataset cannot be cut into such batches, or a stream comes without `max_steps`; with
+        ValueError: the dataset cannot be cut into such batches, or a stream comes without `max_steps`;
+            `metric_for_best_model` is set and there is no evaluator, or none of its metrics has that name; with
             `push_to_hub`, the model is of no family that can be pushed, or comes without its tokenizer.
     """
 
@@ -85,6 +91,8 @@ class AdversarialTrainer:
         # Precision is the loop's own: the Accelerator's is process-wide, and two trainers may differ in it.
         self.accelerator = Accelerator(mixed_precision="no", cpu=arguments.use_cpu)
         warn_of_missing_processes(self.accelerator.num_processes)
+        warn_of_ignored_flags(arguments.bf16)
+        check_metric_name(arguments.metric_for_best_model, evaluator, model)
         self.model = model.to(self.accelerator.device)
         self.objective = objective
         self.arguments = arguments
@@ -103,7 +111,7 @@ class AdversarialTrainer:
         settings = objective.optimizers()
         self.optimizers = {player: settings[player].build(group) for player, group in self.parameters.items()}
         self.schedules = {
-            player: build_schedule(optimizer, settings[player], self.max_steps)
+            player: Schedule(optimizer, settings[player], self.max_steps)
             for player, optimizer in self.optimizers.items()
         }
         self.generators = {**(generators or {}), "cpu": torch.default_generator}
@@ -116,6 +124,7 @@ class AdversarialTrainer:
         self.log = RunLog(self.output_dir, arguments.report_to, self.accelerator.is_main_process)
         self.repository: RunRepository | None = None
         self.step = 0
+        self.seconds = 0.0  # of training, before this call
         self.best: dict[str, float] = {}
         self.best_step: int | None = None
         self.saved_step: int | None = None
@@ -138,23 +147,26 @@ class AdversarialTrainer:
             OSError: `output_dir` cannot be written (raised before the first iteration).
             RuntimeError: it has trained already, and no checkpoint is named to go on from.
             TrainingInterrupted: SIGTERM, SIGINT or `max_time` stopped the run; it is saved and can be resumed.
-            ValueError: the run to resume differs from this one.
+            ValueError: the run to resume differs from this one, or the processes differ from one another.
         """
-        began = time.perf_counter()
+        self.began = time.perf_counter()
         with run_folder.RunFolder(self.output_dir, self.accelerator.is_main_process):
             self._start()
             self.log.open(self.step)
             try:
                 with Interruption(self.accelerator, self.arguments.max_time) as interruption:
                     self._run(interruption)
-                    return self._finish(time.perf_counter() - began)
+                    return self._finish()
             finally:
                 self.log.close()
 
     def _start(self) -> None:
         """Seeds, loads the checkpoint to resume from, and only then changes anything in the run's folder."""
         arguments, main = self.arguments, self.accelerator.is_main_process
-        set_seed(arguments.seed + self.accelerator.process_index)
+        shared = {name: value for name, value in asdict(arguments).items() if name not in OF_ONE_PROCESS}
+        same_on_all(self.accelerator, shared | self.fingerprint | {"evaluator": type(self.evaluator).__name__})
+        share_weights(self.model)
+        set_seed((arguments.seed + self.accelerator.process_index) % 2**32)
         source, wanted = None, arguments.resume_from_checkpoint
         if wanted is not None:
             source = from_main(lambda: checkpoint.find_checkpoint(wanted, self.output_dir))
@@ -186,11 +198,12 @@ class AdversarialTrainer:
             for batch in self._batches():
                 self.objective.begin_iteration(self.step, self.arguments.seed)
                 for phase in self.phases:
-                    log.add(phase.name, self.run_phase(phase, batch))
-                for schedule in self.schedules.values():
-                    schedule.step()
+                    if phase.runs_at(self.step):
+                        log.add(phase.name, self.run_phase(phase, batch))
                 log.count(batch)
                 self.step += 1
+                for schedule in self.schedules.values():
+                    schedule.set(self.step)
                 bar.update()
                 if self.step % arguments.logging_steps == 0:
                     means = log.flush(self.step, self._rates())
@@ -232,17 +245,18 @@ class AdversarialTrainer:
             with self._autocast():
                 terms = phase.loss(batch)
             gradients = torch.autograd.grad(terms["loss"], parameters, allow_unused=True)
-            used = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
             # The loss goes with the gradients: NaN on one process is then NaN on all, and all decide alike.
             loss = terms["loss"].detach().reshape(1)
-            *averaged, loss = average_gradients(self.accelerator, [*(g for _, g in used), loss])
+            gradients, loss = average_gradients(self.accelerator, parameters, gradients, loss)
+            used = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
+            averaged = [gradient for _, gradient in used]
             norm = torch.nn.utils.get_total_norm(averaged)
             if not torch.isfinite(norm + loss):
                 self.guard.refuse(self.step, phase, loss.item(), norm.item())
                 continue
             if phase.max_grad_norm is not None and norm > phase.max_grad_norm:
                 torch._foreach_mul_(averaged, phase.max_grad_norm / (norm + 1e-6))  # as torch's clip_grad_norm_
-            for (parameter, _), gradient in zip(used, averaged, strict=True):
+            for parameter, gradient in used:
                 parameter.grad = gradient
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -268,22 +282,26 @@ class AdversarialTrainer:
         return torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.arguments.bf16)
 
     def _rates(self) -> dict[str, float]:
-        rates = {f"learning_rate/{player}": s.get_last_lr()[0] for player, s in self.schedules.items()}
+        rates = {f"learning_rate/{player}": s.rate for player, s in self.schedules.items()}
         return rates | ({"skipped_updates": self.guard.skipped} if self.guard.skipped else {})
 
     # Evaluation
 
     def evaluate(self) -> Evaluation:
-        """Runs the evaluator in full precision; it changes neither the model's mode nor torch's generators."""
+        """Runs the evaluator in full precision; it changes neither the modules' modes nor torch's generators."""
         if self.evaluator is None:
             return Evaluation({})
+        training = [module for module in self.model.modules() if module.training]
         self.model.eval()
         devices = [self.accelerator.device] if self.accelerator.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.no_grad():
             torch.manual_seed(self.arguments.seed)
-            evaluation = self.evaluator(self.model)
-        self.model.train()
-        return evaluation
+            try:
+                return self.evaluator(self.model)
+            finally:
+                self.model.eval()  # whatever the evaluator left
+                for module in training:
+                    module.training = True
 
     def _evaluate_and_compare(self, bar: tqdm) -> None:
         """Evaluates, prints and keeps the best checkpoint."""
@@ -296,17 +314,17 @@ class AdversarialTrainer:
             numbers = "  ".join(f"{name} {value:.2f}" for name, value in evaluation.metrics.items())
             bar.write(f"step {self.step}: {numbers}")
             for line in evaluation.samples:
-                bar.write(f"    {line}")
+                bar.write(f"    {visible(line)}")
         name = self.arguments.metric_for_best_model
         if name is None:
             return
         if name not in evaluation.metrics:
+            folder = self.save_checkpoint()  # nothing that was trained is lost by it
             raise ValueError(
                 f"metric_for_best_model={name!r} is not among the evaluation's metrics: "
-                f"{', '.join(evaluation.metrics)}"
+                f"{', '.join(evaluation.metrics)}. The run is saved in {folder}"
             )
-        sign = 1 if self.arguments.greater_is_better else -1
-        if not self.best or sign * evaluation.metrics[name] > sign * self.best[name]:
+        if is_better(evaluation.metrics[name], self.best.get(name), self.arguments.greater_is_better):
             self.best, self.best_step, self.evaluations_since_best = evaluation.metrics, self.step, 0
             self.save_checkpoint()
             return
@@ -363,10 +381,11 @@ class AdversarialTrainer:
         tensors |= state.optimizer_tensors(self.optimizers)
         progress = {
             "step": self.step,
-            "best": self.best,
+            "seconds": self._seconds(),
+            "best": exact(self.best),
             "best_step": self.best_step,
             "evaluations_since_best": self.evaluations_since_best,
-            "last_metrics": self.last_metrics,
+            "last_metrics": exact(self.last_metrics),
             "skipped_updates": self.guard.skipped,
             "log": self.log.position(),
             "data": self.batches.position(),
@@ -403,11 +422,13 @@ class AdversarialTrainer:
         self.log.restore(progress["log"], state.under(f"log.{own}.", tensors))
         self.step = self.saved_step = progress["step"]
         self.batches.set_position(self.step, progress.get("data"))
-        self.best, self.best_step = progress["best"], progress["best_step"]
+        self.seconds = progress.get("seconds", 0.0)
+        self.best, self.best_step = restored(progress["best"]), progress["best_step"]
         self.evaluations_since_best = progress["evaluations_since_best"]
-        self.last_metrics = progress["last_metrics"]
+        self.last_metrics = restored(progress["last_metrics"])
         self.guard.skipped = progress["skipped_updates"]
-        state.restore_schedules(self.schedules, self.step)
+        for schedule in self.schedules.values():
+            schedule.set(self.step)
 
     def _load_weights(self, folder: Path) -> None:
         try:
@@ -415,9 +436,13 @@ class AdversarialTrainer:
         except Exception as error:
             raise ValueError(f"{folder} does not hold this model's weights: {error}") from error
 
-    def _finish(self, seconds: float) -> TrainingResult:
+    def _seconds(self) -> float:
+        """How long the run has been trained, in this call and in those that it was resumed from."""
+        return self.seconds + time.perf_counter() - self.began
+
+    def _finish(self) -> TrainingResult:
         """Leaves the best (or last) weights in the model and in `output_dir`."""
-        best = None
+        best, seconds = None, self._seconds()
         if self.best_step is not None:
             folder = self._folder(self.best_step)
             damage = from_main(lambda: checkpoint.find_damage(folder))

@@ -32,7 +32,9 @@ def test_labels_stay_with_their_pairs_whatever_the_batches(model_and_tokenizer, 
     found = label_pairs(*model_and_tokenizer, premises, hypotheses)
     assert found == label_pairs(*model_and_tokenizer, premises, hypotheses, batch_size=7)
     assert len(set(found)) > 1
-    evaluation = PairEvaluator(model_and_tokenizer[1], pairs, num_printed=3)(model_and_tokenizer[0])
+    evaluator = PairEvaluator(model_and_tokenizer[1], pairs, num_printed=3)
+    evaluation = evaluator(model_and_tokenizer[0])
+    assert evaluator.metric_names(model_and_tokenizer[0]) == list(evaluation.metrics)
     right = sum(one == other for one, other in zip(found, pairs["label"], strict=True))
     assert evaluation.metrics == {"accuracy": pytest.approx(100 * right / 30)}
     assert len(evaluation.samples) == 3 and pairs["premise"][0] in evaluation.samples[0]

@@ -66,8 +66,10 @@ def test_judges_tell_a_transfer_from_a_copy(judges):
 
 def test_the_evaluators_numbers_are_those_of_its_outputs(transfer_model, tokenizer, judges):
     data = reviews(40)
-    evaluation = StyleTransferEvaluator(tokenizer, data, judges, num_printed=4, num_samples=20)(transfer_model)
+    evaluator = StyleTransferEvaluator(tokenizer, data, judges, num_printed=4, num_samples=20)
+    evaluation = evaluator(transfer_model)
     metrics = evaluation.metrics
+    assert set(evaluator.metric_names(transfer_model)) == set(metrics)
     outputs = rewrite_texts(transfer_model, tokenizer, data["text"], other_labels(data["label"], 2))
     assert metrics["self_bleu"] == Bleu().compute(predictions=outputs, references=list(data["text"]))["bleu"]
     assert metrics["transfer_score"] == pytest.approx((metrics["transfer_accuracy"] * metrics["self_bleu"]) ** 0.5)
@@ -75,7 +77,13 @@ def test_the_evaluators_numbers_are_those_of_its_outputs(transfer_model, tokeniz
     assert {"reconstruction_bleu", "exact_match", "sample_distinct"} <= metrics.keys()
 
 
-@pytest.mark.parametrize("floor", [0.0, 100.1])
+@pytest.mark.parametrize("floor", [float("nan"), -1.0, 100.1])
+def test_a_floor_that_is_no_percentage_is_refused(tokenizer, judges, floor):
+    with pytest.raises(ValueError, match="accuracy_floor"):
+        StyleTransferEvaluator(tokenizer, reviews(20), judges, accuracy_floor=floor)
+
+
+@pytest.mark.parametrize("floor", [0.0, 100.0])
 def test_the_floor_ranks_accuracy_first_and_then_bleu(transfer_model, tokenizer, judges, floor):
     evaluator = StyleTransferEvaluator(tokenizer, reviews(20), judges, accuracy_floor=floor, num_samples=0)
     metrics = evaluator(transfer_model).metrics

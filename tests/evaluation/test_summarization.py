@@ -86,8 +86,11 @@ def test_the_evaluator_gives_numbers_and_samples(model, tokenizer, news):
     assert evaluation.metrics["mean_length"] == 5 and evaluation.metrics["copy_rate"] == 100
     expected = summary_scores(documents, summaries, references) | code_lengths(model, tokenizer, documents, summaries)
     assert evaluation.metrics == pytest.approx(expected) and "rougeL" in expected
+    assert set(evaluator.metric_names(model)) == set(expected)
     assert evaluation.samples == [f"{documents[row]}  ->  {summaries[row]}" for row in (0, 2, 4)]
-    without = SummarizationEvaluator(tokenizer, news.remove_columns("summary"), target_length=5)(model)
+    evaluator = SummarizationEvaluator(tokenizer, news.remove_columns("summary"), target_length=5)
+    without = evaluator(model)
+    assert set(evaluator.metric_names(model)) == set(without.metrics)
     assert "rougeL" not in without.metrics and "reconstruction" in without.metrics
 
 

@@ -47,7 +47,7 @@ def test_every_family_is_built_evaluated_and_has_an_objective(corpus, family):
     evaluator = TextGenerationEvaluator(tokenizer, held_out, fitted, neighbours, num_samples=20, num_printed=2)
     evaluation = evaluator(model)
     own = {"perplexity"} if family == "lm" else CODES | COSINES | (DRAWN if recipe.draws_codes else set())
-    assert evaluation.metrics.keys() == SAMPLES | own
+    assert evaluation.metrics.keys() == SAMPLES | own == set(evaluator.metric_names(model))
     assert sum(line.startswith("[sample] ") for line in evaluation.samples) == 2
     assert sum("->" in line for line in evaluation.samples) == (0 if family == "lm" else 2)
     assert evaluation.metrics == evaluator(model).metrics
@@ -95,6 +95,7 @@ def test_reverse_perplexity_is_measured_if_asked_for(corpus):
     model = build("lm", tokenizer)
     evaluator = TextGenerationEvaluator(tokenizer, held_out, num_samples=5, reverse_perplexity_samples=40)
     assert evaluator(model).metrics["reverse_perplexity"] > 1
+    assert "reverse_perplexity" in evaluator.metric_names(model)
 
 
 def test_texts_with_unknown_words_are_left_out(tokenizer):

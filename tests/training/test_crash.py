@@ -52,9 +52,15 @@ def test_a_signal_saves_and_exits_and_the_run_goes_on_exactly(folder, results, n
     assert_same_run(folder / "short", folder / name, SHORT)
 
 
-def test_a_second_signal_exits_at_once(results):
+def test_a_second_signal_exits_at_once_even_from_waiting_for_another_process(results):
     assert results["twice"]["code"] == 128 + signal.SIGINT
     assert results["twice"]["seconds"] < 10
+
+
+def test_a_process_whose_launcher_is_gone_saves_and_ends(results):
+    orphaned, waiting = results["orphaned"], results["orphaned and waiting"]
+    assert "SIGTERM: stopped at step" in orphaned["printed"] and orphaned["left"][-1] in orphaned["printed"]
+    assert "SIGTERM: stopping after" in waiting["printed"] and not waiting["left"]
 
 
 def test_a_full_disk_is_named_with_the_last_good_checkpoint_and_nothing_is_lost(folder, results):

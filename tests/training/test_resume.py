@@ -145,7 +145,7 @@ def test_changes_can_be_accepted(halted, warnings):
     trainer = resumed(halted, max_steps=10, resume_with_changes=True)
     trainer.objective.settings.noise_std = 0.5
     fewer = PackedSentences(made_up_sentences(attributes=1).select(range(48)), 0)
-    trainer = AdversarialTrainer(trainer.model, trainer.objective, trainer.arguments, fewer)
+    trainer = AdversarialTrainer(trainer.model, trainer.objective, trainer.arguments, fewer, evaluator=weight_size)
     assert trainer.train().steps == 10
     for line in ("max_steps: was 8, now is 10", "noise_std: was 0, now is 0.5", "data.rows: was 64, now is 48"):
         assert line in warnings.text

@@ -5,6 +5,7 @@ from dataclasses import field
 from huggingface_hub.dataclasses import strict
 
 from hf_arae.models.autoencoder_config import PriorAutoencoderConfig
+from hf_arae.utils.validation import check_widths
 
 
 @strict
@@ -25,8 +26,7 @@ class AaeConfig(PriorAutoencoderConfig):
     discriminator_sizes: list[int] | tuple[int, ...] = field(default_factory=lambda: [512])
 
     def validate_discriminator_sizes(self):
-        if min(self.discriminator_sizes, default=1) < 1:
-            raise ValueError(f"discriminator_sizes must be at least 1 each, got {self.discriminator_sizes}")
+        check_widths(self, "discriminator_sizes")
 
 
 __all__ = ["AaeConfig"]

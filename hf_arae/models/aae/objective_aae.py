@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from hf_arae.models.aae.modeling_aae import AaeModel
 from hf_arae.nn.word_noise import delete_words, shuffle_words
-from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
-from hf_arae.training.settings import check_choice, check_range
+from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.validation import check_choice, check_range
 
 
 @dataclass
@@ -42,8 +43,8 @@ class AaeObjectiveArguments:
     )
 
     def __post_init__(self):
-        check_choice(self, "optimizer", ("adam", "adamw", "sgd"))
-        check_choice(self, "schedule", ("constant", "linear", "cosine"))
+        check_choice(self, "optimizer", OPTIMIZERS)
+        check_choice(self, "schedule", SCHEDULES)
         check_range(self, "(0, inf)", "learning_rate", "discriminator_learning_rate", "max_grad_norm")
         check_range(self, "[0, inf)", "adversarial_weight", "shuffle_distance")
         check_range(self, "[1, inf)", "discriminator_steps")

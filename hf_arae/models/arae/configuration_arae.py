@@ -5,6 +5,7 @@ from dataclasses import field
 from huggingface_hub.dataclasses import strict
 
 from hf_arae.models.autoencoder_config import TextAutoencoderConfig
+from hf_arae.utils.validation import WIDTHS, check_range, check_widths
 
 
 @strict
@@ -45,17 +46,14 @@ class AraeConfig(TextAutoencoderConfig):
     normalize_code: bool = True
     draw_noise: float | int = 0.0
 
-    def validate_latent_size(self):
-        if self.latent_size < 1:
-            raise ValueError(f"latent_size must be at least 1, got {self.latent_size}")
-
-    def validate_encoder_size(self):
-        if self.encoder_size is not None and self.encoder_size < 1:
-            raise ValueError(f"encoder_size must be at least 1, or None, got {self.encoder_size}")
+    def validate_widths(self):
+        check_range(self, WIDTHS, "latent_size")
+        if self.encoder_size is not None:
+            check_range(self, WIDTHS, "encoder_size")
+        check_widths(self, "generator_sizes", "critic_sizes", "classifier_sizes")
 
     def validate_draw_noise(self):
-        if self.draw_noise < 0:
-            raise ValueError(f"draw_noise must not be negative, got {self.draw_noise}")
+        check_range(self, "[0, inf)", "draw_noise")
 
 
 __all__ = ["AraeConfig"]

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.validation import check_choice, check_range
 
 
 @dataclass
@@ -58,14 +60,16 @@ class AraeObjectiveArguments:
     )
 
     def __post_init__(self):
-        for name, accepted in (
-            ("lipschitz", ("gradient_penalty", "weight_clipping")),
-            ("concealment", ("other", "uniform")),
-            ("autoencoder_optimizer", ("sgd", "adam", "adamw")),
-            ("adversary_schedule", ("constant", "linear", "cosine")),
-        ):
-            if getattr(self, name) not in accepted:
-                raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
+        check_choice(self, "lipschitz", ("gradient_penalty", "weight_clipping"))
+        check_choice(self, "concealment", ("other", "uniform"))
+        check_choice(self, "autoencoder_optimizer", OPTIMIZERS)
+        check_choice(self, "autoencoder_schedule", SCHEDULES)
+        check_choice(self, "adversary_schedule", SCHEDULES)
+        check_range(self, "(0, inf)", "autoencoder_learning_rate", "critic_learning_rate", "generator_learning_rate")
+        check_range(self, "(0, inf)", "classifier_learning_rate", "max_grad_norm", "weight_clip")
+        check_range(self, "[0, inf)", "noise_std", "gradient_penalty", "critic_scale", "classifier_scale")
+        check_range(self, "(0, 1]", "noise_decay")
+        check_range(self, "[1, inf)", "noise_decay_steps", "critic_steps", "classifier_steps")
         if self.freeze_autoencoder and not self.adversary:
             raise ValueError("freeze_autoencoder without adversary leaves nothing to train")
 

@@ -9,7 +9,8 @@ from torch import nn
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training.objective import Batch, OptimizerSettings, Phase, Terms
-from hf_arae.training.settings import check_choice, check_range
+from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.validation import check_choice, check_range
 
 METHODS = ("supervised", "ae", "arae")
 
@@ -30,7 +31,7 @@ class AraePairObjectiveArguments(AraeObjectiveArguments):
     def __post_init__(self):
         super().__post_init__()
         check_choice(self, "method", METHODS)
-        check_choice(self, "reader_schedule", ("constant", "linear", "cosine"))
+        check_choice(self, "reader_schedule", SCHEDULES)
         check_range(self, "(0, inf)", "reader_learning_rate")
         self.adversary = self.method == "arae"
 

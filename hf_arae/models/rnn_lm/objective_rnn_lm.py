@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
-from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.validation import check_choice, check_range
 
 
 @dataclass
@@ -18,15 +20,9 @@ class RnnLmObjectiveArguments:
     max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the gradient norm to this."})
 
     def __post_init__(self):
-        for name, accepted in (
-            ("optimizer", ("adam", "adamw", "sgd")),
-            ("schedule", ("constant", "linear", "cosine")),
-        ):
-            if getattr(self, name) not in accepted:
-                raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
-        for name in ("learning_rate", "max_grad_norm"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        check_choice(self, "optimizer", OPTIMIZERS)
+        check_choice(self, "schedule", SCHEDULES)
+        check_range(self, "(0, inf)", "learning_rate", "max_grad_norm")
 
 
 class RnnLmObjective(Objective):

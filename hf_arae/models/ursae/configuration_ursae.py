@@ -3,6 +3,7 @@
 from huggingface_hub.dataclasses import strict
 
 from hf_arae.models.base import FamilyConfig
+from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 
 @strict
@@ -70,28 +71,12 @@ class UrsaeConfig(FamilyConfig):
     tie_word_embeddings: bool = False
 
     def validate_sizes(self):
-        for name in (
-            "vocab_size",
-            "embedding_size",
-            "hidden_size",
-            "num_layers",
-            "reader_size",
-            "reader_kernel",
-            "max_source_length",
-            "max_summary_length",
-            "conv_size",
-            "encoder_layers",
-            "encoder_kernel",
-            "decoder_layers",
-            "decoder_kernel",
-            "selector_members",
-            "selector_signals",
-            "search_shortest",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.selector_size < 0:
-            raise ValueError(f"selector_size must not be negative, got {self.selector_size}")
+        check_range(self, VOCABULARY, "vocab_size")
+        check_range(self, WIDTHS, "embedding_size", "hidden_size", "reader_size", "conv_size", "selector_signals")
+        check_range(self, WIDTHS, "max_source_length", "max_summary_length", "search_shortest", "search_longest")
+        check_range(self, "[0, 1000000]", "selector_size")
+        check_range(self, LAYERS, "num_layers", "encoder_layers", "decoder_layers", "selector_members")
+        check_range(self, LAYERS, "reader_kernel", "encoder_kernel", "decoder_kernel")
         if self.search_longest < self.search_shortest:
             raise ValueError(
                 f"search_longest is {self.search_longest}, less than search_shortest={self.search_shortest}"
@@ -100,9 +85,7 @@ class UrsaeConfig(FamilyConfig):
             raise ValueError(f"reader_kernel must be odd, got {self.reader_kernel}")
 
     def validate_dropout(self):
-        for name in ("dropout", "reconstructor_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        check_range(self, "[0, 1)", "dropout", "reconstructor_dropout")
 
     def validate_tokens(self):
         for name in ("pad_token_id", "bos_token_id", "eos_token_id"):

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.utils.validation import check_range
 
 
 @dataclass
@@ -19,9 +20,7 @@ class SelectionObjectiveArguments:
     max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the gradient norm to this."})
 
     def __post_init__(self):
-        for name in ("learning_rate", "max_grad_norm"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        check_range(self, "(0, inf)", "learning_rate", "max_grad_norm")
 
 
 class SelectionObjective(Objective):

@@ -10,7 +10,9 @@ from torch import Tensor
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.policy import Drafts, SourceWordsPolicy, SummaryPolicy
 from hf_arae.training.distributed import mean_over_processes
-from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.validation import check_choice, check_range
 
 
 @dataclass
@@ -106,29 +108,19 @@ class UrsaeObjectiveArguments:
     train_reader: bool = field(default=True, metadata={"help": "Off: the reconstructor alone learns."})
 
     def __post_init__(self):
-        for name, accepted in (
-            ("optimizer", ("adam", "adamw", "sgd")),
-            ("schedule", ("constant", "linear", "cosine")),
-            ("baseline", ("greedy", "mean")),
-            ("reward_normalization", ("none", "length", "std")),
-        ):
-            if getattr(self, name) not in accepted:
-                raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {getattr(self, name)!r}")
-        for name in ("reader_learning_rate", "reconstructor_learning_rate", "max_grad_norm", "temperature"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        counts = ("eta_steps", "block_ngrams", "longest_summary", "longest_gap", "reader_start", "reconstructor_steps")
-        for name in (*counts, "language_model_weight", "entropy_weight", "surprise_power"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("samples", "shortest_summary"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("eta_start", "source_discount"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in (0, 1], got {getattr(self, name)}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
+        check_choice(self, "optimizer", OPTIMIZERS)
+        check_choice(self, "schedule", SCHEDULES)
+        check_choice(self, "baseline", ("greedy", "mean"))
+        check_choice(self, "reward_normalization", ("none", "length", "std"))
+        check_range(self, "(0, inf)", "reader_learning_rate", "reconstructor_learning_rate", "max_grad_norm")
+        check_range(self, "(0, inf)", "temperature")
+        check_range(self, "[0, 1)", "momentum")
+        check_range(self, "(0, 1]", "eta_start", "source_discount")
+        check_range(self, "[1, inf)", "samples", "shortest_summary")
+        check_range(self, "[0, inf)", "eta_steps", "block_ngrams", "longest_summary", "longest_gap", "reader_start")
+        check_range(self, "[0, inf)", "reconstructor_steps", "language_model_weight", "entropy_weight")
+        check_range(self, "[0, inf)", "surprise_power")
+        check_range(self, "(-inf, inf)", "length_penalty")  # below 0 it rewards length
         if self.source_order and not self.source_words_only:
             raise ValueError("source_order needs source_words_only")
         if self.baseline == "mean" and self.samples < 2:
@@ -165,8 +157,6 @@ class UrsaeObjective(Objective):
         if s.shortest_summary > self.longest:
             raise ValueError(f"shortest_summary is {s.shortest_summary}, but drafts end after {self.longest} words")
         model.writer.requires_grad_(False)
-        self._policy: SummaryPolicy | None = None
-        self._drafts: Drafts | None = None
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         s = self.settings
@@ -179,9 +169,28 @@ class UrsaeObjective(Objective):
     def phases(self) -> tuple[Phase, ...]:
         s = self.settings
         return (
-            Phase("reconstruct", "reconstructor", self.reconstruct, max_grad_norm=s.max_grad_norm, before=self.write),
-            Phase("read", "reader", self.read, max_grad_norm=s.max_grad_norm, enabled=s.train_reader),
+            Phase(
+                "reconstruct",
+                "reconstructor",
+                self.reconstruct,
+                max_grad_norm=s.max_grad_norm,
+                before=self.write,
+                stop=s.reconstructor_steps or None,
+            ),
+            Phase(
+                "read",
+                "reader",
+                self.read,
+                max_grad_norm=s.max_grad_norm,
+                enabled=s.train_reader,
+                start=s.reader_start,
+            ),
         )
+
+    def begin_iteration(self, step: int, seed: int = 0) -> None:
+        super().begin_iteration(step, seed)
+        self._policy: SummaryPolicy | None = None  # an iteration in which the reader rests leaves its drafts
+        self._drafts: Drafts | None = None
 
     def eta(self) -> float:
         """Factor on words that are not in the source at the current step: `eta_start ** (1 - step / eta_steps)`."""
@@ -212,11 +221,9 @@ class UrsaeObjective(Objective):
         self._drafts = self._policy.write(self.rand(numbers), greedy)
 
     def reconstruct(self, batch: Batch) -> Terms:
-        """-log p_dec(X | Z), mean over the tokens of X (nats), of the drawn drafts; 0 after `reconstructor_steps`."""
+        """-log p_dec(X | Z), mean over the tokens of X (nats), of the drawn drafts."""
         if self._drafts is None:
             self.write(batch)
-        if 0 < self.settings.reconstructor_steps <= self.step:
-            return {"loss": self._rest("reconstructor")}
         drafts = self._drafts.ids[:, : self.settings.samples]
         sources = _repeated(batch["input_ids"], drafts)
         return {"loss": self.mean(*self.model.total_reconstruct_loss(drafts.flatten(0, 1), sources))}
@@ -228,8 +235,6 @@ class UrsaeObjective(Objective):
         words; `copy_rate`, the share of words that the source has; `entropy`, nats a word; `eta`.
         """
         s, (policy, drafts) = self.settings, self._take(batch)
-        if self.step < s.reader_start:
-            return {"loss": self._rest("reader")}
         rewards, terms = self.rewards(drafts.ids, batch)
         drawn = rewards[:, : s.samples]
         if s.baseline == "greedy":
@@ -292,10 +297,6 @@ class UrsaeObjective(Objective):
         surprises = self.model.surprises(input_ids) ** self.settings.surprise_power
         tokens = (surprises > 0).sum(1, keepdim=True)
         return weights * surprises * tokens / surprises.sum(1, keepdim=True)
-
-    def _rest(self, player: str) -> Tensor:
-        """A loss of 0 that leaves a player as it is: gradients of 0, laid out as fused optimizers need them."""
-        return sum((0 * parameter).sum() for parameter in self.parameters(player))
 
     def _take(self, batch: Batch) -> tuple[SummaryPolicy, Drafts]:
         """The iteration's drafts, written now if no phase has asked for them yet; the next iteration has new ones."""

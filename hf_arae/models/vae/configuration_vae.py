@@ -3,6 +3,7 @@
 from huggingface_hub.dataclasses import strict
 
 from hf_arae.models.autoencoder_config import PriorAutoencoderConfig
+from hf_arae.utils.validation import check_choice, check_range, check_widths
 
 POSTERIORS = ("gaussian", "batch_norm", "balanced", "committed")
 
@@ -37,18 +38,13 @@ class VaeConfig(PriorAutoencoderConfig):
     bag_of_words_sizes: list[int] | tuple[int, ...] | None = None
 
     def validate_posterior(self):
-        if self.posterior not in POSTERIORS:
-            raise ValueError(f"posterior must be one of {', '.join(POSTERIORS)}; got {self.posterior!r}")
+        check_choice(self, "posterior", POSTERIORS)
         if self.posterior != "gaussian" and self.prior_sparsity:
             raise ValueError(f"posterior={self.posterior!r} is for the standard normal prior: prior_sparsity=0")
-        if not self.batch_norm_scale > 0:
-            raise ValueError(f"batch_norm_scale must be above 0, got {self.batch_norm_scale}")
-        if not 0 < self.least_mean_variance < 1:
-            raise ValueError(f"least_mean_variance must lie in (0, 1), got {self.least_mean_variance}")
-        if not self.committed_rate > 0:
-            raise ValueError(f"committed_rate must be above 0, got {self.committed_rate}")
-        if min(self.bag_of_words_sizes or [1]) < 1:
-            raise ValueError(f"bag_of_words_sizes must be at least 1 each, got {self.bag_of_words_sizes}")
+        check_range(self, "(0, inf)", "batch_norm_scale", "committed_rate")
+        check_range(self, "(0, 1)", "least_mean_variance")
+        if self.bag_of_words_sizes is not None:
+            check_widths(self, "bag_of_words_sizes")
 
 
 __all__ = ["VaeConfig"]

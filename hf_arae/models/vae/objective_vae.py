@@ -11,8 +11,9 @@ from hf_arae.models.vae.modeling_vae import VaeModel
 from hf_arae.nn.gaussian import draw_gaussian
 from hf_arae.nn.mmd import maximum_mean_discrepancy
 from hf_arae.nn.word_noise import replace_words
-from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
-from hf_arae.training.settings import check_choice, check_range
+from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.validation import check_choice, check_range
 
 
 @dataclass
@@ -65,8 +66,8 @@ class VaeObjectiveArguments:
     )
 
     def __post_init__(self):
-        check_choice(self, "optimizer", ("adam", "adamw", "sgd"))
-        check_choice(self, "schedule", ("constant", "linear", "cosine"))
+        check_choice(self, "optimizer", OPTIMIZERS)
+        check_choice(self, "schedule", SCHEDULES)
         check_choice(self, "annealing", ("none", "linear", "sigmoid", "cyclical"))
         check_choice(self, "free_bits_scope", ("coordinate", "code"))
         check_range(self, "(0, inf)", "learning_rate", "max_grad_norm")
