@@ -23,9 +23,12 @@ from datasets import (
 from datasets.exceptions import DatasetGenerationError
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from transformers.utils import logging
 
 from hf_arae.data.files import EXTENSIONS, Columns, File, check_twice, extension, find_row, iterate_lines, read_columns
 from hf_arae.data.labels import clean_name
+
+logger = logging.get_logger(__name__)
 
 TEXT_TYPES = ("string", "large_string", "string_view")
 _MOST_NAMED = 3  # files that one message names
@@ -107,10 +110,11 @@ def load_named(name: str, config: str | None, columns: Columns, revision: str | 
             return _load(load_dataset_builder(str(path), config), str(path), config, None, columns)
         try:
             builder = load_dataset_builder(name, config, revision=revision)
-        except Exception:
+        except ConnectionError as error:
             copy = _downloaded(name, revision)
             if copy is None:
                 raise
+            logger.warning("The Hub cannot be reached; %s is read as it was downloaded before. %s", name, error)
             return _load(load_dataset_builder(copy, config), copy, config, None, columns)
         return _load(builder, name, config, revision, columns)
     except (OSError, HfHubHTTPError, HFValidationError) as error:

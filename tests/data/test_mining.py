@@ -38,6 +38,10 @@ def test_words_of_the_title_are_marked_by_their_stems():
     assert title_words("prices rose", "price rise") == [1.0, 1.0]  # the headline form of "rose"
 
 
+def test_articles_that_have_no_word_in_common_get_no_title():
+    assert mine_titles(["coffee prices rose", "the harbour closed"], TITLES) == []
+
+
 def test_wrong_input_is_refused():
     with pytest.raises(ValueError, match="got 4 and 0"):
         mine_titles(ARTICLES, [])
