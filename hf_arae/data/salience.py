@@ -37,7 +37,7 @@ def attribute_log_odds(
     Raises:
         ValueError: the lengths differ, a value or an id is out of range, or a value has no sentence.
     """
-    if num_attributes < 2 or smoothing <= 0:
+    if num_attributes < 2 or not 0 < smoothing < np.inf:
         raise ValueError(f"num_attributes must be at least 2 and smoothing positive: {num_attributes}, {smoothing}")
     if len(input_ids) != len(attributes):
         raise ValueError(f"{len(input_ids)} sentences, but {len(attributes)} attribute values")

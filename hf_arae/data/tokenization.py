@@ -75,12 +75,15 @@ def train_tokenizer(
             typed news sentence reads as Gigaword's do.
 
     Raises:
-        ValueError: there is no word in the texts, `vocab_size` leaves room for none, or `style` is unknown.
+        ValueError: there is no word in the texts, `vocab_size` or `max_length` leaves room for none, or `style` is
+            unknown.
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
     if vocab_size <= len(SPECIAL_TOKENS):
         raise ValueError(f"vocab_size must exceed the {len(SPECIAL_TOKENS)} special tokens, got {vocab_size}")
+    if max_length < 1:
+        raise ValueError(f"max_length must be at least 1, got {max_length}")
     plain = _normalizer(style, mask_numbers=False)
     counts: Counter[str] = Counter()
     for text in texts:

@@ -8,6 +8,8 @@ import pytest
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoModel
 
+from hf_arae.data.salience import attribute_log_odds
+from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.models.aae.configuration_aae import AaeConfig
 from hf_arae.models.aae.objective_aae import AaeObjectiveArguments
 from hf_arae.models.arae.configuration_arae import AraeConfig
@@ -129,6 +131,15 @@ def test_training_arguments_out_of_range_are_refused_by_name():
 def test_settings_of_families_out_of_range_are_refused_by_name():
     wrong = [(owner.__name__, *case) for owner, name, values in OTHER for case in accepted(owner, name, values)]
     assert not wrong, wrong
+
+
+def test_settings_of_words_out_of_range_are_refused_by_name():
+    for length in (0, -3):
+        with pytest.raises(ValueError, match="max_length"):
+            train_tokenizer(["the food was good ."], max_length=length)
+    for smoothing in (0.0, NAN, INF):
+        with pytest.raises(ValueError, match="smoothing"):
+            attribute_log_odds([[1, 5, 2], [1, 6, 2]], [0, 1], vocab_size=9, num_attributes=2, smoothing=smoothing)
 
 
 def test_what_is_at_the_edge_is_accepted():
