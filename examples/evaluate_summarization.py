@@ -139,13 +139,15 @@ def main() -> None:
         writing = {
             "num_beams": script.num_beams,
             "source_order": script.source_order,
-            "longest_gap": script.longest_gap or None,
+            "longest_gap": script.longest_gap or model.config.max_source_length,
             "no_repeat_ngram_size": script.no_repeat_ngram_size,
         }
         searches = script.search_lengths if getattr(model.config, "selector_size", 0) else []
         for strategy, lengths, arguments in (("search", searches, {}), ("write", script.write_lengths, writing)):
             for length in lengths:
                 given = {"batch_size": script.batch_size, "strategy": strategy, "target_length": length or None}
+                if strategy == "write" and not length:  # of a model that knows how long it writes, too
+                    given["max_new_tokens"] = model.config.max_summary_length + 1
                 words = f", {length} words" if length else ""
                 add(f"{name} ({strategy}{words})", partial(summaries_of, summarize, **given, **arguments))
 

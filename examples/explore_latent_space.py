@@ -98,13 +98,17 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(script.model)
     model = AutoModel.from_pretrained(script.model).to(script.device)
     latent = LatentSpace(model, tokenizer, script.attribute)
+    draws = getattr(model.config, "trained_generator", True)  # a plain autoencoder has learned no codes to draw
     space = latent.native_space
     data = load_labelled_text(data_arguments, label_required=False)
     train, held_out = (read_dataset(data[split], tokenizer, split)["text"][:] for split in ("train", "validation"))
     report = [f"# Latent space of {Path(script.model).name}\n"]
 
     # 3. New sentences
-    report.append(block("New sentences", [latent.sample(shown, seed)]))
+    if draws:
+        report.append(block("New sentences", [latent.sample(shown, seed)]))
+    else:
+        report.append("A plain autoencoder writes no new sentences: walks begin at held-out ones.\n")
 
     # 4. Interpolations
     ends = held_out[:shown], held_out[-shown:]
@@ -112,13 +116,15 @@ def main() -> None:
         lines = latent.interpolate(*ends, steps=script.steps, method=method)
         lines = [[f"[{a}]", *line, f"[{b}]"] for a, line, b in zip(ends[0], lines, ends[1], strict=True)]
         report.append(block(f"Between held-out sentences, codes, {method}", lines))
-    drawn = latent.draw(shown, space, seed), latent.draw(shown, space, seed + 1)
-    report.append(
-        block(f"Between new sentences, {space}, linear", latent.interpolate(*drawn, steps=script.steps, space=space))
-    )
+    starts = held_out[:1]
+    if draws:
+        drawn = latent.draw(shown, space, seed), latent.draw(shown, space, seed + 1)
+        lines = latent.interpolate(*drawn, steps=script.steps, space=space)
+        report.append(block(f"Between new sentences, {space}, linear", lines))
+        starts = drawn[0][:1]
 
     # 5. A walk
-    walks = latent.walk(drawn[0][:1], script.steps, script.angle, space, seed)
+    walks = latent.walk(starts, script.steps, script.angle, space, seed)
     report.append(block(f"A walk, {space}, {script.angle} radians a step", walks))
 
     # 6. Neighbours

@@ -5,13 +5,15 @@
     ... --strategy write --num_beams 5          # written by the generator instead of chosen from the text
 
 Line n of the output is about line n of the input: `{"line": n, "summary_text": ..., "source_words": ...,
-"summary_words": ...}`, or `{"line": n, "summary_text": null, "note": "blank line"}`. The output appears when it is
+"summary_words": ...}`, or `{"line": n, "summary_text": null, "note": "blank line"}`. A text that cannot be read ends
+the run, which tells its line's number; with `--on_error skip` it gets a note likewise. The output appears when it is
 whole: a run that fails leaves what was there before.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +40,10 @@ class ScriptArguments:
     num_beams: int = field(default=1, metadata={"help": "Beams of strategy write; 1 is greedy."})
     first_sentence: bool = field(default=True, metadata={"help": "Cut texts to their first sentence."})
     truncation: bool = field(default=False, metadata={"help": "Cut texts that are too long, instead of ending."})
+    on_error: str = field(
+        default="raise",
+        metadata={"help": "A text that cannot be read: raise ends the run, skip writes null with the reason."},
+    )
     batch_size: int = field(default=32, metadata={"help": "Texts that are summarised at once."})
 
 
@@ -68,7 +74,7 @@ def main() -> None:
     lines = read_lines(source)
 
     # 2. The model
-    names = ("target_length", "compression", "strategy", "first_sentence", "truncation")
+    names = ("target_length", "compression", "strategy", "first_sentence", "truncation", "on_error")
     arguments = {name: getattr(script, name) for name in names}
     if script.num_beams > 1:
         arguments["num_beams"] = script.num_beams
@@ -77,12 +83,15 @@ def main() -> None:
     # 3. Line by line
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.unfinished")
-    texts = NumberedLines(lines)
+    texts, skipped = NumberedLines(lines), 0
     try:
         with open(unfinished, "w", encoding="utf-8") as file:
             results = iter(summarize((text for text in texts), batch_size=script.batch_size))
             for number, text in enumerate(tqdm(lines, desc="Summarising", unit=" lines"), start=1):
                 row = next(results) if text.strip() else {"summary_text": None, "note": "blank line"}
+                if row["summary_text"] is None:
+                    skipped += bool(text.strip())
+                    row = {"summary_text": None, "note": re.sub(r"^text \d+ ", "the text ", row["note"])}
                 file.write(json.dumps({"line": number} | row, ensure_ascii=False) + "\n")
         unfinished.replace(target)
     except ValueError as error:
@@ -91,7 +100,8 @@ def main() -> None:
         raise ValueError(f"{source}, line {texts.line}: {reason}") from error
     finally:
         unfinished.unlink(missing_ok=True)
-    print(f"{texts.index + 1} summaries of {len(lines)} lines in {target}")
+    told = f" ({skipped} skipped)" if skipped else ""
+    print(f"{texts.index + 1 - skipped} summaries of {len(lines)} lines in {target}{told}")
 
 
 if __name__ == "__main__":

@@ -216,9 +216,14 @@ def main() -> None:
         "longest_gap": script.keep_longest_gap or None,
         "no_repeat_ngram_size": script.no_repeat_ngram_size,
     }
+    objective = UrsaeObjective(model, objective_arguments)
+    config = model.config  # written as it is measured, wherever the checkpoint is used
+    config.write_length = decoding["target_length"]
+    config.write_source_words_only, config.write_source_order = script.keep_source_words, script.keep_source_order
+    config.write_longest_gap, config.write_no_repeat_ngram_size = decoding["longest_gap"], script.no_repeat_ngram_size
     trainer = AdversarialTrainer(
         model,
-        UrsaeObjective(model, objective_arguments),
+        objective,
         training_arguments,
         PackedSentences(sources, tokenizer.pad_token_id),
         processing_class=tokenizer,

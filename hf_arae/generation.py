@@ -18,9 +18,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from hf_arae.data.batching import batches_by_length
 from hf_arae.display import progress, shown
 from hf_arae.models.text import GENERATE_ARGUMENTS
+from hf_arae.models.text_checks import check_tokenizer
+from hf_arae.models.writing_settings import check_writing
 from hf_arae.nn.decoding import MOST_ROWS
 from hf_arae.nn.paths import check_least, interpolation, random_walk
 from hf_arae.nn.seeding import seeded
+from hf_arae.pipelines.attribute_labels import AttributeLabels
 from hf_arae.pipelines.text_inputs import (
     check_arguments,
     check_inputs,
@@ -65,33 +68,35 @@ class LatentSpace:
     are sentences (one or many, which are encoded first) or a tensor of rows, with `space` to say whether they are
     codes or z. Generation arguments go to the model's `decode`; greedy decoding and plain sampling take its fast path.
     The same call with the same seed gives the same texts, whatever was drawn before, and leaves torch's own generators
-    as they were. Unless `max_new_tokens` is given, what is written is never longer than what can be encoded.
+    as they were; with a seed of `None` draws are torch's own. Unless `max_new_tokens` or `max_length` is given, what
+    is written is never longer than what can be encoded.
 
     Args:
         model: a model with `encode`, `decode` and `draw_codes`, such as an `AraeModel`. It is put in evaluation mode.
         tokenizer: its tokenizer.
-        attribute: attribute value that everything is written with, for a model with several decoders.
+        attribute: label (name or id) that everything is written with, for a model with several decoders.
         batch_size: sentences that are read or written at once.
 
     Raises:
-        TypeError: the model lacks one of these methods.
-        ValueError: the model does not have that attribute value.
+        TypeError: the model lacks one of these methods; the label is neither a name nor an id.
+        ValueError: the tokenizer is not the model's, or the model does not have that label.
     """
 
     def __init__(
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        attribute: int | None = None,
+        attribute: str | int | None = None,
         batch_size: int = MOST_ROWS,
     ):
         missing = [name for name in ("encode", "decode", "draw_codes") if not callable(getattr(model, name, None))]
         if missing:
             raise TypeError(f"a {type(model).__name__} has no {' and no '.join(missing)}: it is no text autoencoder")
-        values = getattr(model.config, "num_attributes", 1)
-        if attribute is not None and (values < 2 or not 0 <= attribute < values):
-            accepted = f"attribute must lie in 0..{values - 1}" if values > 1 else "this model has no attributes"
-            raise ValueError(f"{accepted}, got {attribute!r}")
+        check_tokenizer(tokenizer, model.config)
+        if attribute is not None:
+            if getattr(model.config, "num_attributes", 1) < 2:
+                raise ValueError(f"this model has no attributes, got {attribute!r}")
+            attribute = AttributeLabels(model.config.id2label).id_of("attribute", attribute)
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self.model, self.tokenizer, self.attribute, self.batch_size = model.eval(), tokenizer, attribute, batch_size
@@ -100,8 +105,9 @@ class LatentSpace:
 
     @property
     def has_generator(self) -> bool:
-        """Whether the model maps z to codes."""
-        return callable(getattr(self.model, "generate_codes", None))
+        """Whether the model maps z to codes, and has learned to."""
+        known = callable(getattr(self.model, "generate_codes", None))
+        return known and getattr(self.model.config, "trained_generator", True)
 
     @property
     def native_space(self) -> str:
@@ -117,7 +123,11 @@ class LatentSpace:
         if space not in SPACES:
             raise ValueError(f"space must be one of {', '.join(map(repr, SPACES))}; got {space!r}")
         if space == "z" and not self.has_generator:
-            raise ValueError(f"a {type(self.model).__name__} has no generator, so it has no z: give space='code'")
+            kind = "this" if getattr(self.model.config, "trained_generator", None) is False else "a"
+            trained = " that was trained" if kind == "this" else ""
+            raise ValueError(
+                f"{kind} {type(self.model).__name__} has no generator{trained}, so it has no z: give space='code'"
+            )
         return self.model.config.code_size if space == "code" else self.model.config.latent_size
 
     def encode(self, texts: Texts, truncation: bool = False) -> Tensor:
@@ -139,7 +149,7 @@ class LatentSpace:
         parts = self._points(z, "z", "z").split(self.batch_size)
         return torch.cat([self._codes(part, "z") for part in parts]) if len(z) else self._codes(z, "z")
 
-    def decode(self, points: Tensor, space: str = "code", seed: int = 0, **generate_arguments) -> list[str]:
+    def decode(self, points: Tensor, space: str = "code", seed: int | None = 0, **generate_arguments) -> list[str]:
         """Writes a text from each row of `points`, `(rows, width)`; greedily, unless told otherwise.
 
         Args:
@@ -155,7 +165,7 @@ class LatentSpace:
         return shown(self._write(self._points(points, space, "points"), space, seed, 1, generate_arguments))
 
     def decode_samples(
-        self, points: Tensor, num_samples: int = 100, space: str = "code", seed: int = 0, **generate_arguments
+        self, points: Tensor, num_samples: int = 100, space: str = "code", seed: int | None = 0, **generate_arguments
     ) -> list[list[str]]:
         """Draws several texts from each row of `points`: a list of `num_samples` for each row.
 
@@ -168,19 +178,23 @@ class LatentSpace:
         return _cut(texts, num_samples)
 
     @torch.no_grad()
-    def draw(self, num_samples: int, space: str = "code", seed: int = 0) -> Tensor:
+    def draw(self, num_samples: int, space: str = "code", seed: int | None = 0) -> Tensor:
         """Draws points of new sentences, `(num_samples, width)`: z ~ N(0, I), or codes as the model has them.
 
         The codes of a model with a generator are those of the z of the same seed, and its `draw_noise`.
+
+        Raises:
+            ValueError: the model has not learned what its codes are drawn from (a plain autoencoder).
         """
         check_least("num_samples", num_samples, 1)
-        width, source = self.width(space), torch.Generator().manual_seed(seed)
+        width = self.width(space)
+        source = None if seed is None else torch.Generator().manual_seed(seed)
         if space == "code":
             return self.model.draw_codes(num_samples, source)
         return torch.randn(num_samples, width, generator=source).to(self.model.device, self.model.dtype)
 
-    def sample(self, num_samples: int, seed: int = 0, **generate_arguments) -> list[str]:
-        """Writes new sentences; 100 000 of them in one call are fine."""
+    def sample(self, num_samples: int, seed: int | None = 0, **generate_arguments) -> list[str]:
+        """Writes new sentences from drawn codes, see `draw`; 100 000 of them in one call are fine."""
         return self.decode(self.draw(num_samples, "code", seed), "code", seed, **generate_arguments)
 
     # What lies between and around points
@@ -192,7 +206,7 @@ class LatentSpace:
         steps: int = 7,
         method: str = "linear",
         space: str = "code",
-        seed: int = 0,
+        seed: int | None = 0,
         **generate_arguments,
     ) -> list[list[str]]:
         """Writes what lies on the way from each row of `a` to the same row of `b` (Figure 4.3).
@@ -217,7 +231,7 @@ class LatentSpace:
         steps: int = 10,
         angle: float = 0.3,
         space: str = "code",
-        seed: int = 0,
+        seed: int | None = 0,
         **generate_arguments,
     ) -> list[list[str]]:
         """Writes what a random walk from each row of `start` passes, see [`~hf_arae.nn.paths.random_walk`].
@@ -284,7 +298,7 @@ class LatentSpace:
         num_samples: int = 100,
         wanted: Callable[[str], bool] | None = None,
         space: str = "code",
-        seed: int = 0,
+        seed: int | None = 0,
         **generate_arguments,
     ) -> list[list[str]]:
         """Moves each row of `base` by `offset(minus, plus)` and draws texts there (section 4.8).
@@ -362,6 +376,7 @@ class LatentSpace:
 
     def _check_writing(self, generate_arguments: dict) -> None:
         check_arguments(self, generate_arguments, _ACCEPTED)
+        check_writing(generate_arguments)
         values = getattr(self.model.config, "num_attributes", 1)
         if values > 1 and self.attribute is None:
             raise ValueError(f"attribute is needed to write: this model has {values} decoders, one a value")
@@ -396,7 +411,8 @@ class LatentSpace:
         """Writes each row `copies` times, the copies one after another."""
         self._check_writing(generate_arguments)
         # The model's own limit leaves a token for <eos>; a row that has not ended by then has one word more than fits.
-        width = None if generate_arguments.get("max_new_tokens") else 1 + self._longest()
+        given = any(generate_arguments.get(name) for name in ("max_new_tokens", "max_length"))
+        width = None if given else 1 + self._longest()
         rows, texts = torch.arange(len(points)).repeat_interleave(copies), []
         with seeded(seed, self.model.device), progress(total=len(rows), description="Writing") as bar:
             for part in rows.split(self.batch_size) if len(rows) else ():

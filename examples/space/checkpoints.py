@@ -68,7 +68,7 @@ class Checkpoint:
         label = label or self.labels[0]
         if label not in self.labels:
             raise ValueError(f"label must be one of {', '.join(map(repr, self.labels))}; got {label!r}")
-        return LatentSpace(self.model, self.tokenizer, attribute=self.labels.index(label))
+        return LatentSpace(self.model, self.tokenizer, attribute=label)
 
 
 class Checkpoints:

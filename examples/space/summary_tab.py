@@ -8,6 +8,8 @@ from checkpoints import checkpoints
 from markup import mark, note, shared_words
 from model_choice import ModelChoice
 
+from hf_arae.pipelines.text_summarization import STRATEGIES
+
 MOST_CHARACTERS, MOST_WORDS = 10_000, 30
 _EXAMPLES = [
     "Japan's central bank said on Monday it would keep interest rates unchanged after a two-day meeting in Tokyo, "
@@ -19,21 +21,14 @@ _EXAMPLES = [
 ]
 
 
-_STRATEGIES = {
-    "search": {"strategy": "search"},
-    # Gaps as in training: a writer that learned to keep the order has no sense of other words.
-    "write": {"strategy": "write", "source_order": True, "longest_gap": 3},
-    "write freely": {"strategy": "write"},
-}
-
-
 @answered
 def summarize(name: str, text: str, length: int, strategy: str, source_words_only: bool, first_sentence: bool) -> str:
     """Returns HTML: the summary, and the source with the words that it keeps. Length 0 leaves it to the model."""
     text = checked_text(text, MOST_CHARACTERS)
-    arguments = {"source_words_only": bool(source_words_only), "first_sentence": bool(first_sentence)}
+    # Left to the checkpoint unless asked for: a writer has learned to write under its own limits.
+    arguments = {"source_words_only": True if source_words_only else None, "first_sentence": bool(first_sentence)}
     with checkpoints.use(name) as checkpoint:
-        result = checkpoint.summarize(text, target_length=length or None, **_STRATEGIES[strategy], **arguments)
+        result = checkpoint.summarize(text, target_length=length or None, strategy=strategy, **arguments)
     summary = result["summary_text"]
     kept, known = shared_words(text, summary)
     return (
@@ -49,7 +44,7 @@ def build(default: str) -> None:
     gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
     with gr.Row():
         length = gr.Slider(0, MOST_WORDS, 0, step=1, precision=0, label="Words (0: as many as the model finds best)")
-        strategy = gr.Radio([*_STRATEGIES], value="search", label="Search for words, or write in their order")
+        strategy = gr.Radio([*STRATEGIES], value="search", label="Search for words, or write in their order")
         with gr.Column(min_width=160):
             only = gr.Checkbox(False, label="No word that the text lacks")
             first = gr.Checkbox(True, label="First sentence only")

@@ -16,7 +16,7 @@ def attribute_log_odds(
     vocab_size: int,
     num_attributes: int,
     smoothing: float = 1.0,
-    num_special: int = 5,
+    special: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> Tensor:
     """Smoothed log p(word | value) - log p(word | any other value), from counts of sentences.
 
@@ -29,7 +29,7 @@ def attribute_log_odds(
         vocab_size: number of tokens.
         num_attributes: number of values, at least 2.
         smoothing: s, above 0. A larger one takes rare words for less telling.
-        num_special: tokens below this id are special.
+        special: tokens that are no words: the tokenizer's `all_special_ids`; by default those of this package's.
 
     Returns:
         `(vocab_size, num_attributes)` float32, in nats; 0 for special tokens and for tokens in no sentence.
@@ -66,5 +66,5 @@ def attribute_log_odds(
     within = np.log(counts + smoothing) - np.log(totals + 2 * smoothing)
     outside = np.log(seen - counts + smoothing) - np.log(totals.sum() - totals + 2 * smoothing)
     log_odds = np.where(seen > 0, within - outside, 0.0)
-    log_odds[:num_special] = 0.0
+    log_odds[[token for token in special if token < vocab_size]] = 0.0
     return torch.from_numpy(log_odds.astype(np.float32))

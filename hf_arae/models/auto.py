@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import transformers
 from transformers import AutoConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from hf_arae.models.aae.configuration_aae import AaeConfig
 from hf_arae.models.aae.modeling_aae import AaeModel
@@ -50,3 +51,5 @@ def register() -> None:
         AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
         for name, model_class in family.models.items():
             getattr(transformers, name).register(family.config, model_class, exist_ok=True)
+            if name == "AutoModelForCausalLM":  # by this list of names its Trainer shifts labels that it smooths
+                MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[family.config.model_type] = model_class.__name__

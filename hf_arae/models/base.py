@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from hf_arae.models.downloads import check_downloaded_weights
+from hf_arae.models.loading import check_files_beside, check_finite, check_not_pickled, check_whole
 
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
 _TRANSFORMERS_KEYS = {
@@ -37,13 +38,59 @@ _TRANSFORMERS_KEYS = {
 # What `from_pretrained` of a config takes or passes on beside the config's own fields.
 _LOADING_KEYS = {
     "_commit_hash",
+    "adapter_kwargs",
+    "adapter_name",
+    "allow_all_kernels",
+    "cache_dir",
     "code_revision",
+    "device_map",
+    "device_mesh",
+    "disable_mmap",
+    "distributed_config",
     "dtype",
-    "torch_dtype",
+    "force_download",
+    "generation_config",
+    "gguf_file",
+    "ignore_mismatched_sizes",
+    "kernel_config",
+    "key_mapping",
+    "local_files_only",
+    "low_cpu_mem_usage",
+    "max_memory",
+    "offload_buffers",
+    "offload_folder",
+    "offload_state_dict",
+    "output_loading_info",
+    "proxies",
+    "resume_download",
+    "revision",
+    "state_dict",
+    "subfolder",
+    "token",
+    "tp_plan",
+    "tp_size",
+    "tqdm_class",
     "trust_remote_code",
-    "user_agent",
     "use_auth_token",
+    "use_kernels",
+    "use_safetensors",
+    "user_agent",
+    "variant",
+    "weights_only",
 }
+# What transformers' own trainer, pipelines and adapters may hand to any model's `forward`, which changes nothing here.
+_IDLE_INPUTS = {
+    "cache_position",
+    "decoder_attention_mask",
+    "logits_to_keep",
+    "num_items_in_batch",
+    "output_attentions",
+    "output_hidden_states",
+    "position_ids",
+    "token_type_ids",
+}
+# Likewise, as long as they are None.
+_EMPTY_INPUTS = {"decoder_inputs_embeds", "head_mask", "inputs_embeds", "past_key_values", "task_ids"}
 
 
 class FamilyConfig(PreTrainedConfig):
@@ -66,7 +113,7 @@ class FamilyConfig(PreTrainedConfig):
         config, unused = super().from_dict(config_dict, return_unused_kwargs=True, **kwargs)
         if wants_unused:
             return config, unused
-        cls._refuse(set(unused) - _LOADING_KEYS)
+        cls._refuse(set(unused) - _TRANSFORMERS_KEYS - _LOADING_KEYS)
         return config
 
     @classmethod
@@ -86,21 +133,56 @@ class FamilyModel(PreTrainedModel):
 
     supports_gradient_checkpointing = False
     _supports_sdpa = False
+    accepts_loss_kwargs = False  # the loss is a batch's mean: transformers' Trainer averages over batches itself
+    _own_head: str | None = None  # a part that the base model's checkpoints do not have
+    _other_heads: tuple[str, ...] = ()  # parts of other models that are built around this one
 
     @classmethod
     def from_pretrained(cls, *arguments, **options):
-        """As in transformers, but in float32 unless `dtype` names another one.
+        """As in transformers, but in float32 unless `dtype` names another one, and whole or not at all.
 
         Published weights are stored in half precision to halve the download. That is a storage format, which
         `dtype="auto"` (what pipelines ask for) is not to be taken from: recurrent layers in float16 are slow on CPUs.
+
+        Raises:
+            OSError: a file is damaged or, the weights, a pickle (`use_safetensors=False` reads one).
+            ValueError: a number is not finite; the tensors are not those of the config. The head of a new task may
+                be missing, and `ignore_mismatched_sizes=True` lets anything be missing.
         """
-        dtype = options.pop("dtype", None) or options.pop("torch_dtype", None)  # the older name
-        options["dtype"] = torch.float32 if dtype in (None, "auto") else dtype
+        options["dtype"] = _without_storage_format(options)
         name = arguments[0] if arguments else options.get("pretrained_model_name_or_path")
+        asked = options.pop("output_loading_info", False)
+        if options.get("use_safetensors") is None and options.get("state_dict") is None:
+            check_not_pickled(name, options)
+            options["use_safetensors"] = True
         try:
-            return super().from_pretrained(*arguments, **options)
+            model, info = super().from_pretrained(*arguments, output_loading_info=True, **options)
         finally:  # damage to the header raises above, in other words; damage to the numbers does not
             check_downloaded_weights(name, options)
+        if not options.get("ignore_mismatched_sizes"):
+            check_whole(name, info, model, cls._own_head, cls._other_heads)
+        check_finite(name, model)
+        check_files_beside(name, options)
+        model._after_loading()
+        return (model, info) if asked else model
+
+    @classmethod
+    def _from_config(cls, config: PreTrainedConfig, **options):
+        options["dtype"] = _without_storage_format(options)
+        return super()._from_config(config, **options)
+
+    def _after_loading(self) -> None:
+        """Called at the end of `from_pretrained`."""
+
+    def _refuse_unknown(self, given: dict[str, Any]) -> None:
+        """Raises TypeError for keywords of `forward` that neither this model nor transformers itself knows."""
+        for name, value in given.items():
+            if name in _IDLE_INPUTS or (name in _EMPTY_INPUTS and value is None):
+                continue
+            known = [key for key in inspect.signature(type(self).forward).parameters if key not in ("self", "kwargs")]
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f": did you mean {close[0]}?" if close else f". Accepted: {', '.join(known)}"
+            raise TypeError(f"{type(self).__name__} does not take the argument {name!r}{hint}")
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
         """Saves weights and config as transformers does, and the source files that the model needs beside them."""
@@ -123,3 +205,8 @@ class FamilyModel(PreTrainedModel):
         # save_pretrained(push_to_hub=True) uploads what is newer than this; the source files are written before it.
         files = super()._get_files_timestamps(working_dir)
         return {name: time for name, time in files.items() if not name.endswith(".py")}
+
+
+def _without_storage_format(options: dict[str, Any]) -> torch.dtype | str:
+    dtype = options.pop("dtype", None) or options.pop("torch_dtype", None)  # the older name
+    return torch.float32 if dtype in (None, "auto") else dtype

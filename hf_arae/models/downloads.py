@@ -11,7 +11,7 @@ from typing import Any
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_WHERE = ("cache_dir", "revision", "subfolder", "repo_type")
+WHERE = ("cache_dir", "revision", "subfolder", "repo_type")
 
 
 def check_downloaded_weights(name: str | os.PathLike | None, options: dict[str, Any]) -> None:
@@ -28,7 +28,7 @@ def check_downloaded_weights(name: str | os.PathLike | None, options: dict[str, 
     """
     if name is None or Path(name).is_dir():
         return
-    where = {key: options[key] for key in _WHERE if options.get(key) is not None}
+    where = {key: options[key] for key in WHERE if options.get(key) is not None}
     quiet = dict.fromkeys(("missing_entries", "connection_errors", "gated_repo"), False)
     quiet = {f"_raise_exceptions_for_{name}": value for name, value in quiet.items()}
     found = cached_file(name, SAFE_WEIGHTS_NAME, local_files_only=True, **quiet, **where)

@@ -56,7 +56,7 @@ def interpolation(a: Tensor, b: Tensor, steps: int, method: str = "linear") -> T
     return ((1 - t) * lengths[0] + t * lengths[1]) * direction
 
 
-def random_walk(start: Tensor, steps: int, angle: float, seed: int = 0) -> Tensor:
+def random_walk(start: Tensor, steps: int, angle: float, seed: int | None = 0) -> Tensor:
     """Points of a random walk from each row of `start`, that row first.
 
     Each step turns the vector by `angle` toward a random direction and keeps its length. So it stays among vectors
@@ -66,7 +66,7 @@ def random_walk(start: Tensor, steps: int, angle: float, seed: int = 0) -> Tenso
         start: `(rows, width)`.
         steps: points on each walk, at least 2.
         angle: in radians, above 0 and at most pi.
-        seed: of the directions; the same on every device.
+        seed: of the directions; the same on every device. `None`: they are drawn by torch's own generator.
 
     Returns:
         `(rows, steps, width)`.
@@ -78,7 +78,7 @@ def random_walk(start: Tensor, steps: int, angle: float, seed: int = 0) -> Tenso
     if not 0 < angle <= math.pi:
         raise ValueError(f"angle must lie above 0 and be at most pi, got {angle}")
     lengths = _lengths(start, "start")
-    source = torch.Generator().manual_seed(seed)
+    source = None if seed is None else torch.Generator().manual_seed(seed)
     direction, points = start / lengths, [start]
     for _ in range(steps - 1):
         turn = torch.randn(start.shape, generator=source).to(start)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.models.autoencoder import TextAutoencoder
-from hf_arae.onnx.layout import ACCEPTED, ENCODER, GENERATOR, decoder_files, import_extra
+from hf_arae.onnx.layout import ACCEPTED, ENCODER, GENERATOR, decoder_files, has_trained_generator, import_extra
 from hf_arae.onnx.quantization import quantize
 from hf_arae.onnx.writing import Writing
 
@@ -133,7 +133,7 @@ def _export_graphs(model: PreTrainedModel, folder: Path, opset: int) -> list[Pat
         _trace(_DecoderStep(model, value), step, folder / name, axes, outputs, opset)
         files.append(folder / name)
 
-    if config.model_type == "arae":
+    if has_trained_generator(config):
         z = torch.zeros(len(ids), config.latent_size)
         _trace(_Generator(model), (z,), folder / GENERATOR, {"z": ("batch",)}, {"codes": ("batch",)}, opset)
         files.append(folder / GENERATOR)

@@ -53,6 +53,8 @@ class OnnxLatentModel:
     def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws codes of new sentences, `(num_samples, code_size)`."""
         config = self.config
+        if config.model_type == "arae" and not self.exported.has_generator:
+            raise ValueError("this model was trained without its adversary: a plain autoencoder draws no codes")
         if self.exported.has_generator:
             return self._generate_codes(torch.randn(num_samples, config.latent_size, generator=generator))
         return FixedPrior(config.prior_sparsity, config.prior_spike_std).draw(

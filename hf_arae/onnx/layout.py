@@ -9,8 +9,9 @@
 | `generator.onnx` | `z` `(batch, latent_size)` | `codes` `(batch, code_size)` |
 
 Numbers are float32 unless said otherwise. A model with several decoders has a `decoder_step_<value>.onnx` for each
-attribute value, and only an `AraeModel` has a generator. Beside them stand `config.json`, `generation_config.json`
-(longest text, tokens that are never written) and, if it was given, the tokenizer.
+attribute value, and only an `AraeModel` that was trained with its adversary has a generator. Beside them stand
+`config.json`, `generation_config.json` (longest text, tokens that are never written) and, if it
+was given, the tokenizer.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ def decoder_files(num_attributes: int) -> list[str]:
     if num_attributes == 1:
         return ["decoder_step.onnx"]
     return [f"decoder_step_{value}.onnx" for value in range(num_attributes)]
+
+
+def has_trained_generator(config: SimpleNamespace) -> bool:
+    """Whether a model of this config makes new codes by a generator that was trained."""
+    return config.model_type == "arae" and getattr(config, "trained_generator", True)
 
 
 def check_family(model_type: str | None, where: str) -> None:

@@ -16,6 +16,7 @@ from hf_arae.onnx.layout import (
     TOKENIZER,
     TOKENIZER_CONFIG,
     decoder_files,
+    has_trained_generator,
     read_config,
     read_json,
     require_files,
@@ -75,7 +76,7 @@ class OnnxTextAutoencoder:
         self.config = read_config(folder / CONFIG)
         self.labels = AttributeLabels(self.config.id2label)
         steps = decoder_files(self.config.num_attributes)
-        names = [ENCODER, *steps, *([GENERATOR] if self.config.model_type == "arae" else [])]
+        names = [ENCODER, *steps, *([GENERATOR] if has_trained_generator(self.config) else [])]
         require_files(folder, [*names, GENERATION_CONFIG])
         self.writing = Writing.from_generation_config(read_json(folder / GENERATION_CONFIG))
         sessions = open_sessions(folder, names, self.config, providers, num_threads)
@@ -254,6 +255,8 @@ class OnnxTextAutoencoder:
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         config, source = self.config, np.random.default_rng(seed)
+        if config.model_type == "arae" and not self.has_generator:
+            raise ValueError("this model was trained without its adversary: a plain autoencoder draws no codes")
         if self.has_generator:
             codes = self.generate_codes(source.standard_normal((num_samples, config.latent_size)))
             noise = getattr(config, "draw_noise", 0.0)
@@ -271,9 +274,7 @@ class OnnxTextAutoencoder:
             ValueError: the model has none; shape or numbers are wrong.
         """
         if not self.has_generator:
-            raise ValueError(
-                f"the family {self.config.model_type!r} has no generator: draw_codes draws from its prior"
-            )
+            raise ValueError(f"this model of the family {self.config.model_type!r} has no trained generator")
         z = check_values("z", z, self.config.latent_size)
         parts = [z[start : start + self.batch_size] for start in range(0, len(z), self.batch_size)]
         codes = [self._generator.run(("codes",), {"z": part})[0] for part in parts]

@@ -5,10 +5,23 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
 from typing import Any
 
 # What a pipeline that rewrites says of a sentence without a word that the model knows.
-UNKNOWN_WORDS = "No word of {!r} is in the vocabulary: it is rewritten from its length alone"
+UNKNOWN_WORDS = "No word of {!r:.80} is in the vocabulary: it is rewritten from its length alone"
+ON_ERROR = ("raise", "skip")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Stands among texts for one that cannot be read.
+
+    Args:
+        reason: why, in one line.
+    """
+
+    reason: str
 
 
 def check_inputs(inputs: Any, check: Callable[[Any, int | None], str]) -> str | list[str] | Iterator[str]:
@@ -32,6 +45,36 @@ def check_inputs(inputs: Any, check: Callable[[Any, int | None], str]) -> str | 
     if isinstance(inputs, Iterable) and not isinstance(inputs, (bytes, Mapping)):
         return [check(text, index) for index, text in enumerate(inputs)]
     raise TypeError(f"inputs must be a string or strings, got {type(inputs).__name__}")
+
+
+def skipping(check: Callable[[Any, int | None], str]) -> Callable[[Any, int | None], str | Skipped]:
+    """The same check, but for a text that it refuses it gives the reason."""
+
+    def checked(text: Any, index: int | None) -> str | Skipped:
+        try:
+            return check(text, index)
+        except (TypeError, ValueError) as error:
+            return Skipped(str(error))
+
+    return checked
+
+
+def check_on_error(on_error: str) -> None:
+    """Raises ValueError for what says neither to raise nor to skip."""
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error must be one of {', '.join(map(repr, ON_ERROR))}; got {on_error!r}")
+
+
+def no_word_known(words: Sequence[str], ids: Sequence[int], unknown: int) -> bool:
+    """Whether none of a text's words is in the vocabulary, punctuation marks aside, which every vocabulary has.
+
+    Args:
+        words: of the text.
+        ids: their tokens, one a word.
+        unknown: the token of words outside the vocabulary.
+    """
+    told = [token for word, token in zip(words, ids, strict=True) if any(map(str.isalnum, word))]
+    return all(token == unknown for token in told or ids)
 
 
 def place_of(noun: str, index: int | None) -> str:

@@ -1,16 +1,33 @@
-"""What the pipelines from texts to texts share: what they load, and how results over many texts are shown."""
+"""What the pipelines from texts to texts share: what they load and refuse, and how results over many are shown."""
 
 from __future__ import annotations
 
-from transformers import Pipeline
+import torch
+from transformers import Pipeline, PreTrainedTokenizerBase
+from transformers.utils import ModelOutput
 
 from hf_arae.display import progress, shown
+from hf_arae.models.text_checks import check_tokenizer
+from hf_arae.models.writing_settings import check_writing
+from hf_arae.pipelines.text_inputs import check_inputs, check_on_error, skipping
+
+# What `generate()` gives beside the words, for which a result has no place.
+_RAW_OUTPUTS = (
+    "return_dict_in_generate",
+    "output_scores",
+    "output_logits",
+    "output_attentions",
+    "output_hidden_states",
+)
 
 
 class TextPipeline(Pipeline):
     """Base of pipelines that read texts with a tokenizer and return a result for each.
 
     Results over a collection are a list that is shown as a table.
+
+    Raises:
+        ValueError: the tokenizer is not the model's.
     """
 
     _load_tokenizer = True
@@ -18,6 +35,10 @@ class TextPipeline(Pipeline):
     _load_image_processor = False
     _load_video_processor = False
     _load_feature_extractor = False
+
+    def __init__(self, model, *positional, **arguments):
+        super().__init__(model, *positional, **arguments)
+        check_tokenizer(self.tokenizer, self.model.config)
 
     def __call__(self, inputs, num_workers: int | None = None, batch_size: int | None = None, **arguments):
         """Runs over what `check_inputs` has made of a call's inputs."""
@@ -31,5 +52,38 @@ class TextPipeline(Pipeline):
         results = super().get_iterator(inputs, *positional, **named)
         return progress(results, total=len(inputs), description=self.task) if isinstance(inputs, list) else results
 
+    def _checked_inputs(self, inputs, check, on_error: str):
+        """What a call is to run over; texts that `check` refuses end it, or are skipped."""
+        check_on_error(on_error)
+        return check_inputs(inputs, skipping(check) if on_error == "skip" else check)
 
-__all__ = ["TextPipeline"]
+    def _check_generate_arguments(self, arguments: dict) -> None:
+        for name in _RAW_OUTPUTS:
+            if arguments.get(name):
+                raise TypeError(
+                    f"{type(self).__name__} does not take {name!r}: its results are texts. The model's generate() does"
+                )
+        check_writing(arguments)
+
+    def _placeholder(self) -> torch.Tensor:
+        """A text of one unknown word, which is read in place of one that is skipped, `(1, 3)`."""
+        tokenizer = self.tokenizer
+        return torch.tensor([[tokenizer.bos_token_id, tokenizer.unk_token_id, tokenizer.eos_token_id]])
+
+
+def words_of(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
+    """A text's words as the tokenizer reads it, those outside its vocabulary included."""
+    backend = tokenizer.backend_tokenizer
+    if backend.normalizer is not None:
+        text = backend.normalizer.normalize_str(text)
+    if backend.pre_tokenizer is None:
+        return text.split()
+    return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
+
+
+def sequences_of(written: torch.Tensor | ModelOutput) -> torch.Tensor:
+    """The words alone, where a checkpoint's generation config asks for more."""
+    return written if isinstance(written, torch.Tensor) else written.sequences
+
+
+__all__ = ["TextPipeline", "sequences_of", "words_of"]

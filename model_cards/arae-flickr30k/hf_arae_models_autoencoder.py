@@ -18,6 +18,7 @@ from .hf_arae_models_autoencoder_config import TextAutoencoderConfig
 from .hf_arae_models_text import RecurrentTextModel
 from .hf_arae_nn_decoding import WriterCell
 from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
+from .hf_arae_nn_padding import padded_right
 from .hf_arae_nn_recurrent_cache import RecurrentCache
 from .hf_arae_nn_rnn import RecurrentDecoder, RecurrentEncoder
 from .hf_arae_nn_seeding import seeded
@@ -156,8 +157,8 @@ class TextAutoencoder(RecurrentTextModel):
         """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`.
 
         Args:
-            input_ids: `<bos> ... <eos>`, right padded.
-            attention_mask: 1 for tokens, 0 for padding; derived from the padding token if `None`.
+            input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
+            attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
         """
         raise NotImplementedError
 
@@ -200,10 +201,15 @@ class TextAutoencoder(RecurrentTextModel):
 
     def encoder_state(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """The encoder's last state of each sentence, `(batch, state_size)`; the arguments are those of `encode`."""
-        if attention_mask is None:
-            attention_mask = input_ids != self.config.pad_token_id
+        input_ids, attention_mask = self._padded_right(input_ids, attention_mask)
         embedded = self.embeddings[0](self.hide_attribute_words(input_ids))
         return self.encoder(embedded, attention_mask.sum(1))
+
+    def _padded_right(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Sentences and their mask, which the padding token tells if `None`, with all padding on the right."""
+        if attention_mask is None:
+            attention_mask = input_ids != self.config.pad_token_id
+        return padded_right(input_ids, attention_mask, self.config.pad_token_id)
 
     def words(self, input_ids: Tensor) -> Tensor:
         """Which tokens are words: neither padding nor `<bos>` or `<eos>`; `(batch, sequence)` bool."""
@@ -291,6 +297,12 @@ class TextAutoencoder(RecurrentTextModel):
     def _shared_table(self) -> Tensor | None:
         return self.embeddings[0].weight if self.config.share_embeddings else None
 
+    def _word_tables(self) -> list[tuple[nn.Module, str]]:
+        tables = [*((table, "weight") for table in self.embeddings), (self.projection, "bias")]
+        if not self.config.share_embeddings:
+            tables.append((self.projection, "weight"))
+        return tables + ([(self, "attribute_log_odds")] if self.config.num_attributes > 1 else [])
+
     # transformers' interface -----------------------------------------------------------------------------------------
 
     def forward(
@@ -304,7 +316,7 @@ class TextAutoencoder(RecurrentTextModel):
         cache: RecurrentCache | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
-        **unused,
+        **kwargs,
     ) -> TextAutoencoderOutput | tuple:
         """Encodes and, if `decoder_input_ids` or `labels` are given, decodes with teacher forcing.
 
@@ -318,7 +330,19 @@ class TextAutoencoder(RecurrentTextModel):
             cache: decoder state to continue from and to update.
             use_cache: return the decoder's state.
             return_dict: a tuple instead of a [`TextAutoencoderOutput`] if `False`.
+            kwargs: what transformers hands to any model; nothing of it is used.
+
+        Raises:
+            TypeError: an argument is unknown.
+            ValueError: `labels` or `decoder_input_ids` are padded on the left; an attribute value is missing or out of
+                range.
         """
+        self._refuse_unknown(kwargs)
+        if cache is None:
+            self._check_prefixes(labels=labels, decoder_input_ids=decoder_input_ids)
+            if labels is not None or decoder_input_ids is not None:
+                given = input_ids if encoder_outputs is None else encoder_outputs[0]
+                attribute = self._attribute_tensor(attribute, len(given))
         code = self.encode(input_ids, attention_mask) if encoder_outputs is None else encoder_outputs[0].squeeze(1)
         loss = logits = None
         if labels is not None:
@@ -349,6 +373,14 @@ class TextAutoencoder(RecurrentTextModel):
             "attribute": attribute,
             "use_cache": use_cache,
         }
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The encoder's table of words, `(vocab_size, embedding_size)`; with `share_embeddings` there is no other."""
+        return self.embeddings[0]
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Puts another table in the place of the encoder's."""
+        self.embeddings[0] = value
 
     @torch.no_grad()
     def generate(
@@ -386,6 +418,7 @@ class TextAutoencoder(RecurrentTextModel):
                 path also `precision`: `"float32"`, or `"bfloat16"` or `"int8"`, faster and approximate.
 
         Raises:
+            TypeError: an attribute value is no whole number.
             ValueError: an attribute value is missing or out of range, or `precision` does not go with the others.
         """
         values = self._attribute_tensor(attribute, code.shape[0])
@@ -464,6 +497,13 @@ class TextAutoencoder(RecurrentTextModel):
         if attribute is None:
             raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
         values = torch.as_tensor(attribute, device=self.device)
+        if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
+            raise TypeError(f"attribute values must be whole numbers, got {values.dtype}")
+        if values.shape not in ((), (batch_size,)):
+            raise ValueError(
+                f"attribute must be one value, or one for each of {batch_size} sentences; got the shape "
+                f"{tuple(values.shape)}"
+            )
         if ((values < 0) | (values >= len(self.decoders))).any():
             raise ValueError(
                 f"attribute values must lie in 0..{len(self.decoders) - 1}, got {values.unique().tolist()}"

@@ -27,6 +27,7 @@ class AraeModel(TextAutoencoder):
     config: AraeConfig
     config_class = AraeConfig
     base_model_prefix = "arae"  # its name in models that are built around it
+    _other_heads = ("pair_classifier",)
 
     def __init__(self, config: AraeConfig):
         super().__init__(config, config.code_size, config.normalize_code, config.encoder_size)
@@ -65,17 +66,34 @@ class AraeModel(TextAutoencoder):
         """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`, of norm 1 if `normalize_code`.
 
         Args:
-            input_ids: `<bos> ... <eos>`, right padded.
-            attention_mask: 1 for tokens, 0 for padding; derived from the padding token if `None`.
+            input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
+            attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
         """
         return self.encoder_state(input_ids, attention_mask)
 
     def generate_codes(self, latent: Tensor) -> Tensor:
-        """Maps z `(batch, latent_size)` to generated codes `(batch, code_size)` in (-1, 1)."""
+        """Maps z `(batch, latent_size)` to generated codes `(batch, code_size)` in (-1, 1).
+
+        Raises:
+            ValueError: the generator was never trained (`trained_generator`).
+        """
+        self._check_generator()
         return self.generator(latent)
 
+    def _check_generator(self) -> None:
+        if not self.config.trained_generator:
+            raise ValueError(
+                "this model was trained without its adversary: it is a plain autoencoder, whose generator has learned "
+                "nothing, so that it draws no codes of new sentences. encode() sentences, and decode() what lies "
+                "between or around their codes"
+            )
+
     def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws z ~ N(0, I) and maps it to codes, `(num_samples, code_size)`, with noise if `draw_noise` is set."""
+        """Draws z ~ N(0, I) and maps it to codes, `(num_samples, code_size)`, with noise if `draw_noise` is set.
+
+        Raises:
+            ValueError: the generator was never trained (`trained_generator`).
+        """
         latent = torch.randn(num_samples, self.config.latent_size, generator=generator).to(self.device)
         codes = self.generate_codes(latent.to(self.dtype))
         if self.config.draw_noise:
@@ -100,6 +118,7 @@ class AraeForSequenceClassification(FamilyModel):
     config: AraeConfig
     config_class = AraeConfig
     base_model_prefix = "arae"
+    _own_head = "pair_classifier"
     main_input_name = "input_ids"
     _no_split_modules = []
 
@@ -116,13 +135,26 @@ class AraeForSequenceClassification(FamilyModel):
         """The classifier's weights as the base initialises its own."""
         self.arae._init_weights(module)
 
-    def split_pairs(self, input_ids: Tensor) -> tuple[Tensor, Tensor]:
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The table of words, `(vocab_size, embedding_size)`."""
+        return self.arae.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Puts another table in its place."""
+        self.arae.set_input_embeddings(value)
+
+    def resize_token_embeddings(self, *arguments, **options) -> nn.Embedding:
+        """As the base model does."""
+        return self.arae.resize_token_embeddings(*arguments, **options)
+
+    def split_pairs(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """First and second sentences of pairs, each `(batch, its longest)`, padded on the right.
 
         Raises:
             ValueError: a row does not hold two sentences.
         """
         config = self.config
+        input_ids, _ = self.arae._padded_right(input_ids, attention_mask)
         begins = input_ids == config.bos_token_id
         found = begins.sum(1)
         if (found != 2).any():
@@ -139,10 +171,10 @@ class AraeForSequenceClassification(FamilyModel):
         second = input_ids.gather(1, moved).masked_fill(places >= ends - cut, config.pad_token_id)
         return first, second[:, : (ends - cut).max()]
 
-    def pair_features(self, input_ids: Tensor) -> Tensor:
+    def pair_features(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """[u; v; |u - v|; u * v] of pairs `(batch, sequence)`: `(batch, 4 * code_size)`."""
         gain = self.config.code_size**0.5 if self.config.amplify_code else 1.0
-        u, v = (gain * self.arae.encode(ids) for ids in self.split_pairs(input_ids))
+        u, v = (gain * self.arae.encode(ids) for ids in self.split_pairs(input_ids, attention_mask))
         return torch.cat([u, v, (u - v).abs(), u * v], dim=1)
 
     def forward(
@@ -151,23 +183,26 @@ class AraeForSequenceClassification(FamilyModel):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
         return_dict: bool | None = None,
-        **unused,
+        **kwargs,
     ) -> SequenceClassifierOutput | tuple:
         """Labels pairs.
 
         Args:
             input_ids: `(batch, sequence)`, two sentences a row.
-            attention_mask: accepted and not needed: the padding token tells.
+            attention_mask: `(batch, sequence)`; the padding token tells, if `None`.
             labels: `(batch,)`; the loss is the cross-entropy, mean over pairs (nats).
             return_dict: a tuple instead of a [`SequenceClassifierOutput`] if `False`.
+            kwargs: what transformers hands to any model; nothing of it is used.
 
         Returns:
             `loss`, if there are labels, and `logits` `(batch, num_labels)`.
 
         Raises:
+            TypeError: an argument is unknown.
             ValueError: a row does not hold two sentences.
         """
-        logits = self.pair_classifier(self.pair_features(input_ids))
+        self._refuse_unknown(kwargs)
+        logits = self.pair_classifier(self.pair_features(input_ids, attention_mask))
         loss = None if labels is None else F.cross_entropy(logits, labels)
         output = SequenceClassifierOutput(loss=loss, logits=logits)
         return output if return_dict is not False else output.to_tuple()

@@ -8,6 +8,7 @@ from dataclasses import field
 from huggingface_hub.dataclasses import strict
 
 from .hf_arae_models_autoencoder_config import TextAutoencoderConfig
+from .hf_arae_utils_validation import WIDTHS, check_range, check_widths
 
 
 @strict
@@ -33,6 +34,8 @@ class AraeConfig(TextAutoencoderConfig):
             so that both work at a size of 1 a coordinate. Not published. With it `critic_scale` weighs as much more.
         classifier_sizes: hidden widths of the attribute classifier of codes (used with two or more attributes).
         normalize_code: keep codes on the unit sphere.
+        trained_generator: whether the generator has learned what codes look like. Without its adversary an ARAE is a
+            plain autoencoder, which draws no codes: training says so here.
     """
 
     model_type = "arae"
@@ -47,18 +50,16 @@ class AraeConfig(TextAutoencoderConfig):
     classifier_sizes: list[int] | tuple[int, ...] = field(default_factory=lambda: [128, 128])
     normalize_code: bool = True
     draw_noise: float | int = 0.0
+    trained_generator: bool = True
 
-    def validate_latent_size(self):
-        if self.latent_size < 1:
-            raise ValueError(f"latent_size must be at least 1, got {self.latent_size}")
-
-    def validate_encoder_size(self):
-        if self.encoder_size is not None and self.encoder_size < 1:
-            raise ValueError(f"encoder_size must be at least 1, or None, got {self.encoder_size}")
+    def validate_widths(self):
+        check_range(self, WIDTHS, "latent_size")
+        if self.encoder_size is not None:
+            check_range(self, WIDTHS, "encoder_size")
+        check_widths(self, "generator_sizes", "critic_sizes", "classifier_sizes")
 
     def validate_draw_noise(self):
-        if self.draw_noise < 0:
-            raise ValueError(f"draw_noise must not be negative, got {self.draw_noise}")
+        check_range(self, "[0, inf)", "draw_noise")
 
 
 __all__ = ["AraeConfig"]

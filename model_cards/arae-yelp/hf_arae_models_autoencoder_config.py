@@ -6,6 +6,7 @@
 from huggingface_hub.dataclasses import strict
 
 from .hf_arae_models_base import FamilyConfig
+from .hf_arae_utils_validation import LAYERS, VOCABULARY, WIDTHS, check_choice, check_range
 
 
 @strict
@@ -60,25 +61,18 @@ class TextAutoencoderConfig(FamilyConfig):
     tie_word_embeddings: bool = False
 
     def validate_sizes(self):
-        for name in (
-            "vocab_size",
-            "embedding_size",
-            "hidden_size",
-            "code_size",
-            "num_layers",
-            "num_attributes",
-            "max_sequence_length",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_range(self, VOCABULARY, "vocab_size")
+        check_range(self, WIDTHS, "embedding_size", "hidden_size", "code_size", "max_sequence_length")
+        check_range(self, LAYERS, "num_layers", "num_attributes")
 
     def validate_dropout(self):
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
+        check_range(self, "[0, 1)", "dropout")
+
+    def validate_salience(self):
+        check_range(self, "[0, inf)", "salience_threshold")
 
     def validate_initialization(self):
-        if self.initialization not in ("published", "scaled"):
-            raise ValueError(f"initialization must be published or scaled, got {self.initialization!r}")
+        check_choice(self, "initialization", ("published", "scaled"))
 
     def validate_attributes(self):
         if self.num_attributes > 1 and self.num_labels != self.num_attributes:
@@ -106,10 +100,8 @@ class PriorAutoencoderConfig(TextAutoencoderConfig):
     prior_spike_std: float | int = 0.05
 
     def validate_prior(self):
-        if not 0 <= self.prior_sparsity < 1:
-            raise ValueError(f"prior_sparsity must lie in [0, 1), got {self.prior_sparsity}")
-        if not 0 < self.prior_spike_std < 1:
-            raise ValueError(f"prior_spike_std must lie in (0, 1), got {self.prior_spike_std}")
+        check_range(self, "[0, 1)", "prior_sparsity")
+        check_range(self, "(0, 1)", "prior_spike_std")
 
 
 __all__ = ["PriorAutoencoderConfig", "TextAutoencoderConfig"]

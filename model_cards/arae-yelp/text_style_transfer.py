@@ -14,17 +14,18 @@ from .hf_arae_models_text import GENERATE_ARGUMENTS
 from .attribute_labels import AttributeLabels
 from .text_inputs import (
     UNKNOWN_WORDS,
+    Skipped,
     check_arguments,
-    check_inputs,
     check_length,
     check_text,
+    no_word_known,
     place_of,
 )
-from .text_pipeline import TextPipeline
+from .text_pipeline import TextPipeline, sequences_of, words_of
 
 logger = logging.get_logger(__name__)
 
-_OWN_ARGUMENTS = ("target", "source", "truncation", "detokenize")
+_OWN_ARGUMENTS = ("target", "source", "truncation", "detokenize", "on_error")
 
 
 class TextStyleTransferPipeline(TextPipeline):
@@ -44,7 +45,7 @@ class TextStyleTransferPipeline(TextPipeline):
         arguments: any argument of a call, as the default of all calls; or of transformers' `Pipeline`.
 
     Raises:
-        ValueError: the model has no attributes.
+        ValueError: the model has no attributes, or the tokenizer is not its own.
     """
 
     auto_models = (AutoModelForSeq2SeqLM,)
@@ -72,12 +73,16 @@ class TextStyleTransferPipeline(TextPipeline):
         Args:
             inputs: a string; a list, a column of a `datasets.Dataset` or any other collection of strings; or a stream
                 of strings: a generator or a torch dataset such as transformers' `KeyDataset`.
-            num_workers: worker processes that read a torch dataset.
+            num_workers: worker processes that read a torch dataset. Where torch uses several threads, they hang in a
+                process that has run a model before, unless they are started by `spawn` (OpenMP does not survive a
+                fork): 0 is best.
             batch_size: sentences that are rewritten at once; 1 by default. 64 is about seven times as fast.
             target: label (name or id) to write with. With two labels it may be left out: the other one than `source`.
             source: label (name or id) of the sentences. Left out, each sentence's own words tell it: the label with
                 the largest sum of the model's `attribute_log_odds`, the first label if no word tells.
             truncation: cut sentences that are too long, instead of raising.
+            on_error: what becomes of a sentence that is empty, too long or no string: "raise" ends the call, with the
+                sentence's number; "skip" gives it a result without a text, with the reason as its `note`.
             detokenize: join punctuation and contractions and capitalise. `False` returns words separated by spaces.
             arguments: generation parameters, such as `num_beams`, `do_sample`, `temperature`, `top_k`, `top_p`,
                 `num_return_sequences`, `max_new_tokens`; and `precision` (`"bfloat16"` or `"int8"` is faster and
@@ -86,22 +91,26 @@ class TextStyleTransferPipeline(TextPipeline):
         Returns:
             For a string, `{"text": ..., "target": label, "source": label}`, or a list of such dictionaries with
             `num_return_sequences` above 1. For a collection, a list with one such result a sentence. For a stream, an
-            iterator over them. `source` is `None` where it was not given and the model holds no log-odds.
+            iterator over them. `source` is `None` where it was not given and the model holds no log-odds. A sentence
+            that was skipped has `{"text": None, "target": None, "source": None, "note": reason}`.
 
         Raises:
-            TypeError: an input is no string, or an argument is unknown.
+            TypeError: an input is no string, an argument is unknown, or a label is neither a name nor an id.
             ValueError: a sentence is empty, or longer than the tokenizer's `model_max_length` allows; a label is
-                unknown; `target` is left out with more than two labels, or with no way to know the source.
+                unknown; `target` is left out with more than two labels, or with no way to know the source; a
+                generation parameter is out of range.
         """
         settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
         self.labels.check_target(settings.get("target"), settings.get("source"), self._can_tell_source())
         cut = settings.get("truncation", False)
-        inputs = check_inputs(inputs, lambda text, index: self._checked(text, cut, index))
+        on_error = settings.get("on_error", "raise")
+        inputs = self._checked_inputs(inputs, lambda text, index: self._checked(text, cut, index), on_error)
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
         check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS))
-        preprocess = {name: arguments.pop(name) for name in ("truncation",) if name in arguments}
+        self._check_generate_arguments(arguments)
+        preprocess = {name: arguments.pop(name) for name in ("truncation", "on_error") if name in arguments}
         preprocess |= {
             name: self.labels.id_of(name, arguments.pop(name)) for name in ("target", "source") if name in arguments
         }
@@ -121,28 +130,48 @@ class TextStyleTransferPipeline(TextPipeline):
         return text
 
     def preprocess(
-        self, text: str, target: int | None = None, source: int | None = None, truncation: bool = False
-    ) -> dict[str, torch.Tensor]:
-        encoded = self.tokenizer(text, truncation=truncation, return_tensors="pt")
-        if (encoded["input_ids"][0, 1:-1] == self.tokenizer.unk_token_id).all():
-            logger.warning_once(UNKNOWN_WORDS.format(text))
+        self,
+        text: str | Skipped,
+        target: int | None = None,
+        source: int | None = None,
+        truncation: bool = False,
+        on_error: str = "raise",
+    ) -> dict[str, torch.Tensor | list[str | None]]:
+        skipped = isinstance(text, Skipped)
+        if skipped:
+            ids = self._placeholder()
+        else:
+            ids = self.tokenizer(text, truncation=truncation, return_tensors="pt")["input_ids"]
+            if self._knows_nothing(text, ids[0, 1:-1].tolist()):
+                logger.warning_once(UNKNOWN_WORDS.format(text))
         return {
-            "input_ids": encoded["input_ids"],
-            "attention_mask": encoded["attention_mask"],
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
             "target": torch.tensor([-1 if target is None else target]),
             "source": torch.tensor([-1 if source is None else source]),
+            "note": [text.reason if skipped else None],
         }
 
-    def _forward(self, model_inputs: dict[str, torch.Tensor], **generate_arguments) -> dict[str, torch.Tensor]:
+    def _knows_nothing(self, text: str, ids: list[int]) -> bool:
+        unknown = self.tokenizer.unk_token_id
+        if unknown not in ids:
+            return False
+        words = words_of(self.tokenizer, text)[: len(ids)]
+        return no_word_known(words, ids, unknown) if len(words) == len(ids) else all(i == unknown for i in ids)
+
+    def _forward(self, model_inputs: dict, **generate_arguments) -> dict:
         ids, source, target = model_inputs["input_ids"], model_inputs["source"], model_inputs["target"]
         if (source < 0).any() and self._can_tell_source():
             source = torch.where(source < 0, self.model.predict_attribute(ids), source)
         target = torch.where(target < 0, 1 - source, target)
-        written = self.model.transfer(ids, model_inputs["attention_mask"], target, **generate_arguments)
+        written = sequences_of(self.model.transfer(ids, model_inputs["attention_mask"], target, **generate_arguments))
         # One row a sentence, as the base class takes batches apart by their first dimension.
-        return {"written": written.view(len(ids), -1, written.shape[-1]), "target": target, "source": source}
+        written = written.view(len(ids), -1, written.shape[-1])
+        return {"written": written, "target": target, "source": source, "note": model_inputs["note"]}
 
-    def postprocess(self, model_outputs: dict[str, torch.Tensor], detokenize: bool = True) -> dict | list[dict]:
+    def postprocess(self, model_outputs: dict, detokenize: bool = True) -> dict | list[dict]:
+        if (note := model_outputs["note"][0]) is not None:
+            return {"text": None, "target": None, "source": None, "note": note}
         names = self.labels.names
         target, source = names[model_outputs["target"].item()], names.get(model_outputs["source"].item())
         texts = self.tokenizer.batch_decode(model_outputs["written"][0], skip_special_tokens=True)

@@ -6,6 +6,7 @@
 from huggingface_hub.dataclasses import strict
 
 from .hf_arae_models_base import FamilyConfig
+from .hf_arae_utils_validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 
 @strict
@@ -44,13 +45,12 @@ class RnnLmConfig(FamilyConfig):
     tie_word_embeddings: bool = False
 
     def validate_sizes(self):
-        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "max_sequence_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_range(self, VOCABULARY, "vocab_size")
+        check_range(self, WIDTHS, "embedding_size", "hidden_size", "max_sequence_length")
+        check_range(self, LAYERS, "num_layers")
 
     def validate_dropout(self):
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
+        check_range(self, "[0, 1)", "dropout")
 
 
 __all__ = ["RnnLmConfig"]

@@ -6,6 +6,7 @@
 from huggingface_hub.dataclasses import strict
 
 from .hf_arae_models_base import FamilyConfig
+from .hf_arae_utils_validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 
 @strict
@@ -35,6 +36,10 @@ class UrsaeConfig(FamilyConfig):
         selector_members: number of those networks.
         selector_signals: columns of their table of what is known of each word.
         search_shortest, search_longest: words that a search chooses between, where no length is asked for.
+        write_length: words of a written summary, where no length is asked for; `None`: the model ends it itself.
+        write_source_words_only, write_source_order, write_longest_gap, write_no_repeat_ngram_size: what a written
+            summary is held to unless a call says otherwise, see `summarize`. A reader has learned to write under such
+            limits and has no sense of anything else, so training keeps here what it was trained and measured under.
         pad_token_id, bos_token_id, unk_token_id, mask_token_id: tokens that are never written.
         eos_token_id: token that ends a summary, and a source.
     """
@@ -63,6 +68,11 @@ class UrsaeConfig(FamilyConfig):
     selector_signals: int = 72
     search_shortest: int = 7
     search_longest: int = 12
+    write_length: int | None = None
+    write_source_words_only: bool = False
+    write_source_order: bool = False
+    write_longest_gap: int | None = None
+    write_no_repeat_ngram_size: int = 0
     pad_token_id: int | None = 0
     bos_token_id: int | None = 1
     eos_token_id: int | None = 2
@@ -73,28 +83,12 @@ class UrsaeConfig(FamilyConfig):
     tie_word_embeddings: bool = False
 
     def validate_sizes(self):
-        for name in (
-            "vocab_size",
-            "embedding_size",
-            "hidden_size",
-            "num_layers",
-            "reader_size",
-            "reader_kernel",
-            "max_source_length",
-            "max_summary_length",
-            "conv_size",
-            "encoder_layers",
-            "encoder_kernel",
-            "decoder_layers",
-            "decoder_kernel",
-            "selector_members",
-            "selector_signals",
-            "search_shortest",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.selector_size < 0:
-            raise ValueError(f"selector_size must not be negative, got {self.selector_size}")
+        check_range(self, VOCABULARY, "vocab_size")
+        check_range(self, WIDTHS, "embedding_size", "hidden_size", "reader_size", "conv_size", "selector_signals")
+        check_range(self, WIDTHS, "max_source_length", "max_summary_length", "search_shortest", "search_longest")
+        check_range(self, "[0, 1000000]", "selector_size")
+        check_range(self, LAYERS, "num_layers", "encoder_layers", "decoder_layers", "selector_members")
+        check_range(self, LAYERS, "reader_kernel", "encoder_kernel", "decoder_kernel")
         if self.search_longest < self.search_shortest:
             raise ValueError(
                 f"search_longest is {self.search_longest}, less than search_shortest={self.search_shortest}"
@@ -102,10 +96,19 @@ class UrsaeConfig(FamilyConfig):
         if self.reader_kernel % 2 == 0:
             raise ValueError(f"reader_kernel must be odd, got {self.reader_kernel}")
 
+    def validate_writing(self):
+        if self.write_length is not None and not 1 <= self.write_length <= self.max_summary_length:
+            raise ValueError(
+                f"write_length must lie in 1..{self.max_summary_length} (max_summary_length), or be None; "
+                f"got {self.write_length}"
+            )
+        if self.write_longest_gap is not None and self.write_longest_gap < 0:
+            raise ValueError(f"write_longest_gap must not be negative, got {self.write_longest_gap}")
+        if self.write_no_repeat_ngram_size < 0:
+            raise ValueError(f"write_no_repeat_ngram_size must not be negative, got {self.write_no_repeat_ngram_size}")
+
     def validate_dropout(self):
-        for name in ("dropout", "reconstructor_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        check_range(self, "[0, 1)", "dropout", "reconstructor_dropout")
 
     def validate_tokens(self):
         for name in ("pad_token_id", "bos_token_id", "eos_token_id"):

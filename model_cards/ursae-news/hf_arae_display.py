@@ -12,12 +12,14 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
+from unicodedata import category
 
 from transformers.utils import logging
 
 _MOST_ROWS = 30  # of a table; the list holds all of them
 _LEAST_WIDTH = 20  # characters of a column whose texts are wrapped
 _SECONDS = 3  # before a bar appears
+_JOINERS = "\u200c\u200d"
 
 
 class ShownList(list):
@@ -89,8 +91,19 @@ def _cell(value: Any) -> str:
     """On one line, and without what would steer a terminal."""
     if value is None:
         return ""
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    return visible(f"{value:.3f}" if isinstance(value, float) else str(value))
+
+
+def visible(text: str) -> str:
+    """A text for the terminal: on one line, and without what would steer it, which is written as Python escapes it.
+
+    Spaces of all scripts, and the joiners that some scripts and emoji need, stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in _JOINERS or category(one) == "Zs" else repr(one)[1:-1] for one in text
+    )
 
 
 def _text_table(items: list[Any]) -> str:
@@ -133,4 +146,4 @@ def _html_table(items: list[Any]) -> str:
     return f"<table>\n<thead>\n{row(header, head=True)}\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>{more}"
 
 
-__all__ = ["ShownList", "progress", "shown"]
+__all__ = ["ShownList", "progress", "shown", "visible"]

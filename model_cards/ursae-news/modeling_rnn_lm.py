@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import GenerationConfig
 from transformers.utils import ModelOutput
 
 from .configuration_rnn_lm import RnnLmConfig
 from .hf_arae_models_text import RecurrentTextModel
 from .hf_arae_nn_decoding import WriterCell
 from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
+from .hf_arae_nn_padding import check_padded_right, padded_right
 from .hf_arae_nn_recurrent_cache import RecurrentCache
 from .hf_arae_nn_seeding import seeded
 from .hf_arae_nn_vocabulary import VocabularyProjection
@@ -106,18 +108,29 @@ class RnnLmForCausalLM(RecurrentTextModel):
         cache: RecurrentCache | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
+        **kwargs,
     ) -> RnnLmOutput | tuple:
         """Predicts the token after each.
 
         Args:
             input_ids: `(batch, sequence)`, right padded.
-            attention_mask: accepted and not needed: padding on the right reaches no token's state.
+            attention_mask: 1 for tokens, 0 for padding, which must be on the right: there it reaches no token's state.
+                Derived from the padding token if `None`.
             labels: usually `input_ids` itself, `(batch, sequence)`; the shift by one happens here. Places that hold
                 the padding token or -100 are not counted.
             cache: state to continue from; updated in place if `use_cache`.
             use_cache: return the state.
             return_dict: a tuple instead of an [`RnnLmOutput`] if `False`.
+            kwargs: what transformers hands to any model; nothing of it is used.
+
+        Raises:
+            TypeError: an argument is unknown.
+            ValueError: padding, or a place that the mask leaves out, comes before a token.
         """
+        self._refuse_unknown(kwargs)
+        if cache is None or cache.state is None:
+            there = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask
+            check_padded_right("input_ids", there)
         states, state = self.hidden_states(input_ids, None if cache is None else cache.state)
         logits = self.projection(states, self._shared_table())
         loss = None
@@ -130,6 +143,44 @@ class RnnLmForCausalLM(RecurrentTextModel):
             cache.advance(state, input_ids.shape[1])
         output = RnnLmOutput(loss, logits, cache if use_cache else None)
         return output if return_dict is not False else output.to_tuple()
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The table of words, `(vocab_size, embedding_size)`."""
+        return self.embeddings
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Puts another table in its place."""
+        self.embeddings = value
+
+    def _word_tables(self) -> list[tuple[nn.Module, str]]:
+        tables = [(self.embeddings, "weight"), (self.projection, "bias")]
+        return tables if self.config.share_embeddings else [*tables, (self.projection, "weight")]
+
+    def generate(
+        self, inputs: Tensor | None = None, generation_config: GenerationConfig | None = None, **arguments
+    ) -> Tensor | ModelOutput:
+        """As in transformers, going on after prompts `(batch, sequence)` of one length.
+
+        The `<eos>` that a tokenizer puts behind every text is taken off, and so it is not in what is returned.
+
+        Raises:
+            ValueError: the prompts are of several lengths, or some alone end with `<eos>`.
+        """
+        inputs = arguments.pop("input_ids", None) if inputs is None else inputs
+        mask = arguments.get("attention_mask")
+        if inputs is not None and arguments.get("cache") is None and (mask is None or mask.shape == inputs.shape):
+            pad, end = self.config.pad_token_id, self.config.eos_token_id
+            mask = inputs != pad if mask is None else mask
+            lengths = mask.sum(1)
+            if (lengths == lengths[0]).all():
+                inputs, mask = (part[:, : lengths[0]] for part in padded_right(inputs, mask, pad))
+                ended = inputs[:, -1:] == end
+                if inputs.shape[1] > 1 and ended.all():
+                    inputs, mask = inputs[:, :-1], mask[:, :-1]
+                elif len(ended) > 1 and ended.any():
+                    raise ValueError("some of the prompts end with <eos> and others do not: give all without")
+            arguments["attention_mask"] = mask.long()
+        return super().generate(inputs, generation_config, **arguments)
 
     def prepare_inputs_for_generation(
         self, input_ids, cache=None, attention_mask=None, use_cache=None, is_first_iteration=False, **unused

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import GenerationConfig, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessorList, NoRepeatNGramLogitsProcessor
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
@@ -20,6 +21,7 @@ from .hf_arae_models_text import RecurrentTextModel
 from .configuration_ursae import UrsaeConfig
 from .hf_arae_models_ursae_layers_ursae import Reader, Reconstructor, UrsaeReading
 from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
+from .hf_arae_nn_padding import check_padded_right, padded_right
 from .hf_arae_nn_recurrent_cache import RecurrentCache
 from .hf_arae_nn_summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
 from .hf_arae_nn_token_log_probs import token_log_probs
@@ -74,7 +76,10 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
                 config.vocab_size, config.selector_signals, config.selector_size, config.selector_members
             )
         self.post_init()
-        self._set_generation_defaults(config.max_summary_length)
+        self._set_generation_defaults()
+
+    def _longest_text(self) -> int:
+        return self.config.max_summary_length
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -127,8 +132,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         Raises:
             ValueError: there are more than `max_source_length` tokens beside `<bos>` and `<eos>`.
         """
-        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
-        input_ids, mask = self._trim(input_ids, mask)
+        input_ids, mask = self._trim(*self._padded_right(input_ids, attention_mask))
         embedded = self.writer.embeddings(input_ids).detach()
         table = self.writer.embeddings.weight if self.config.share_embeddings else self.writer.projection.weight
         silent = (input_ids == self.config.bos_token_id) | ~mask
@@ -216,6 +220,11 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         present[:, self.config.eos_token_id] = True
         return present
 
+    def _padded_right(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Sources and their mask, bool, with all padding on the right."""
+        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        return padded_right(input_ids, mask, self.config.pad_token_id)
+
     def _trim(self, input_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Cuts padding beyond the longest source off; see `read_source`."""
         places = self.config.max_source_length + 2
@@ -238,7 +247,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         cache: RecurrentCache | None = None,
         use_cache: bool | None = None,
         return_dict: bool | None = None,
-        **unused,
+        **kwargs,
     ) -> UrsaeOutput | tuple:
         """Predicts each summary's next word, p_enc, with teacher forcing.
 
@@ -252,10 +261,15 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             cache: the writer's state to continue from and to update.
             use_cache: return the writer's state.
             return_dict: a tuple instead of an [`UrsaeOutput`] if `False`.
+            kwargs: what transformers hands to any model; nothing of it is used.
 
         Raises:
-            ValueError: neither `decoder_input_ids` nor `labels` are given.
+            TypeError: an argument is unknown.
+            ValueError: neither `decoder_input_ids` nor `labels` are given, or they are padded on the left.
         """
+        self._refuse_unknown(kwargs)
+        if cache is None:
+            self._check_prefixes(labels=labels, decoder_input_ids=decoder_input_ids)
         if decoder_input_ids is None:
             if labels is None:
                 raise ValueError("give decoder_input_ids or labels: the words of the summary so far, <bos> first")
@@ -277,6 +291,34 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         output = UrsaeOutput(loss, logits, cache if use_cache else None, reading.last_hidden_state, weights)
         return output if return_dict is not False else output.to_tuple()
 
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The writer's table of words, which the reader reads as well, `(vocab_size, embedding_size)`."""
+        return self.writer.embeddings
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Puts another table in the place of the writer's."""
+        self.writer.embeddings = value
+
+    def _word_tables(self) -> list[tuple[nn.Module, str]]:
+        part = self.reconstructor
+        tables = [*self.writer._word_tables(), (part.embeddings, "weight"), (part.projection, "bias")]
+        return tables if self.config.share_embeddings else [*tables, (part.projection, "weight")]
+
+    def resize_token_embeddings(self, new_num_tokens: int | None = None, *arguments, **options) -> nn.Embedding:
+        """As the other families do.
+
+        Raises:
+            ValueError: the model has a selector, which would know nothing of new words.
+        """
+        if self.selector is not None and new_num_tokens not in (None, self.config.vocab_size):
+            raise ValueError(
+                "a model with a selector cannot change its vocabulary: the signals of each word come from a corpus. "
+                "Resize the model before its search is trained"
+            )
+        table = super().resize_token_embeddings(new_num_tokens, *arguments, **options)
+        self.writer.config.vocab_size = self.config.vocab_size
+        return table
+
     def prepare_inputs_for_generation(self, input_ids, cache=None, encoder_outputs=None, use_cache=None, **unused):
         if use_cache and cache is None:
             cache = RecurrentCache()
@@ -290,19 +332,56 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
 
     @torch.no_grad()
     def generate(
-        self, inputs: Tensor | None = None, generation_config: GenerationConfig | None = None, **arguments
+        self,
+        inputs: Tensor | None = None,
+        generation_config: GenerationConfig | None = None,
+        target_length: int | Tensor | None = None,
+        source_words_only: bool | None = None,
+        source_order: bool | None = None,
+        longest_gap: int | None = None,
+        **arguments,
     ) -> Tensor | ModelOutput:
-        """As in transformers, for sources `(batch, source)` or `encoder_outputs`; see `summarize` for its lengths.
+        """As in transformers, for sources `(batch, source)` or `encoder_outputs`: `summarize`, `strategy="write"`.
+
+        Args:
+            target_length, source_words_only, source_order, longest_gap: see `summarize`.
 
         Raises:
-            ValueError: a source has no words or too many.
+            ValueError: a source has no words or too many; what `summarize` says of lengths.
         """
         if arguments.get("encoder_outputs") is None:
             inputs = arguments.pop("input_ids", None) if inputs is None else inputs
             mask = arguments.pop("attention_mask", None)
             self._check_sources(inputs, mask)
             arguments["encoder_outputs"] = self.read_source(inputs, mask)
-        return super().generate(None, generation_config, **arguments)
+        config, ids, end = self.config, arguments["encoder_outputs"].input_ids, self.config.eos_token_id
+        settings = self.generation_config if generation_config is None else generation_config
+        processors = LogitsProcessorList(arguments.pop("logits_processor", None) or [])
+        size = arguments.get("no_repeat_ngram_size", settings.no_repeat_ngram_size)
+        if size is None and config.write_no_repeat_ngram_size:
+            processors.append(NoRepeatNGramLogitsProcessor(config.write_no_repeat_ngram_size))
+        limits = self._limits(settings, arguments)
+        if target_length is None and not limits:
+            target_length = config.write_length
+        shortest = torch.ones(len(ids), dtype=torch.long)
+        if target_length is not None:
+            shortest = self._summary_lengths(len(ids), target_length, limits)
+            processors.append(SummaryLengthProcessor(shortest, shortest, end))
+            if generation_config is None:
+                arguments["max_new_tokens"] = int(shortest.max()) + 1
+            else:  # transformers warns of one that comes with arguments beside it
+                generation_config = copy.deepcopy(generation_config)
+                generation_config.max_new_tokens, generation_config.max_length = int(shortest.max()) + 1, None
+        if source_order is None:
+            source_order = config.write_source_order and source_words_only is not False
+        if source_words_only is None:
+            source_words_only = config.write_source_words_only
+        if source_order:
+            gap = config.write_longest_gap if longest_gap is None else longest_gap
+            processors.append(SourceOrderProcessor(ids, shortest, end, gap))
+        if source_words_only or source_order:
+            processors.append(SourceWordsProcessor(self.source_words(ids)))
+        return super().generate(None, generation_config, logits_processor=processors, **arguments)
 
     # Verbs
 
@@ -313,8 +392,8 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         attention_mask: Tensor | None = None,
         target_length: int | Tensor | None = None,
         strategy: str | None = None,
-        source_words_only: bool = False,
-        source_order: bool = False,
+        source_words_only: bool | None = None,
+        source_order: bool | None = None,
         longest_gap: int | None = None,
         **generate_arguments,
     ) -> Tensor:
@@ -324,14 +403,17 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             input_ids: sources, `(batch, source)`.
             attention_mask: `(batch, source)`; derived from the padding token if `None`.
             target_length: exactly so many words, for all or for each source, `(batch,)`; a search gives fewer where
-                the source has fewer. `None`: the model chooses, when it writes up to `max_summary_length`, when it
-                searches between `search_shortest` and `search_longest`.
+                the source has fewer. `None`: a search chooses between `search_shortest` and `search_longest`; what is
+                written has the config's `write_length` words or, without one or with a limit such as
+                `max_new_tokens`, ends where the model ends it, at the latest after `max_summary_length`.
             strategy: `"write"` (p_enc) or `"search"` (`select_words`); `None`: search, if the model has a selector.
-            source_words_only: no word is written that the source does not have. A search may otherwise change a word's
-                form.
-            source_order: and words are in the source's order. Those of a search always are.
-            longest_gap: with `source_order`: most words that are left out before each, where that can be kept to. A
-                search has no such limit.
+            source_words_only: no word is written that the source does not have. `None`: a search may change a word's
+                form, what is written keeps to the config's `write_source_words_only`. `False` takes `source_order`
+                back, too.
+            source_order: and words are in the source's order; `None`: as the config's `write_source_order` says.
+                Those of a search always are.
+            longest_gap: with `source_order`: most words that are left out before each, where that can be kept to;
+                `None`: the config's `write_longest_gap`. A search has no such limit.
             generate_arguments: for `"write"`: anything that `generate` takes (`num_beams`, `do_sample`,
                 `no_repeat_ngram_size`, ...).
 
@@ -343,26 +425,36 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         if strategy not in ("search", "write"):
             raise ValueError(f'strategy must be "search" or "write", got {strategy!r}')
         if strategy == "search":
+            input_ids, attention_mask = self._padded_right(input_ids, attention_mask)
             if generate_arguments:
                 raise ValueError(f'{", ".join(generate_arguments)}: for strategy="write" only; a search is exact')
-            positions, forms = self.select_words(input_ids, attention_mask, target_length, source_words_only)
+            positions, forms = self.select_words(input_ids, attention_mask, target_length, bool(source_words_only))
             words = torch.where(forms >= 0, forms, input_ids.gather(1, positions.clamp(min=0)))
             words = words.masked_fill(positions < 0, self.config.pad_token_id)
             summary = nn.functional.pad(words, (1, 1), value=self.config.pad_token_id)
             summary[:, 0] = self.config.bos_token_id
             return summary.scatter(1, (positions >= 0).sum(1, keepdim=True) + 1, self.config.eos_token_id)
-        shortest, longest = self._summary_lengths(len(input_ids), target_length, generate_arguments)
-        processors = LogitsProcessorList(generate_arguments.pop("logits_processor", None) or [])
-        processors.append(SummaryLengthProcessor(shortest, longest, self.config.eos_token_id))
-        if source_order:
-            processors.append(SourceOrderProcessor(input_ids, shortest, self.config.eos_token_id, longest_gap))
-        if source_words_only or source_order:
-            processors.append(SourceWordsProcessor(self.source_words(input_ids)))
+        limits = self._limits(self.generation_config, generate_arguments)
+        if target_length is None and (limits or self.config.write_length is None):
+            # Ended by the model: at the latest, and whole, at the limit.
+            longest = self.config.max_summary_length
+            whole = generate_arguments.pop("max_length", None)  # counts <bos>
+            tokens = generate_arguments.get("max_new_tokens") or (whole and whole - 1)
+            if tokens is not None:
+                if tokens < 2:
+                    raise ValueError(f"max_new_tokens must be at least 2, for a word and <eos>; got {tokens}")
+                longest = min(longest, tokens - 1)
+            rows = torch.ones(len(input_ids), dtype=torch.long)
+            processors = LogitsProcessorList(generate_arguments.pop("logits_processor", None) or [])
+            processors.append(SummaryLengthProcessor(rows, rows * longest, self.config.eos_token_id))
+            generate_arguments |= {"logits_processor": processors, "max_new_tokens": longest + 1}
         written = self.generate(
             input_ids,
             attention_mask=attention_mask,
-            logits_processor=processors,
-            max_new_tokens=int(longest.max()) + 1,
+            target_length=target_length,
+            source_words_only=source_words_only,
+            source_order=source_order,
+            longest_gap=longest_gap,
             **generate_arguments,
         )
         if not isinstance(written, Tensor):
@@ -389,13 +481,14 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             `(batch, words)`, as a verb of the past in the present: token ids, or -1 for the source's own word.
 
         Raises:
-            ValueError: the model has no selector, a target length is below 1 or not one a source, or a source has no
-                words.
+            ValueError: the model has no selector, a target length is below 1 or not one a source, a source has no
+                words, or one is padded elsewhere than on the right.
         """
         if self.selector is None:
             raise ValueError("this model has no selector (selector_size=0): it can only write")
         self._check_sources(input_ids, attention_mask)
         mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        check_padded_right("input_ids", mask)
         words, mask = input_ids[:, 1:], mask[:, 1:] & (input_ids[:, 1:] != self.config.eos_token_id)
         if target_length is None:
             shortest, longest = self.config.search_shortest, self.config.search_longest
@@ -434,26 +527,28 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             )
         return lengths.long()
 
-    def _summary_lengths(
-        self, rows: int, target_length: int | Tensor | None, generate_arguments: dict
-    ) -> tuple[Tensor, Tensor]:
-        """Least and greatest number of words of each summary, `(batch,)`; takes `max_new_tokens` out."""
+    def _limits(self, settings: GenerationConfig, arguments: dict) -> dict[str, int]:
+        """The limits on tokens that a call gives, beside which the config's own length does not hold."""
+        names = ("max_new_tokens", "max_length", "min_new_tokens", "min_length")
+        own = self.generation_config
+        given = {name: arguments.get(name, getattr(settings, name)) for name in names}
+        return {
+            name: value
+            for name, value in given.items()
+            if value and (name in arguments or value != getattr(own, name))
+        }
+
+    def _summary_lengths(self, rows: int, target_length: int | Tensor, limits: dict[str, int]) -> Tensor:
+        """The number of words of each summary, `(batch,)`."""
         most = self.config.max_summary_length
-        tokens = generate_arguments.pop("max_new_tokens", None)
-        if target_length is None:
-            if tokens is not None and tokens < 2:
-                raise ValueError(f"max_new_tokens must be at least 2, for a word and <eos>; got {tokens}")
-            longest = most if tokens is None else min(most, tokens - 1)
-            return torch.ones(rows, dtype=torch.long), torch.full((rows,), longest)
-        if tokens is not None:
-            raise ValueError("give target_length or max_new_tokens, not both")
+        if limits:
+            raise ValueError(f"give target_length or {' and '.join(limits)}, not both")
         lengths = self._checked_lengths(rows, target_length).cpu()
         if lengths.min() < 1 or lengths.max() > most:
             raise ValueError(
                 f"target_length must lie in 1..{most} (max_summary_length), got {lengths.unique().tolist()}"
             )
-        lengths = lengths.expand(rows)
-        return lengths, lengths
+        return lengths.expand(rows)
 
 
 def writer_config(config: UrsaeConfig) -> RnnLmConfig:

@@ -15,20 +15,23 @@ from transformers.utils import logging
 from .hf_arae_data_detokenization import detokenize as join_words
 from .hf_arae_data_news_text import first_sentence as first_sentence_of
 from .hf_arae_models_text import GENERATE_ARGUMENTS
+from .hf_arae_nn_padding import padded_right
 from .text_inputs import (
+    Skipped,
     check_arguments,
-    check_inputs,
     check_length,
     check_text,
+    no_word_known,
     place_of,
 )
-from .text_pipeline import TextPipeline
+from .text_pipeline import TextPipeline, sequences_of, words_of
 
 logger = logging.get_logger(__name__)
 
 STRATEGIES = ("search", "write")
-_READ_ARGUMENTS = ("target_length", "compression", "first_sentence", "truncation")
+_READ_ARGUMENTS = ("target_length", "compression", "first_sentence", "truncation", "on_error")
 _OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "source_order", "longest_gap", "detokenize")
+_LENGTH_LIMITS = ("max_new_tokens", "max_length", "min_new_tokens", "min_length")
 _NO_COUNT = -1
 # Marks as news text has them; brackets hug their words afterwards.
 _TREEBANK = re.compile(r"(?<!\S)-[lr][rsc]b-(?!\S)|&amp;|\\/")
@@ -58,7 +61,7 @@ class TextSummarizationPipeline(TextPipeline):
         arguments: any argument of a call, as the default of all calls; or of transformers' `Pipeline`.
 
     Raises:
-        ValueError: the model is no summarizer, or an argument is wrong.
+        ValueError: the model is no summarizer, the tokenizer is not its own, or an argument is wrong.
     """
 
     auto_models = (AutoModelForSeq2SeqLM,)
@@ -86,19 +89,25 @@ class TextSummarizationPipeline(TextPipeline):
         Args:
             inputs: a string; a list, a column of a `datasets.Dataset` or any other collection of strings; or a stream
                 of strings: a generator or a torch dataset such as transformers' `KeyDataset`.
-            num_workers: worker processes that read a torch dataset.
+            num_workers: worker processes that read a torch dataset. Where torch uses several threads, they hang in a
+                process that has run a model before, unless they are started by `spawn` (OpenMP does not survive a
+                fork): 0 is best.
             batch_size: texts that are summarised at once; 1 by default.
             target_length: words of each summary, at least 1; with "write" at most `max_summary_length`. Left out, with
-                no `compression` either, the model decides.
+                no `compression` either, "search" decides, and "write" takes the length that the model was measured
+                with (its config's `write_length`), or decides where there is none or `max_new_tokens` is given.
             compression: words of each summary, as a share of its text's: above 0, at most 1. "write" never writes more
                 than `max_summary_length`.
             strategy: "search" or "write". By default "search", where the model can, else "write".
             source_words_only: no word is written that the text does not have. Without it "search" may change a word's
-                form, such as a verb's to the present tense.
+                form, such as a verb's to the present tense. This and the next two are, where they are left out, for
+                "write" as the model was trained and measured: its config's `write_...` settings.
             source_order: and words are in the text's order, as those of "search" always are.
             longest_gap: with `source_order`: most words that "write" leaves out before each, where it can be kept to.
             first_sentence: cut texts to their first sentence, with a warning. `False` takes them as they are.
             truncation: cut texts (or their first sentences) that are too long, instead of raising.
+            on_error: what becomes of a text that is empty, too long or no string: "raise" ends the call, with the
+                text's number; "skip" gives it a result without a summary, with the reason as its `note`.
             detokenize: join punctuation and contractions; capitalise, unless the tokenizer reads text as Gigaword has
                 it, in lower case and with `#` for each digit, which stay. `False` returns words separated by spaces.
             arguments: generation parameters for "write", such as `num_beams`, `do_sample`, `num_return_sequences`,
@@ -107,7 +116,8 @@ class TextSummarizationPipeline(TextPipeline):
         Returns:
             For a string, `{"summary_text": ..., "source_words": n, "summary_words": m}`, or a list of such
             dictionaries with `num_return_sequences` above 1. For a collection, a list with one such result a text. For
-            a stream, an iterator over them. `source_words` counts what was read, after cutting.
+            a stream, an iterator over them. `source_words` counts what was read, after cutting. A text that was
+            skipped has `{"summary_text": None, "source_words": None, "summary_words": None, "note": reason}`.
 
         Raises:
             TypeError: an input is no string; a length or share is no number; an argument is unknown.
@@ -116,11 +126,13 @@ class TextSummarizationPipeline(TextPipeline):
                 generation parameter.
         """
         settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
-        inputs = check_inputs(inputs, lambda text, index: self._checked(text, index, **settings))
+        on_error = settings.get("on_error", "raise")
+        inputs = self._checked_inputs(inputs, lambda text, index: self._checked(text, index, **settings), on_error)
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
         check_arguments(self, arguments, (*_OWN_ARGUMENTS, *GENERATE_ARGUMENTS))
+        self._check_generate_arguments(arguments)
         lengths = [name for name in ("target_length", "compression") if arguments.get(name) is not None]
         if len(lengths) > 1:
             raise ValueError("give target_length or compression, not both")
@@ -131,13 +143,15 @@ class TextSummarizationPipeline(TextPipeline):
         read, forward = ({**getattr(self, f"_{kind}_params", {})} for kind in ("preprocess", "forward"))
         strategy = self._check_strategy(**(forward | arguments))
         self._check_size(strategy, **(read | preprocess))
+        limited = any((forward | arguments).get(name) is not None for name in _LENGTH_LIMITS)
+        preprocess["usual_length"] = self.model.config.write_length if strategy == "write" and not limited else None
         return preprocess, arguments, postprocess
 
     def _check_strategy(
         self,
         strategy: str | None = None,
-        source_words_only: bool = False,
-        source_order: bool = False,
+        source_words_only: bool | None = None,
+        source_order: bool | None = None,
         longest_gap: int | None = None,
         **generate_arguments,
     ) -> str:
@@ -173,13 +187,7 @@ class TextSummarizationPipeline(TextPipeline):
                 raise ValueError(f"compression must be above 0 and at most 1, got {compression}")
 
     def _words(self, text: str) -> list[str]:
-        """A text's words as the tokenizer reads it, those outside its vocabulary included."""
-        backend = self.tokenizer.backend_tokenizer
-        if backend.normalizer is not None:
-            text = backend.normalizer.normalize_str(text)
-        if backend.pre_tokenizer is None:
-            return text.split()
-        return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
+        return words_of(self.tokenizer, text)
 
     @property
     def _longest_source(self) -> int:
@@ -199,12 +207,25 @@ class TextSummarizationPipeline(TextPipeline):
 
     def preprocess(
         self,
-        text: str,
+        text: str | Skipped,
         target_length: int | None = None,
         compression: float | None = None,
         first_sentence: bool = True,
         truncation: bool = False,
-    ) -> dict[str, torch.Tensor | list[list[str]]]:
+        usual_length: int | None = None,
+        on_error: str = "raise",
+    ) -> dict[str, torch.Tensor | list]:
+        if isinstance(text, Skipped):
+            ids = self._placeholder()
+            no_count = target_length is None and compression is None and usual_length is None
+            return {
+                "input_ids": ids,
+                "attention_mask": torch.ones_like(ids),
+                "count": torch.tensor([_NO_COUNT if no_count else 1]),
+                "is_short": torch.tensor([False]),
+                "words": [[]],
+                "note": [text.reason],
+            }
         limit, read = self._longest_source, first_sentence_of(text) if first_sentence else text
         if first_sentence and read != " ".join(text.split()):
             logger.warning_once("Texts of several sentences are cut to the first; first_sentence=False keeps them")
@@ -213,9 +234,13 @@ class TextSummarizationPipeline(TextPipeline):
         ids = encoded["input_ids"]
         if ids.shape[1] != len(words) + 2:
             raise ValueError(f"the tokenizer must make one token a word, framed by two: {text!r:.80}")
-        if (ids[0, 1:-1] == self.tokenizer.unk_token_id).all():
-            logger.warning_once(f"No word of {text!r} is in the vocabulary: it is summarised by their places alone")
-        count = max(1, int(compression * len(words) + 0.5)) if compression is not None else target_length
+        if no_word_known(words, ids[0, 1:-1].tolist(), self.tokenizer.unk_token_id):
+            logger.warning_once(
+                f"No word of {text!r:.80} is in the vocabulary: it is summarised by their places alone"
+            )
+        count = usual_length if target_length is None else target_length
+        if compression is not None:
+            count = max(1, int(compression * len(words) + 0.5))
         is_short = count is not None and len(words) < count
         if is_short:
             logger.warning_once("Texts of fewer words than the asked summary are returned whole")
@@ -226,39 +251,45 @@ class TextSummarizationPipeline(TextPipeline):
             "count": torch.tensor([count]),
             "is_short": torch.tensor([is_short]),
             "words": [words],
+            "note": [None],
         }
 
     def _forward(
         self,
         model_inputs: dict,
         strategy: str | None = None,
-        source_words_only: bool = False,
-        source_order: bool = False,
+        source_words_only: bool | None = None,
+        source_order: bool | None = None,
         longest_gap: int | None = None,
         **generate_arguments,
     ) -> dict:
         ids, mask = model_inputs["input_ids"], model_inputs["attention_mask"]
         counts = None if (model_inputs["count"] == _NO_COUNT).any() else model_inputs["count"]
-        kept = {name: model_inputs[name] for name in ("words", "is_short")}
+        kept = {name: model_inputs[name] for name in ("words", "is_short", "note")}
+        ids, mask = padded_right(ids, mask, self.tokenizer.pad_token_id)
         if self._check_strategy(strategy, **generate_arguments) == "search":
-            places, forms = self.model.select_words(ids, mask, counts, source_words_only)
+            places, forms = self.model.select_words(ids, mask, counts, bool(source_words_only))
             return {"places": places, "forms": forms, **kept}
         if counts is not None:  # a share of a long text may be more than the model can write
             counts = counts.clamp(max=self.model.config.max_summary_length)
-        written = self.model.summarize(
-            ids,
-            mask,
-            target_length=counts,
-            strategy="write",
-            source_words_only=source_words_only,
-            source_order=source_order,
-            longest_gap=longest_gap,
-            **generate_arguments,
+        written = sequences_of(
+            self.model.summarize(
+                ids,
+                mask,
+                target_length=counts,
+                strategy="write",
+                source_words_only=source_words_only,
+                source_order=source_order,
+                longest_gap=longest_gap,
+                **generate_arguments,
+            )
         )
         # One row a text, as the base class takes batches apart by their first dimension.
         return {"written": written.view(len(ids), -1, written.shape[-1]), **kept}
 
     def postprocess(self, model_outputs: dict, detokenize: bool = True) -> dict | list[dict]:
+        if (note := model_outputs["note"][0]) is not None:
+            return {"summary_text": None, "source_words": None, "summary_words": None, "note": note}
         source = model_outputs["words"][0]
         if "written" in model_outputs:
             texts = self.tokenizer.batch_decode(model_outputs["written"][0], skip_special_tokens=True)

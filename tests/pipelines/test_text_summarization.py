@@ -206,9 +206,9 @@ def test_words_are_joined_and_gigaword_s_case_and_digits_stay(search, words, tex
     assert search._joined(words) == text
 
 
-def test_text_of_other_tokenizers_gets_capitals(model):
+def test_text_of_other_tokenizers_gets_capitals():
     other = train_tokenizer(["the food was great .", "never again !"], max_length=9)
-    summarize = TextSummarizationPipeline(model=model, tokenizer=other)
+    summarize = TextSummarizationPipeline(model=make_model(other), tokenizer=other)
     assert summarize._joined("i was n't in 1987 .") == "I wasn't in 1987."
     assert summarize("The food!", target_length=6)["summary_text"] == "The food!"
 

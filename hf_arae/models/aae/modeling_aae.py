@@ -32,8 +32,8 @@ class AaeModel(PriorAutoencoder):
         """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`.
 
         Args:
-            input_ids: `<bos> ... <eos>`, right padded.
-            attention_mask: 1 for tokens, 0 for padding; derived from the padding token if `None`.
+            input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
+            attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
         """
         return self.code_head(self.encoder_state(input_ids, attention_mask))
 

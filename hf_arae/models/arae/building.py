@@ -73,6 +73,7 @@ def build_arae(
     if values > 1:
         tokens, lengths = flat_column(train, "input_ids")
         sentences = np.split(tokens, lengths.cumsum()[:-1])
-        odds = attribute_log_odds(sentences, train["attribute"][:], config.vocab_size, values, smoothing)
+        special = tokenizer.all_special_ids
+        odds = attribute_log_odds(sentences, train["attribute"][:], config.vocab_size, values, smoothing, special)
         model.attribute_log_odds.copy_(odds)
     return model

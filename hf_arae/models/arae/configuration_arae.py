@@ -31,6 +31,8 @@ class AraeConfig(TextAutoencoderConfig):
             so that both work at a size of 1 a coordinate. Not published. With it `critic_scale` weighs as much more.
         classifier_sizes: hidden widths of the attribute classifier of codes (used with two or more attributes).
         normalize_code: keep codes on the unit sphere.
+        trained_generator: whether the generator has learned what codes look like. Without its adversary an ARAE is a
+            plain autoencoder, which draws no codes: training says so here.
     """
 
     model_type = "arae"
@@ -45,6 +47,7 @@ class AraeConfig(TextAutoencoderConfig):
     classifier_sizes: list[int] | tuple[int, ...] = field(default_factory=lambda: [128, 128])
     normalize_code: bool = True
     draw_noise: float | int = 0.0
+    trained_generator: bool = True
 
     def validate_widths(self):
         check_range(self, WIDTHS, "latent_size")

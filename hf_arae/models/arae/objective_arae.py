@@ -84,7 +84,7 @@ class AraeObjective(Objective):
     Batches: `input_ids`, `attention_mask` `(batch, sequence)` and, with several decoders, `attribute` `(batch,)`.
 
     Args:
-        model: an [`AraeModel`].
+        model: an [`AraeModel`]. Its config's `trained_generator` says from now on whether it has an adversary.
         settings: see [`AraeObjectiveArguments`].
 
     Raises:
@@ -94,6 +94,7 @@ class AraeObjective(Objective):
     def __init__(self, model: AraeModel, settings: AraeObjectiveArguments | None = None):
         super().__init__(model)
         self.settings = settings or AraeObjectiveArguments()
+        model.config.trained_generator = self.settings.adversary
         self.with_attributes = model.config.num_attributes > 1
         self.players = {
             "autoencoder": ("embeddings", "encoder", "decoders", "projection"),

@@ -33,6 +33,10 @@ class UrsaeConfig(FamilyConfig):
         selector_members: number of those networks.
         selector_signals: columns of their table of what is known of each word.
         search_shortest, search_longest: words that a search chooses between, where no length is asked for.
+        write_length: words of a written summary, where no length is asked for; `None`: the model ends it itself.
+        write_source_words_only, write_source_order, write_longest_gap, write_no_repeat_ngram_size: what a written
+            summary is held to unless a call says otherwise, see `summarize`. A reader has learned to write under such
+            limits and has no sense of anything else, so training keeps here what it was trained and measured under.
         pad_token_id, bos_token_id, unk_token_id, mask_token_id: tokens that are never written.
         eos_token_id: token that ends a summary, and a source.
     """
@@ -61,6 +65,11 @@ class UrsaeConfig(FamilyConfig):
     selector_signals: int = 72
     search_shortest: int = 7
     search_longest: int = 12
+    write_length: int | None = None
+    write_source_words_only: bool = False
+    write_source_order: bool = False
+    write_longest_gap: int | None = None
+    write_no_repeat_ngram_size: int = 0
     pad_token_id: int | None = 0
     bos_token_id: int | None = 1
     eos_token_id: int | None = 2
@@ -83,6 +92,17 @@ class UrsaeConfig(FamilyConfig):
             )
         if self.reader_kernel % 2 == 0:
             raise ValueError(f"reader_kernel must be odd, got {self.reader_kernel}")
+
+    def validate_writing(self):
+        if self.write_length is not None and not 1 <= self.write_length <= self.max_summary_length:
+            raise ValueError(
+                f"write_length must lie in 1..{self.max_summary_length} (max_summary_length), or be None; "
+                f"got {self.write_length}"
+            )
+        if self.write_longest_gap is not None and self.write_longest_gap < 0:
+            raise ValueError(f"write_longest_gap must not be negative, got {self.write_longest_gap}")
+        if self.write_no_repeat_ngram_size < 0:
+            raise ValueError(f"write_no_repeat_ngram_size must not be negative, got {self.write_no_repeat_ngram_size}")
 
     def validate_dropout(self):
         check_range(self, "[0, 1)", "dropout", "reconstructor_dropout")

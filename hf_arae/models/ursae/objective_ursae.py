@@ -138,7 +138,8 @@ class UrsaeObjective(Objective):
 
     Args:
         model: an [`UrsaeForConditionalGeneration`] whose writer is pretrained. Its parameters are taken out of
-            training (`requires_grad`).
+            training (`requires_grad`). What drafts are held to becomes the config's `write_...` settings, which
+            `summarize` and `generate` follow.
         settings: see [`UrsaeObjectiveArguments`].
 
     Raises:
@@ -157,6 +158,12 @@ class UrsaeObjective(Objective):
         if s.shortest_summary > self.longest:
             raise ValueError(f"shortest_summary is {s.shortest_summary}, but drafts end after {self.longest} words")
         model.writer.requires_grad_(False)
+        # The reader learns to write under these limits, and under no other.
+        config = model.config
+        config.write_length = (s.shortest_summary + self.longest) // 2 if s.force_lengths else None
+        config.write_source_words_only, config.write_source_order = s.source_words_only, s.source_order
+        config.write_longest_gap = s.longest_gap or None
+        config.write_no_repeat_ngram_size = s.block_ngrams
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         s = self.settings

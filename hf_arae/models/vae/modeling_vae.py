@@ -59,6 +59,13 @@ class VaeModel(PriorAutoencoder):
         else:
             super()._init_weights(module)
 
+    def _word_tables(self) -> list[tuple[nn.Module, str]]:
+        tables = super()._word_tables()
+        if self.config.bag_of_words_sizes is not None:
+            layer = self.bag_of_words.output_layer
+            tables += [(layer, "weight"), (layer, "bias")]
+        return tables
+
     def posterior(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x), each `(batch, code_size)`; the arguments are those of `encode`.
 
@@ -71,8 +78,8 @@ class VaeModel(PriorAutoencoder):
         """Maps token ids `(batch, sequence)` to the means of their posteriors, `(batch, code_size)`.
 
         Args:
-            input_ids: `<bos> ... <eos>`, right padded.
-            attention_mask: 1 for tokens, 0 for padding; derived from the padding token if `None`.
+            input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
+            attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
         """
         return self.posterior(input_ids, attention_mask)[0]
 
@@ -107,6 +114,7 @@ class VaeModel(PriorAutoencoder):
         Returns:
             Reconstruction, -E log p(x | z), and KL(q(z | x) || p(z)), each `(batch,)`; both can be differentiated.
         """
+        input_ids, attention_mask = self._padded_right(input_ids, attention_mask)
         mean, log_variance = self.posterior(input_ids, attention_mask)
         reconstruction, divergence = 0, 0
         for noise in self._noise(mean, samples, seed):
@@ -133,6 +141,7 @@ class VaeModel(PriorAutoencoder):
             samples: K, at least 1. Published: 500.
             input_ids, attention_mask, attribute, seed: see `elbo`.
         """
+        input_ids, attention_mask = self._padded_right(input_ids, attention_mask)
         mean, log_variance = self.posterior(input_ids, attention_mask)
         total = mean.new_full((len(mean),), -torch.inf)
         for noise in self._noise(mean, samples, seed):

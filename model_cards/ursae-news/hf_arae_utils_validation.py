@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# Exported from hf_arae/utils/validation.py of hf_arae 0.1.0.
+# Edits belong there: the next save_pretrained overwrites this file.
+"""Checks of settings: a wrong one is refused with its name and what is accepted."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
+
+
+def check_choice(settings: Any, name: str, accepted: tuple[str, ...]) -> None:
+    """Raises `ValueError` unless the field `name` is one of `accepted`."""
+    value = getattr(settings, name)
+    if value not in accepted:
+        raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {value!r}")
+
+
+def check_range(settings: Any, interval: str, *names: str) -> None:
+    """Raises `ValueError` unless the fields `names` of a dataclass are numbers in an interval.
+
+    A field that is declared as `int` must hold a whole number. NaN lies in no interval.
+
+    Args:
+        interval: `"[0, 1)"`, for example: a square bracket belongs to it, a round one does not; `inf` is no bound,
+            and is not accepted either.
+    """
+    declared = {field.name: field.type for field in fields(settings)}
+    for name in names:
+        _check(name, getattr(settings, name), interval, declared.get(name) in (int, "int"))
+
+
+def check_widths(settings: Any, *names: str) -> None:
+    """Raises `ValueError` unless the fields `names` are lists of widths of layers, which may be empty."""
+    for name in names:
+        widths = getattr(settings, name)
+        if not isinstance(widths, (list, tuple)):
+            raise ValueError(f"{name} must be a list of whole numbers, got {widths!r}")
+        for width in widths:
+            _check(f"each of {name}", width, WIDTHS, True)
+
+
+# Far beyond what can be trained, and small enough for the error to come before the memory or the patience ends.
+WIDTHS = "[1, 1000000]"
+LAYERS = "[1, 1000]"
+VOCABULARY = "[1, 100000000]"
+
+
+def _check(name: str, value: Any, interval: str, whole: bool) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        raise ValueError(f"{name} must be a {'whole ' if whole else ''}number in {interval}, got {value!r}")
+    low, high = (float(bound) for bound in interval[1:-1].split(","))
+    above = value >= low if interval[0] == "[" else value > low
+    below = value <= high if interval[-1] == "]" else value < high
+    if not (above and below):
+        raise ValueError(f"{name} must lie in {interval}, got {value}")

@@ -1,0 +1,101 @@
+"""A misspelled argument is an error that names it; what transformers' own parts hand over is taken."""
+
+import logging
+
+import pytest
+import torch
+from datasets import Dataset
+from torch.nn import functional as F
+from transformers import AutoConfig, AutoModel, Trainer, TrainingArguments
+
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
+from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
+from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+
+SIZES = {"vocab_size": 20, "embedding_size": 6, "hidden_size": 8}
+IDS = torch.tensor([[1, 7, 9, 2], [1, 19, 5, 2]])
+# What peft, the Trainer and pipelines pass on.
+HANDED_OVER = {
+    "inputs_embeds": None,
+    "decoder_inputs_embeds": None,
+    "decoder_attention_mask": None,
+    "output_attentions": False,
+    "output_hidden_states": None,
+    "num_items_in_batch": 4,
+    "return_dict": True,
+}
+
+
+def models():
+    yield AraeModel(AraeConfig(**SIZES, code_size=5)), {"input_ids": IDS, "labels": IDS}
+    yield RnnLmForCausalLM(RnnLmConfig(**SIZES)), {"input_ids": IDS, "labels": IDS}
+    yield UrsaeForConditionalGeneration(UrsaeConfig(**SIZES, reader_size=5)), {"input_ids": IDS, "labels": IDS}
+    pairs = {"input_ids": torch.cat([IDS, IDS], 1), "labels": torch.tensor([0, 1])}
+    yield AraeForSequenceClassification(AraeConfig(**SIZES, code_size=5)), pairs
+
+
+def test_forward_names_what_it_does_not_know():
+    for model, inputs in models():
+        loss = model.eval()(**inputs).loss
+        torch.testing.assert_close(model(**inputs, **HANDED_OVER).loss, loss)
+        with pytest.raises(TypeError, match="'lables': did you mean labels"):
+            model(**inputs, lables=IDS)
+        with pytest.raises(TypeError, match="'something'"):
+            model(**inputs, something=None)
+        with pytest.raises(TypeError, match="inputs_embeds"):
+            model(**inputs, inputs_embeds=torch.zeros(2, 4, 6))
+
+
+def test_a_wrong_attribute_is_named(transfer_model):
+    inputs = {"input_ids": IDS, "decoder_input_ids": IDS[:, :3]}
+    with pytest.raises(TypeError, match="'atribute': did you mean attribute"):
+        transfer_model(**inputs, atribute=torch.tensor([1, 1]))
+    with pytest.raises(ValueError, match="attribute is needed"):
+        transfer_model(**inputs)
+    for wrong, error in (([0, 2], ValueError), ([0.0, 1.0], TypeError), ([True, False], TypeError), ([0], ValueError)):
+        with pytest.raises(error, match="attribute"):
+            transfer_model(**inputs, attribute=torch.tensor(wrong))
+        with pytest.raises(error, match="attribute"):
+            transfer_model.transfer(IDS, target=torch.tensor(wrong))
+
+
+def test_a_config_names_what_it_does_not_know(transfer_folder):
+    with pytest.raises(ValueError, match=r"cod_size.*Did you mean code_size"):
+        AutoConfig.from_pretrained(transfer_folder, cod_size=5)
+    with pytest.raises(ValueError, match="nothing_known"):
+        AutoConfig.from_pretrained(transfer_folder, nothing_known=5)
+    with pytest.raises((TypeError, ValueError), match="cod_size"):
+        AutoModel.from_pretrained(transfer_folder, cod_size=5)
+    given = {"dtype": "auto", "device_map": "cpu", "trust_remote_code": False, "attn_implementation": "eager"}
+    assert AutoConfig.from_pretrained(transfer_folder, salience_threshold=2.0, **given).salience_threshold == 2.0
+    assert AutoModel.from_pretrained(transfer_folder, salience_threshold=2.0).config.salience_threshold == 2.0
+
+
+def test_the_storage_format_is_no_training_format(transfer_model, tmp_path):
+    model = AraeModel(AraeConfig(**SIZES, code_size=5)).half()
+    model.save_pretrained(tmp_path)
+    config = AutoConfig.from_pretrained(tmp_path)
+    assert config.dtype == torch.float16
+    for made in (AutoModel.from_config(config), AutoModel.from_config(config, dtype="auto"), AraeModel(config)):
+        assert {value.dtype for value in made.parameters()} == {torch.float32}
+    assert AutoModel.from_config(config, dtype=torch.bfloat16).dtype == torch.bfloat16
+
+
+def test_the_trainer_of_transformers_shifts_labels_that_it_smooths(tmp_path, caplog):
+    torch.manual_seed(0)
+    model = RnnLmForCausalLM(RnnLmConfig(**SIZES))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=1.0)
+    rows = Dataset.from_dict({"input_ids": IDS.tolist(), "labels": IDS.tolist()})
+    arguments = TrainingArguments(
+        str(tmp_path), label_smoothing_factor=0.1, report_to="none", use_cpu=True, disable_tqdm=True
+    )
+    with caplog.at_level(logging.ERROR):
+        trainer = Trainer(model, arguments, train_dataset=rows)
+    loss = trainer.compute_loss(model, {"input_ids": IDS, "labels": IDS.clone()})
+    logits = model(IDS).logits[:, :-1].flatten(0, 1)
+    torch.testing.assert_close(loss, F.cross_entropy(logits, IDS[:, 1:].flatten(), label_smoothing=0.1))
+    assert trainer.model_accepts_loss_kwargs is False  # the loss is a mean, which it divides by accumulated batches
