@@ -22,6 +22,15 @@ SENTENCES = {
 torch.set_num_threads(1)  # tiny models are slower with more, by far on a busy machine
 
 
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # pytest-xdist would put the files with the most tests first
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the folders with the longest files first, so that the processes of the suite end together."""
+    items.sort(key=lambda item: item.path.parent.name not in ("examples", "hub", "training"))
+
+
 @pytest.fixture(scope="session")
 def tokenizer():
     return train_tokenizer([text for texts in SENTENCES.values() for text in texts], max_length=10)

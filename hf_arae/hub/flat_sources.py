@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 
 from hf_arae import __version__
@@ -39,14 +40,14 @@ def collect(modules: list[str], writer: str) -> dict[str, str]:
         module = waiting.pop()
         name = flat_name(module)
         if name not in files:
-            files[name], needed = _rewrite(module, writer)
+            files[name], needed = _rewrite(module, _read(module), writer)
             waiting += needed
     return files
 
 
-def _rewrite(module: str, writer: str) -> tuple[str, list[str]]:
-    """The module's source with imports from the same folder, and the modules that those name."""
-    source = _read(module)
+@cache  # a run exports the same sources with every checkpoint
+def _rewrite(module: str, source: str, writer: str) -> tuple[str, list[str]]:
+    """The module's source with imports from the same folder, and the modules that those name. Not to be changed."""
     lines, tree, needed = source.splitlines(keepends=True), ast.parse(source), []
     guarded = {id(node) for block in ast.walk(tree) if isinstance(block, ast.Try) for node in ast.walk(block)}
     for node, imported in _package_imports(tree):

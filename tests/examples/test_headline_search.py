@@ -54,7 +54,7 @@ def test_a_search_learns_from_titles_of_other_documents(base, tmp_path):
     ("arguments", "message"),
     [
         (["--headlines_from_validation", "1.0"], "headlines_from_validation must lie in [0, 1), got 1.0"),
-        (["--minimum_similarity", "0.99"], "lower minimum_similarity"),
+        (["--minimum_similarity", "0.99", "--max_train_samples", "200"], "lower minimum_similarity"),
         (["--train_file", "@articles"], "summary"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 import torch
 from warm_python import run_python
 
-from hf_arae.data.news import build_news
+from hf_arae.data.news import build_news, build_titles
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
@@ -108,8 +108,10 @@ def test_files_that_cannot_be_used_are_named(models, files):
 
 
 def test_evaluation_writes_the_table(models, tmp_path):
-    out, judge = tmp_path / "table", tmp_path / "judge"
+    out, judge, titles = tmp_path / "table", tmp_path / "judge", tmp_path / "titles.txt"
+    titles.write_text("\n".join(build_titles()[:1000]))
     arguments = ["--models", *map(str, models.values()), "--output_dir", str(out), "--language_model", str(judge)]
+    arguments += ["--titles_file", str(titles)]
     arguments += ["--max_eval_samples", "30", "--search_lengths", "0", "5", "--write_lengths", "5"]
     done = run("evaluate_summarization.py", *arguments)
     assert done.returncode == 0, done.stderr

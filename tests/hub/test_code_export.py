@@ -12,7 +12,7 @@ from transformers.dynamic_module_utils import get_relative_imports
 from warm_python import run_python
 
 import hf_arae.hub.flat_sources
-from hf_arae.hub.flat_sources import ExportError
+from hf_arae.hub.flat_sources import ExportError, collect
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
@@ -273,7 +273,7 @@ def test_an_import_inside_a_function_stops_the_export(monkeypatch):
         hf_arae.hub.flat_sources, "_read", lambda module: "def f():\n    from hf_arae.nn.mlp import Mlp\n"
     )
     with pytest.raises(ExportError, match="line 2"):
-        hf_arae.hub.flat_sources._rewrite("hf_arae.nn.rnn", "me")
+        collect(["hf_arae.nn.rnn"], "me")
 
 
 def test_imports_are_rewritten_and_prose_is_not(monkeypatch):
@@ -286,7 +286,9 @@ try:
 except ModuleNotFoundError:
     pass
 '''
-    monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", lambda module: source)
-    text, needed = hf_arae.hub.flat_sources._rewrite("hf_arae.nn.mlp", "me")
-    assert needed == ["hf_arae.nn.rnn"]
-    assert text.endswith(source.replace("from hf_arae.nn.rnn import (", "from .hf_arae_nn_rnn import ("))
+    sources = {"hf_arae.nn.mlp": source, "hf_arae.nn.rnn": ""}
+    monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", sources.__getitem__)
+    files = collect(["hf_arae.nn.mlp"], "me")
+    assert files.keys() == {"hf_arae_nn_mlp", "hf_arae_nn_rnn"}
+    rewritten = source.replace("from hf_arae.nn.rnn import (", "from .hf_arae_nn_rnn import (")
+    assert files["hf_arae_nn_mlp"].endswith(rewritten)
