@@ -69,9 +69,9 @@ def run(transfer_model, tokenizer, tmp_path):
 
 
 def published(hub, name="alice/tiny"):
-    """What is there, as one text without the weights, and the card."""
+    """What is there, as one text without weights, pictures and the library's code, and the card."""
     files = {path: content for path, content in hub.files(name).items() if path != ".gitattributes"}
-    texts = [content.decode() for path, content in files.items() if not path.endswith((".safetensors", ".png"))]
+    texts = [content.decode() for path, content in files.items() if not path.endswith((".safetensors", ".png", ".py"))]
     return set(files), "\n".join(texts), ModelCard(files["README.md"].decode())
 
 
