@@ -46,6 +46,7 @@ from hf_arae.metrics import Diversity
 from hf_arae.metrics.language_model import reverse_perplexity
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import read_report
+from hf_arae.utils.files import write_json, write_text
 
 SWAPS = (0, 1, 2, 3, 4)
 
@@ -263,12 +264,12 @@ def main() -> None:
         lines = [line for way in lines for line in (*way, "")]
         parts += [f"## Between new sentences of {name}", "\n".join(["```", *map(visible, lines[:-1]), "```"])]
         texts = "".join(json.dumps({"way": way}, ensure_ascii=False) + "\n" for way in ways[name])
-        (out / outputs_name(name)).write_text(texts)
+        write_text(out / outputs_name(name), texts)
     report = "\n\n".join([*parts, *pictures]) + "\n"
     print(report)
-    (out / "report.md").write_text(report)
-    (out / "report.json").write_text(json.dumps({heading: rows for heading, (_, rows) in sections.items()}, indent=2))
-    (out / "table.json").write_text(json.dumps(systems(sections, noise), indent=2))
+    write_text(out / "report.md", report)
+    write_json(out / "report.json", {heading: rows for heading, (_, rows) in sections.items()})
+    write_json(out / "table.json", systems(sections, noise))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from hf_arae.evaluation.style_transfer import TransferJudges, leakage, other_lab
 from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.metrics import Bleu, ExactMatch
 from hf_arae.metrics.language_model import reverse_perplexity, train_language_model
+from hf_arae.utils.files import write_json, write_text
 
 
 @dataclass
@@ -124,7 +125,7 @@ def main() -> None:
             samples += [f"  {visible(texts[at])}\n    -> {names[targets[at]]}: {visible(outputs[at])}" for at in shown]
         lines = [{"source": s, "label": names[o], "output": t} for s, o, t in zip(texts, labels, outputs, strict=True)]
         path = output_dir / outputs_name(name)
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     # 6. The table
     table = markdown_table(rows)
@@ -132,9 +133,9 @@ def main() -> None:
     print("\n".join(samples))
     print(f"\n{len(test)} test sentences; the transfer classifier is {held_out:.1f} % right on real held-out ones\n")
     print(table)
-    (output_dir / "table.md").write_text(table + "\n")
-    (output_dir / "table.json").write_text(json.dumps(rows, indent=2))
-    (output_dir / "samples.txt").write_text("\n".join(samples) + "\n")
+    write_text(output_dir / "table.md", table + "\n")
+    write_json(output_dir / "table.json", rows)
+    write_text(output_dir / "samples.txt", "\n".join(samples) + "\n")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.metrics import Perplexity, Rouge, SummaryShape
 from hf_arae.metrics.language_model import train_language_model
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
+from hf_arae.utils.files import write_json, write_text
 
 SAMPLES = 10
 SHAPES = ("mean_length", "copy_rate")
@@ -155,9 +156,9 @@ def main() -> None:
     table = markdown_table(rows)
     print("\n".join(samples))
     print(f"\n{len(documents)} documents\n\n{table}")
-    (output_dir / "table.md").write_text(table + "\n")
-    (output_dir / "table.json").write_text(json.dumps(rows, indent=2))
-    (output_dir / "samples.txt").write_text("\n".join(samples) + "\n")
+    write_text(output_dir / "table.md", table + "\n")
+    write_json(output_dir / "table.json", rows)
+    write_text(output_dir / "samples.txt", "\n".join(samples) + "\n")
 
 
 def summaries_of(summarize: TextSummarizationPipeline, texts: Sequence[str], **arguments: Any) -> list[str]:

@@ -24,6 +24,7 @@ from hf_arae.display import visible
 from hf_arae.evaluation.arithmetic import PUBLISHED, ParsedSentences, Transform, score_transform
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.generation import LatentSpace
+from hf_arae.utils.files import write_text
 
 
 @dataclass
@@ -156,7 +157,7 @@ def main() -> None:
     # 8. The report
     folder = Path(script.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.md").write_text("\n".join(report), encoding="utf-8")
+    write_text(folder / "report.md", "\n".join(report))
     print("\n".join(report))
 
 

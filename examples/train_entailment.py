@@ -7,7 +7,8 @@
 Each seed chooses its own labelled pairs. All sentences of the training split, labelled or not, are the autoencoder's;
 its first stage, on sentences alone, is one for all fractions of a seed. The validation split chooses each run's best
 update, and the test split is read once. A run that has its `metrics.json` is not repeated, so that seeds, methods and
-fractions can be added later.
+fractions can be added later. A call that was stopped goes on with `--resume_from_checkpoint last`: what has ended is
+kept, what was under way goes on from its newest checkpoint, in the first stage too, and the rest follows.
 
 The steps: 1 arguments, 2 data, 3 tokenizer and sentences, 4 runs, each after its first stage, 5 the table, 6 with
 --push_to_hub, the run with the best validation accuracy goes to the Hub. A run's folder loads with
@@ -19,12 +20,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from accelerate import PartialState
 from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.packing import PackedSentences
@@ -41,8 +44,14 @@ from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, Ara
 from hf_arae.models.arae.objective_arae import AraeObjective
 from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, AraePairObjectiveArguments
 from hf_arae.models.text_recipes import AraeArguments, config_fields
+from hf_arae.models.wholeness import find_result_damage, result_state
 from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training.checkpoint import list_checkpoints
+from hf_arae.training.fingerprint import OF_NO_EFFECT
+from hf_arae.training.interruption import time_left
 from hf_arae.training.report import read_report, write_report
+from hf_arae.training.run_folder import refuse_earlier_run
+from hf_arae.utils.files import read_json, write_json, write_text
 
 
 @dataclass
@@ -121,7 +130,7 @@ class EntailmentTrainingArguments(TrainingArguments):
     )
     report_to: str = field(default="none", metadata={"help": "tensorboard or none. JSONL is always written."})
     overwrite_output_dir: bool = field(
-        default=True, metadata={"help": "Begin a run anew that is there and has not ended."}
+        default=False, metadata={"help": "Begin those runs anew that are there and have not ended."}
     )
 
 
@@ -133,12 +142,48 @@ def keep_settings(out: Path, settings: dict) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     path, settings = out / "settings.json", json.loads(json.dumps(settings))  # as it is read from a file
-    before = json.loads(path.read_text()) if path.is_file() else settings
-    if before != settings:
-        changed = [f"{name}: was {before.get(name)}, now {value}" for name, value in settings.items()]
-        changed = [line for line, name in zip(changed, settings, strict=True) if before.get(name) != settings[name]]
-        raise ValueError(f"{out} holds runs with other settings; give another output_dir. {'; '.join(changed)}")
-    path.write_text(json.dumps(settings, indent=2))
+    before = read_json(path) if path.exists() else settings
+    if not isinstance(before, dict):
+        raise ValueError(f"{path} is damaged: it holds no settings")
+    changed = [name for name, value in settings.items() if name in before and before[name] != value]
+    if changed:
+        listed = "; ".join(f"{name}: was {before[name]}, now {settings[name]}" for name in changed)
+        raise ValueError(f"{out} holds runs with other settings; give another output_dir. {listed}")
+    if before is settings and PartialState().is_main_process:
+        write_json(path, settings)
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether a training has left its result in a folder; if that is damaged, its checkpoints give it anew."""
+    return (folder / SAFE_WEIGHTS_NAME).exists() or result_state(folder) is not None
+
+
+def check_folders(runs: list[Path], stages: list[Path], arguments: TrainingArguments) -> None:
+    """Makes sure, before anything is trained, that no run begins where one has stopped that could go on.
+
+    Raises:
+        FileExistsError: one has.
+        ValueError: `resume_from_checkpoint` is a path that is in none of the runs that are to go on.
+    """
+    wanted = arguments.resume_from_checkpoint
+    unfinished = [run for run in runs if not read_report(run)] + [stage for stage in stages if not has_ended(stage)]
+    if wanted is None and not arguments.overwrite_output_dir:
+        for folder in unfinished:
+            refuse_earlier_run(folder)
+    elif wanted not in (None, "last") and Path(wanted).resolve().parent not in [run.resolve() for run in unfinished]:
+        raise ValueError(
+            f"resume_from_checkpoint={wanted!r} is in none of the runs of this call that have not ended. "
+            f"Accepted: 'last', or a checkpoint of one of them."
+        )
+
+
+def arguments_of(folder: Path, common: TrainingArguments, began: float, **changes) -> TrainingArguments:
+    """The arguments of one training. A path to resume from is of the run that it lies in; others resume 'last'."""
+    wanted = common.resume_from_checkpoint
+    if wanted is not None and Path(wanted).resolve().parent != folder.resolve():
+        wanted = "last"
+    changes |= {"resume_from_checkpoint": wanted, "push_to_hub": False, "max_time": time_left(common.max_time, began)}
+    return replace(common, output_dir=str(folder), **changes)
 
 
 def unlabelled_sentences(pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> PackedSentences:
@@ -151,9 +196,18 @@ def unlabelled_sentences(pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> 
 def first_stage(
     config: AraeConfig, settings: AraePairObjectiveArguments, arguments: TrainingArguments, sentences: PackedSentences
 ) -> None:
-    """Trains an autoencoder on sentences alone; its folder is `arguments.output_dir`."""
-    if Path(arguments.output_dir, "model.safetensors").is_file():
-        return
+    """Trains an autoencoder on sentences alone; its folder is `arguments.output_dir`.
+
+    Where that has ended, its trainer only checks that nothing has changed, and writes anew what is damaged.
+    """
+    folder = Path(arguments.output_dir)
+    if has_ended(folder):
+        damage = find_result_damage(folder)
+        if damage is None and not list_checkpoints(folder):
+            return
+        if damage is not None:
+            print(f"the first stage in {folder} is not whole ({damage}): its result is written again")
+        arguments = replace(arguments, resume_from_checkpoint="last", overwrite_output_dir=False)
     set_seed(arguments.seed)
     model = AraeModel(config)
     trainer = AdversarialTrainer(model, AraeObjective(model, settings), arguments, sentences)
@@ -162,7 +216,7 @@ def first_stage(
 
 def run(
     config: AraeConfig,
-    base: str | None,
+    base: Path | None,
     settings: AraePairObjectiveArguments,
     arguments: TrainingArguments,
     sentences: PackedSentences,
@@ -197,6 +251,7 @@ def run(
 
 def main() -> None:
     # 1. Arguments
+    began = time.monotonic()
     parser = HfArgumentParser(
         (
             ScriptArguments,
@@ -210,18 +265,19 @@ def main() -> None:
         parser.parse_args_into_dataclasses()
     )
     out = Path(training_arguments.output_dir)
-    own = ("method", "label_fraction", "seeds", "output_dir", "seed", "disable_tqdm", "use_cpu")
-    own += (
-        "push_to_hub",
-        "hub_model_id",
-        "hub_private_repo",
-        "hub_strategy",
-        "license",
-        "language",
-        "publish_samples",
-    )
+    own = ("method", "label_fraction", "seeds", "seed", *OF_NO_EFFECT)
     parts = (script, pair_arguments, model_arguments, objective_arguments, training_arguments)
     common = {name: value for part in parts for name, value in asdict(part).items() if name not in own}
+
+    runs = {
+        (method, fraction, seed): out / f"{method}-{fraction:g}-seed{seed}"
+        for method in script.method
+        for fraction in script.label_fraction
+        for seed in script.seeds
+    }
+    staged = [method for method in script.method if method != "supervised" and script.autoencoding_steps]
+    stages = {(method, seed): out / f"{method}-sentences-seed{seed}" for method in staged for seed in script.seeds}
+    check_folders([*runs.values()], [*stages.values()], training_arguments)
 
     # 2. Data
     data = load_labelled_pairs(pair_arguments)
@@ -252,33 +308,32 @@ def main() -> None:
     print(f"{len(data['train'])} pairs, {len(sentences)} sentences, {len(tokenizer)} words")
 
     # 4. Runs, each after its first stage
-    rows, runs = [], []
+    rows, done = [], set()
     for method in script.method:
         settings = AraePairObjectiveArguments(**asdict(objective_arguments) | {"method": method})
         row: dict[str, str | float] = {"method": method}
         for fraction in script.label_fraction:
             results = []
             for seed in script.seeds:
-                folder = out / f"{method}-{fraction:g}-seed{seed}"
-                runs.append(folder)
+                folder, base = runs[method, fraction, seed], stages.get((method, seed))
                 report = read_report(folder)
                 if report:
                     print(f"{folder} is there: not repeated")
                     results.append(report["accuracy"])
                     continue
-                base = None
-                if method != "supervised" and script.autoencoding_steps:
-                    base = str(out / f"{method}-sentences-seed{seed}")
-                    stage = {"output_dir": base, "max_steps": script.autoencoding_steps, "seed": seed}
-                    stage |= {"eval_steps": 0, "metric_for_best_model": None, "push_to_hub": False}
-                    first_stage(config, settings, replace(training_arguments, **stage), sentences)
-                arguments = replace(training_arguments, output_dir=str(folder), seed=seed, push_to_hub=False)
+                if base is not None and base not in done:
+                    changes = {"max_steps": script.autoencoding_steps, "seed": seed}
+                    changes |= {"eval_steps": 0, "metric_for_best_model": None}
+                    first_stage(config, settings, arguments_of(base, training_arguments, began, **changes), sentences)
+                    done.add(base)
+                arguments = arguments_of(folder, training_arguments, began, seed=seed)
                 own = DatasetDict(data | {"train": labelled[fraction, seed]})
                 found = run(config, base, settings, arguments, sentences, own, tokenizer, script.pairs_per_batch)
                 shown = {name: value for name, value in found.items() if not isinstance(value, str)}
                 print(f"{folder}: " + "  ".join(f"{name} {value:.2f}" for name, value in shown.items()))
                 about = {"method": method, "label_fraction": fraction, "seed": seed}
-                write_report(folder, about | found, parts)
+                if PartialState().is_main_process:
+                    write_report(folder, about | found, parts)
                 results.append(found["accuracy"])
             mean, half = mean_and_interval(results)
             cell = f"{mean:.1f} ± {half:.1f}" if len(results) > 1 else f"{mean:.1f}"
@@ -294,12 +349,13 @@ def main() -> None:
         f"{', '.join(map(str, script.seeds))}; the most frequent label has {100 * majority:.1f} %."
     )
     print(f"\n{note}\n\n{table}")
-    (out / "table.md").write_text(f"{note}\n\n{table}\n")
-    (out / "table.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False))
+    if PartialState().is_main_process:
+        write_text(out / "table.md", f"{note}\n\n{table}\n")
+        write_json(out / "table.json", rows)
 
     # 6. The run with the best validation accuracy goes to the Hub, if wanted
     if repository is not None:
-        best = max(runs, key=lambda folder: read_report(folder)["validation_accuracy"])
+        best = max(runs.values(), key=lambda folder: read_report(folder)["validation_accuracy"])
         shutil.copyfile(out / "table.md", best / "table.md")
         print(f"{best} pushed to {repository.push_result(best)}")
 

@@ -150,9 +150,9 @@ def main() -> None:
     # 7. The test split's table (the validation split's, where there is no test split)
     test = data.get("test", tuning)
     documents, summaries = test["document"][:], test["summary"][:]
+    trainer.save_model()  # tuned
     if not trainer.accelerator.is_main_process:
         return
-    model.save_pretrained(training_arguments.output_dir)
     summarize = pipeline("text-summarization", model=training_arguments.output_dir, batch_size=128)
     scores, samples = {}, []
     outputs = lead_words(documents, LEAD)

@@ -15,6 +15,7 @@ result, `--output_dir`, loads with `pipeline("text-summarization", model=...)` a
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,8 +43,10 @@ from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiv
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training.interruption import time_left
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import write_report
+from hf_arae.utils.files import write_text
 
 COLUMNS = ("rouge1", "rouge2", "rougeL", "mean_length", "copy_rate", "prefix_overlap", "distinct")
 
@@ -136,6 +139,7 @@ class SummarizationTrainingArguments(TrainingArguments):
 
 def main() -> None:
     # 1. Arguments
+    began = time.monotonic()
     parser = HfArgumentParser(
         (
             ScriptArguments,
@@ -191,6 +195,7 @@ def main() -> None:
             metric_for_best_model=None,
             early_stopping_patience=0,
             push_to_hub=False,
+            max_time=time_left(training_arguments.max_time, began),
         )
         settings = RnnLmObjectiveArguments(learning_rate=script.writer_learning_rate)
         pretrainer = AdversarialTrainer(
@@ -224,7 +229,7 @@ def main() -> None:
     trainer = AdversarialTrainer(
         model,
         objective,
-        training_arguments,
+        replace(training_arguments, max_time=time_left(training_arguments.max_time, began)),
         PackedSentences(sources, tokenizer.pad_token_id),
         processing_class=tokenizer,
         evaluator=SummarizationEvaluator(tokenizer, held_out, **decoding),
@@ -252,16 +257,16 @@ def main() -> None:
     samples = "\n".join(f"  {visible(line)}" for line in evaluation.samples)
     print(f"\n{len(test)} held-out documents:\n\n{table}\n\n{samples}")
     out = Path(training_arguments.output_dir)
-    (out / "table.md").write_text(table + "\n", encoding="utf-8")
+    write_text(out / "table.md", table + "\n")
     lines = [json.dumps({"document": d, "output": s}) for d, s in zip(last.documents, summaries, strict=True)]
-    (out / "outputs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(out / "outputs.jsonl", "\n".join(lines) + "\n")
     run = {"seed": training_arguments.seed, "updates": result.steps}
     run |= {"minutes": result.seconds / 60, "writer_minutes": seconds / 60, "measured_split": measured_split(data)}
     settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
     write_report(out, run | evaluation.metrics, settings)
 
     # 8. Curves and samples over the training
-    (out / "samples.md").write_text(samples_over_training(out / LOG_FILE, start), encoding="utf-8")
+    write_text(out / "samples.md", samples_over_training(out / LOG_FILE, start))
     if not draw_curves(out / LOG_FILE, out / "curves.png"):
         print("no curves.png: pip install hf_arae[plots]")
     print(f'\nNow: pipeline("text-summarization", model="{training_arguments.output_dir}")')

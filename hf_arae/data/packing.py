@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import torch
 from datasets import Dataset
@@ -45,6 +47,13 @@ class PackedSentences(torch.utils.data.Dataset):
         if name not in self.column_names:
             raise KeyError(f"no column {name!r}; accepted: {', '.join(self.column_names)}")
         return self.lengths if name == "length" else self.attributes
+
+    def digest(self) -> str:
+        """A short name of what the rows hold, and of their order."""
+        total = hashlib.sha256(self.tokens)
+        for part in (self.lengths, self.labels, self.attributes):
+            total.update(b"" if part is None else np.ascontiguousarray(part, np.int64))
+        return total.hexdigest()[:16]
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import torch
 from datasets import Dataset
 from torch import Tensor
@@ -28,6 +30,10 @@ class PairBatches:
         self.ids = tokenizer(pairs["premise"][:], pairs["hypothesis"][:], truncation=True)["input_ids"]
         self.labels = torch.tensor(pairs["label"][:])
         self.generator = torch.Generator().manual_seed(seed)
+
+    def digest(self) -> str:
+        """A short name of the pairs and their order."""
+        return hashlib.sha256(repr((self.ids, self.labels.tolist())).encode()).hexdigest()[:16]
 
     def __call__(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         rank, processes = place()  # all draw the same rows, and each takes its share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from hf_arae.data.files import (
 from hf_arae.data.loading import DataArguments, files_of_splits, iterate_text_file, labelled_paths, used_columns
 from hf_arae.data.sources import named_path, plain_files
 
+_PART, _PARTS = 1 << 16, 256  # bytes of a file that are looked at in one place, and the number of places
 Shard = Callable[[], Iterator[pa.Table]]  # opens a part of a split at its beginning
 Opened = tuple[dict[str, list[Shard]], dict[str, Sequence[File]], dict[str, Any]]  # shards, files, identity
 
@@ -46,13 +48,24 @@ def open_files(arguments: DataArguments, label_required: bool) -> Opened:
         paths = labelled_paths(names, label_required, split)
         if split == "train":
             _refuse_arrays(paths)
-            identity = {"files": [[path.name, path.stat().st_size] for path in paths]}
+            identity = _identity(paths)
         files[split] = paths
         if extension(paths[0]) == ".txt":
             shards[split] = [partial(iterate_text_file, path, paths, arguments) for path in paths]
         else:
             shards[split] = [partial(iterate_columns, paths[0], used_columns(arguments, label_required))]
     return shards, files, identity
+
+
+def _identity(paths: Sequence[Path]) -> dict[str, Any]:
+    """What tells local files from others: names, sizes, and a digest of parts of each (of all, up to 16 MB)."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            for place in range(0, path.stat().st_size, max(_PART, path.stat().st_size // _PARTS)):
+                file.seek(place)
+                total.update(file.read(_PART))
+    return {"files": [[path.name, path.stat().st_size] for path in paths], "contents": total.hexdigest()[:16]}
 
 
 def _refuse_arrays(paths: Sequence[File]) -> None:
@@ -71,9 +84,7 @@ def open_named(arguments: DataArguments, label_required: bool) -> Opened:
     path = named_path(name)
     if path.is_dir():
         builder = load_dataset_builder(str(path), config)
-        files = [str(file) for file in (builder.config.data_files or {}).get(arguments.train_split, [])]
-        sizes = [[Path(file).name, Path(file).stat().st_size] for file in files]
-        identity: dict[str, Any] = {"files": sizes}
+        identity = _identity([Path(file) for file in (builder.config.data_files or {}).get(arguments.train_split, [])])
     else:
         commit = _commit(name, arguments.dataset_revision)
         builder = load_dataset_builder(name, config, revision=commit)

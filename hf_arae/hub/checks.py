@@ -15,7 +15,8 @@ from hf_arae.hub.cards import CARD_FILE
 from hf_arae.hub.metadata import PIPELINE_TAGS, listed, wrong_dataset, wrong_language, wrong_license
 from hf_arae.hub.whole import check_whole
 from hf_arae.models.auto import FAMILIES
-from hf_arae.training.run_folder import LOCK_FILE
+from hf_arae.models.wholeness import check_result
+from hf_arae.training.run_folder import is_in_use
 
 # Files whose texts are looked through for places on this machine. The others hold none, or are written without them.
 _TEXTS = (CARD_FILE, "table.md", "samples.md", "config.json", "generation_config.json", "tokenizer_config.json")
@@ -47,15 +48,17 @@ def check_model_folder(folder: Path) -> None:
 
     Raises:
         FileNotFoundError: a file is missing; it is named.
+        OSError: a training's result is not whole; what is wrong is named.
         ValueError: something is there that is not to go up, or is half written.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder")
-    if (folder / LOCK_FILE).exists():
+    if is_in_use(folder):
         raise ValueError(f"a training is still writing into {folder}: push when it has ended")
-    unfinished = [*folder.glob(".*.unfinished"), *folder.glob(".export.new"), *folder.glob("*.incomplete")]
+    unfinished = [*folder.glob(".*.unfinished"), *folder.glob(".export.*"), *folder.glob("*.incomplete")]
     if unfinished:
         raise ValueError(f"{folder} is half written: it holds {unfinished[0].name}. Save the model again")
+    check_result(folder)
     config = _read_config(folder)
     known = [family.config.model_type for family in FAMILIES]
     if config.get("model_type") not in known:

@@ -17,6 +17,7 @@ from hf_arae.hub.cards import CARD_FILE, PICTURES, SAMPLES_FILE, generator_train
 from hf_arae.hub.escapes import plain
 from hf_arae.hub.places import without_place, without_places
 from hf_arae.training.report import REPORT_FILE, read_report
+from hf_arae.utils.files import read_json
 
 
 @dataclass
@@ -58,7 +59,7 @@ def stage(arguments: CardArguments) -> Path:
     report = read_report(run)
     if not report:
         raise FileNotFoundError(f"{run} has no {REPORT_FILE}: give the --output_dir of a training that has ended")
-    rows = json.loads(Path(arguments.table).read_text())
+    rows = read_json(arguments.table)
     # A system is a checkpoint's folder, and in brackets how it was used; the first use is the default one.
     own = [row for row in rows if Path(str(row["system"]).split(" (")[0]) == run]
     if not own:

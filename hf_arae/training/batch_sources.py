@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from hf_arae.data.batching import SentenceBatchSampler
 from hf_arae.data.packing import PackedSentences
-from hf_arae.training.fingerprint import digest
+from hf_arae.training.fingerprint import digest, digest_rows
 
 
 class BatchSource(Protocol):
@@ -41,7 +41,8 @@ class MemoryBatches:
     Args:
         dataset: rows with `length` and what `collate` needs, and `attribute` where batches are to be balanced over
             its values; or [`PackedSentences`], which gives whole batches.
-        collate: rows to a batch; `None` if the dataset gives batches.
+        collate: rows to a batch; `None` if the dataset gives batches. One that adds rows of its own has a `digest()`
+            of them.
         batch_size, seed, rank, world_size: see [`SentenceBatchSampler`].
 
     Raises:
@@ -67,6 +68,7 @@ class MemoryBatches:
             generator=torch.Generator(),
         )
         self.step = 0
+        self.dataset, self.collate = dataset, collate
 
     def updates(self, epochs: float) -> int:
         return math.ceil(epochs * len(self.sampler))
@@ -80,12 +82,16 @@ class MemoryBatches:
     def fingerprint(self) -> dict[str, Any]:
         lengths = np.asarray(self.sampler.lengths, np.int64)
         groups = [np.asarray(rows, np.int64) for rows in self.sampler.members]
-        return {
+        values = {
             "data.streamed": False,
             "data.rows": len(lengths),
             "data.lengths": digest(lengths),
             "data.attributes": digest(*groups),
+            "data.contents": digest_rows(self.dataset) if isinstance(self.dataset, Dataset) else self.dataset.digest(),
         }
+        if hasattr(self.collate, "digest"):  # it adds rows of its own
+            values["data.added"] = self.collate.digest()
+        return values
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         while True:

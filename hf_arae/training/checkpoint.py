@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from transformers.utils import logging
+from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
 from hf_arae.models.downloads import file_sha256
+from hf_arae.training.state import PROGRESS_FILE, TRAINING_FILE
+from hf_arae.utils.files import delete, sync, write_json
 
 logger = logging.get_logger(__name__)
 
 MANIFEST_FILE = "manifest.json"
+# What a run cannot go on without; a manifest that does not list it says nothing.
+_NEEDED = (SAFE_WEIGHTS_NAME, TRAINING_FILE, PROGRESS_FILE)
 _NAME = re.compile(r"checkpoint-(\d+)")
+_ASIDE = "set-aside-"
 # `.checkpoint-N.new` is being written, `.checkpoint-N.replaced` made room for a new one of its name, and
 # `.checkpoint-N.removed` is being deleted.
 _LEFTOVER = re.compile(r"\.(checkpoint-\d+|export)\.(new|replaced|removed)")
@@ -46,6 +50,12 @@ def checkpoint_step(folder: Path) -> int:
     return int(_NAME.fullmatch(folder.name).group(1))
 
 
+def own_name(folder: Path) -> str:
+    """The name `checkpoint-N` that a checkpoint has, or had before it was set aside."""
+    found = _NAME.search(folder.name)
+    return folder.name if found is None else found.group()
+
+
 def find_damage(folder: Path) -> str | None:
     """Compares a checkpoint with its manifest; returns what is wrong with which file, or `None`."""
     try:
@@ -53,9 +63,14 @@ def find_damage(folder: Path) -> str | None:
         expected = {name: (entry["size"], entry["sha256"]) for name, entry in files.items()}
     except FileNotFoundError:
         return f"{MANIFEST_FILE} is missing"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"{MANIFEST_FILE} cannot be read ({error})"
+    for name in _NEEDED:
+        if name not in expected:
+            return f"{MANIFEST_FILE} does not list {name}"
     for name, (size, digest) in expected.items():
+        if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+            return f"{MANIFEST_FILE} lists {name!a}, which is not in the folder"
         path = folder / name
         try:
             if path.stat().st_size != size:
@@ -66,7 +81,26 @@ def find_damage(folder: Path) -> str | None:
             return f"{name} is missing"
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
+        except ValueError:  # a NUL or half a character
+            return f"{MANIFEST_FILE} lists {name!a}, which is no name of a file"
     return None
+
+
+def weights_digest(folder: Path) -> str | None:
+    """The SHA-256 of a checkpoint's weights as its manifest has it, by which runs tell their checkpoints apart."""
+    try:
+        return json.loads((folder / MANIFEST_FILE).read_bytes())["files"][SAFE_WEIGHTS_NAME]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def find_best(output_dir: Path, step: int, digest: str | None) -> Path | None:
+    """The checkpoint of `step` with these weights, set aside or not; by its step alone if no digest was kept."""
+    folder = output_dir / f"checkpoint-{step}"
+    if digest is None:
+        return folder if folder.is_dir() else None
+    aside = sorted(output_dir.glob(f"{_ASIDE}checkpoint-{step}")) + sorted(output_dir.glob(f"{_ASIDE}*-{step}.*"))
+    return next((path for path in (folder, *aside) if weights_digest(path) == digest), None)
 
 
 def last_good_checkpoint(output_dir: str | os.PathLike) -> Path | None:
@@ -124,13 +158,14 @@ def write_checkpoint(folder: Path, write: Callable[[Path], None]) -> None:
         _write_manifest(target)
 
     fill(temporary, write_all, str(folder))
-    if folder.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
+    if folder.is_dir():
+        discard(replaced)
         folder.rename(replaced)
+    elif folder.is_symlink() or folder.exists():  # no checkpoint: a file of the user's, or a link that leads nowhere
+        set_aside(folder)
     temporary.rename(folder)
     sync(folder.parent)
-    if replaced.exists():
-        shutil.rmtree(replaced)
+    discard(replaced)
 
 
 def fill(temporary: Path, write: Callable[[Path], None], name: str) -> None:
@@ -139,15 +174,15 @@ def fill(temporary: Path, write: Callable[[Path], None], name: str) -> None:
     Raises:
         CheckpointWriteError: it failed, because the disk is full, say.
     """
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
+        delete(temporary)
         temporary.mkdir(parents=True)
         write(temporary)
         for path in sorted(temporary.rglob("*")):
             sync(path)
         sync(temporary)
     except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
+        discard(temporary)
         if not isinstance(error, Exception):
             raise
         # Not OSError alone: safetensors and tokenizers report a full disk by exceptions of their own.
@@ -156,11 +191,27 @@ def fill(temporary: Path, write: Callable[[Path], None], name: str) -> None:
         raise CheckpointWriteError(f"{name} could not be written: {error}. {rest}.") from error
 
 
+def discard(path: Path) -> None:
+    """Deletes what is no longer needed. What cannot be deleted stays, with a warning: it costs space and no more."""
+    try:
+        delete(path)
+    except OSError as error:
+        logger.warning_once(f"{path} could not be removed ({error.strerror}); it is in the way of nothing.")
+
+
 def remove(folder: Path) -> None:
-    """Deletes a checkpoint. A deletion that is cut short leaves no checkpoint that lacks files."""
+    """Deletes a checkpoint. A deletion that is cut short leaves no checkpoint that lacks files.
+
+    Of a link to a checkpoint elsewhere only the link goes. What cannot be removed stays, with a warning.
+    """
     hidden = folder.with_name(f".{folder.name}.removed")
-    folder.rename(hidden)
-    shutil.rmtree(hidden)
+    discard(hidden)
+    try:
+        folder.rename(hidden)
+    except OSError as error:
+        logger.warning_once(f"the old checkpoint {folder} could not be removed ({error.strerror}); it stays.")
+        return
+    discard(hidden)
 
 
 def rotate(output_dir: str | os.PathLike, keep: int, spare: Path | None) -> None:
@@ -170,17 +221,15 @@ def rotate(output_dir: str | os.PathLike, keep: int, spare: Path | None) -> None
             remove(path)
 
 
-def set_aside_later(output_dir: str | os.PathLike, step: int) -> None:
-    """Renames checkpoints of after `step` to `set-aside-checkpoint-N`.
-
-    A run that goes on from `step` would otherwise take them for its own newest ones.
-    """
-    for path in list_checkpoints(output_dir):
-        if checkpoint_step(path) > step:
-            target = path.with_name(f"set-aside-{path.name}")
-            shutil.rmtree(target, ignore_errors=True)
-            path.rename(target)
-            logger.warning("%s is later than what the run goes on from; it is kept as %s", path, target.name)
+def set_aside(path: Path) -> Path:
+    """Renames what stands in the way of a run to a name that is free, `set-aside-NAME`; returns that."""
+    number, target = 1, path.with_name(f"{_ASIDE}{path.name}")
+    while target.is_symlink() or target.exists():
+        number += 1
+        target = path.with_name(f"{_ASIDE}{path.name}.{number}")
+    path.rename(target)
+    logger.warning("%s is not of the run that goes on; it is kept as %s", path, target.name)
+    return target
 
 
 def clean_leftovers(output_dir: str | os.PathLike) -> None:
@@ -193,18 +242,7 @@ def clean_leftovers(output_dir: str | os.PathLike) -> None:
         if match.group(2) == "replaced" and not original.exists():
             path.rename(original)
         else:
-            shutil.rmtree(path)
-
-
-def sync(path: Path) -> None:
-    """Waits until a file or folder is on the disk, where the system can do so (Windows cannot for folders)."""
-    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            discard(path)
 
 
 def _write_manifest(folder: Path) -> None:
@@ -212,4 +250,4 @@ def _write_manifest(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": file_sha256(path)}
-    (folder / MANIFEST_FILE).write_text(json.dumps({"files": files}, indent=2))
+    write_json(folder / MANIFEST_FILE, {"files": files})

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset
 from transformers.utils import logging
 
 from hf_arae.training.objective import Objective
@@ -16,6 +20,28 @@ logger = logging.get_logger(__name__)
 # What saving and loading write into a config.
 _VOLATILE = {"_name_or_path", "architectures", "auto_map", "custom_pipelines", "dtype", "transformers_version"}
 _FIXED = ("model.", "objective_class", "vocabulary", "num_processes", "data.streamed")
+# Names of `TrainingArguments` that say how a run is stopped, gone on with, shown and published, and where it is
+# written: two runs that differ in them come to the same result.
+OF_NO_EFFECT = (
+    "output_dir",
+    "use_cpu",
+    "logging_steps",
+    "save_steps",
+    "save_total_limit",
+    "resume_from_checkpoint",
+    "resume_with_changes",
+    "overwrite_output_dir",
+    "max_time",
+    "push_to_hub",
+    "hub_model_id",
+    "hub_private_repo",
+    "hub_strategy",
+    "license",
+    "language",
+    "publish_samples",
+    "report_to",
+    "disable_tqdm",
+)
 
 
 def fingerprint(
@@ -51,6 +77,12 @@ def check_unchanged(before: dict[str, Any], now: dict[str, Any], accept_changes:
     Raises:
         ValueError: they differ, and changes are not accepted, or not in this. Lists every difference.
     """
+    unknown = [name for name in now if name not in before]
+    if unknown:
+        logger.warning(
+            "the checkpoint is of an earlier version, which did not keep %s: whether that has changed is not known",
+            ", ".join(unknown),
+        )
     changed = [name for name in now if name in before and before[name] != now[name]]
     if not changed:
         return
@@ -73,3 +105,27 @@ def digest(*parts: Any) -> str:
     for part in parts:
         total.update(part)
     return total.hexdigest()[:16]
+
+
+def digest_rows(dataset: Dataset) -> str:
+    """A short name of what a dataset's rows hold, and of their order."""
+    total = hashlib.sha256()
+    rows = dataset.with_format("arrow")
+    for name in sorted(dataset.column_names):
+        total.update(name.encode())
+        for batch in rows.select_columns(name).iter(10_000):
+            for part in _bytes_of(batch[name].combine_chunks()):
+                total.update(part)
+    return total.hexdigest()[:16]
+
+
+def _bytes_of(column: pa.Array) -> Iterator[bytes]:
+    """What a column holds, however it lies in memory."""
+    kind = column.type
+    if column.null_count == 0 and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        yield column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64).tobytes()
+        yield from _bytes_of(column.flatten())
+    elif column.null_count == 0 and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        yield column.to_numpy(zero_copy_only=False).tobytes()
+    else:
+        yield repr(column.to_pylist()).encode(errors="surrogatepass")

@@ -29,6 +29,16 @@ class TrainingInterrupted(SystemExit):
         self.checkpoint = checkpoint
 
 
+def time_left(max_time: float, began: float) -> float:
+    """What is left of `max_time`, in minutes, for the next of several trainings of one call; 0 stays no limit.
+
+    Args:
+        max_time: minutes that the whole call may take.
+        began: when it began, in seconds of `time.monotonic`.
+    """
+    return max_time and max(max_time - (time.monotonic() - began) / 60, 1e-9)
+
+
 class Interruption:
     """Turns the first SIGTERM or SIGINT into a request that the loop answers between two iterations.
 

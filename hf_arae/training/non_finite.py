@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from transformers.utils import logging
 
@@ -14,7 +15,7 @@ logger = logging.get_logger(__name__)
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss or gradient is NaN or infinite; the update was not made."""
+    """A loss, a gradient or a weight is NaN or infinite; the update was not made, or the model is not saved."""
 
 
 class NonFiniteGuard:
@@ -37,6 +38,23 @@ class NonFiniteGuard:
         if self.policy == "skip":
             self.buffers = [buffer.clone() for buffer in self.model.buffers()]
 
+    def check_weights(self, step: int) -> None:
+        """Makes sure that no weights that are NaN or infinite are saved.
+
+        Raises:
+            NonFiniteLossError: some are; the first is named.
+        """
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise NonFiniteLossError(
+                    f"step {step}: {name} is not finite, so the model is not saved. Lower the learning rate; "
+                    + self._last_good()
+                )
+
+    def _last_good(self) -> str:
+        good = last_good_checkpoint(self.output_dir)
+        return "there is no checkpoint yet." if good is None else f"the last good checkpoint is {good}."
+
     def refuse(self, step: int, phase: Phase, loss: float, norm: float) -> None:
         """Counts an update that is not made.
 
@@ -51,9 +69,8 @@ class NonFiniteGuard:
             if self.skipped == 1:
                 logger.warning("%s; the update is left out (training_log.jsonl counts skipped_updates)", what)
             return
-        good = last_good_checkpoint(self.output_dir)
         many = f", after {self.limit} updates that were left out" if self.policy == "skip" else ""
         raise NonFiniteLossError(
             f"{what}{many}. The update was not made. Lower the learning rate of player {phase.player!r}; "
-            + ("there is no checkpoint yet." if good is None else f"the last good checkpoint is {good}.")
+            + self._last_good()
         )

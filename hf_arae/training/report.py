@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shlex
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 
 from hf_arae.hub.places import repository_names
-from hf_arae.utils.json_numbers import to_json
+from hf_arae.utils.files import read_json, write_json
 
 REPORT_FILE = "metrics.json"
 
@@ -42,14 +41,23 @@ def write_report(
         before = read_report(base)
         if before:
             report["base"] = before
-    Path(output_dir, REPORT_FILE).write_text(to_json(report, indent=2), encoding="utf-8")
+    write_json(Path(output_dir, REPORT_FILE), report)
     return report
 
 
 def read_report(folder: str | os.PathLike) -> dict[str, Any]:
-    """The report of a run, or nothing where there is none."""
+    """The report of a run, or nothing where there is none.
+
+    Raises:
+        ValueError: it is damaged; the file is named.
+    """
     path = Path(folder, REPORT_FILE)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.exists():
+        return {}
+    report = read_json(path)
+    if not isinstance(report, dict):
+        raise ValueError(f"{path} is damaged: it holds no report")
+    return report
 
 
 def describe_hardware() -> str:

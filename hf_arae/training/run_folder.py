@@ -9,16 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+
+from hf_arae.models.wholeness import DIGESTS_FILE, digests_of
 from hf_arae.training.checkpoint import (
     MANIFEST_FILE,
+    checkpoint_step,
     clean_leftovers,
+    discard,
     fill,
     find_damage,
     list_checkpoints,
-    sync,
+    own_name,
+    set_aside,
     write_checkpoint,
 )
 from hf_arae.training.logs import BOARD_FOLDER, LOG_FILE
+from hf_arae.training.report import REPORT_FILE
+from hf_arae.utils.files import read_json, sync, write_json
 
 try:
     import fcntl
@@ -26,6 +34,7 @@ except ImportError:  # Windows
     fcntl = None
 
 LOCK_FILE = ".lock"
+_READY = ".export.ready"  # a result that is whole and on the disk, and whose files are being moved to their places
 
 
 class FolderInUseError(RuntimeError):
@@ -58,6 +67,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self.lock = self._take_lock()
             clean_leftovers(self.path)
+            _finish_export(self.path)
         except OSError as error:
             reason = f"output_dir cannot be written ({error.strerror}); choose another --output_dir"
             raise OSError(error.errno, reason, str(self.path)) from error
@@ -92,6 +102,21 @@ class RunFolder:
             file.close()  # its holder removed it in the meantime
 
 
+def is_in_use(folder: Path) -> bool:
+    """Whether a training is writing into a folder. The file of one that was killed is still there, unlocked."""
+    path = folder / LOCK_FILE
+    if not path.exists():
+        return False
+    if fcntl is None:
+        return True
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:  # it is held, or this file system has no locks
+            return True
+    return False
+
+
 def refuse_earlier_run(output_dir: Path) -> None:
     """Makes sure that a new run meets no other run's checkpoints.
 
@@ -109,36 +134,111 @@ def refuse_earlier_run(output_dir: Path) -> None:
 
 def clear(output_dir: Path) -> None:
     """Removes the checkpoints and the logs of an earlier run."""
-    for path in [*list_checkpoints(output_dir), *output_dir.glob("set-aside-checkpoint-*"), output_dir / BOARD_FOLDER]:
-        shutil.rmtree(path, ignore_errors=True)
-    (output_dir / LOG_FILE).unlink(missing_ok=True)
+    aside = [*output_dir.glob("set-aside-checkpoint-*")]
+    for path in [*list_checkpoints(output_dir), *aside, output_dir / BOARD_FOLDER, output_dir / LOG_FILE]:
+        discard(path)
 
 
-def adopt(source: Path, best: str | None, output_dir: Path) -> None:
-    """Copies the log, and the checkpoint named `best`, of a run that goes on from `source` in another folder."""
-    if (source.parent / LOG_FILE).is_file():
-        shutil.copyfile(source.parent / LOG_FILE, output_dir / LOG_FILE)
-    if best is not None and find_damage(source.parent / best) is None:
+def go_back(output_dir: Path, source: Path, step: int, best: Path | None) -> None:
+    """Leaves in a run's folder the checkpoints that the run had at `source`, one of them, from which it goes on.
+
+    Later ones, which would be taken for its own newest ones, are set aside, each with the log as it is now. A run that
+    goes on from a checkpoint that was set aside takes it back, with its log and its best checkpoint, and sets aside
+    all others: they are of the run that took its place.
+
+    Args:
+        output_dir: folder of the run.
+        source: a checkpoint in it, of iteration `step`.
+        best: the best checkpoint that the run had then.
+    """
+    name, log = f"checkpoint-{step}", output_dir / LOG_FILE
+    returns = source.name != name
+    for path in reversed(list_checkpoints(output_dir)):
+        if checkpoint_step(path) > step or (returns and (path != best or path.name == name)):
+            if log.is_file():
+                shutil.copyfile(log, path / LOG_FILE)
+            set_aside(path)
+    if not returns:
+        return
+    if (source / LOG_FILE).is_file():
+        shutil.copyfile(source / LOG_FILE, log)
+    if best is not None and best.name != source.name:
+        best.rename(output_dir / own_name(best))
+    source.rename(output_dir / name)
+
+
+def adopt(source: Path, best: Path | None, output_dir: Path) -> None:
+    """Copies the log, and the best checkpoint, of a run that goes on from `source` in another folder."""
+    log = source.parent / LOG_FILE
+    if own_name(source) != source.name and (source / LOG_FILE).is_file():  # it was set aside with its log
+        log = source / LOG_FILE
+    if log.is_file():
+        shutil.copyfile(log, output_dir / LOG_FILE)
+    if best is not None and find_damage(best) is None:
         ignored = shutil.ignore_patterns(MANIFEST_FILE)  # the copy gets its own
 
         def copy(folder: Path) -> None:
-            shutil.copytree(source.parent / best, folder, ignore=ignored, dirs_exist_ok=True)
+            shutil.copytree(best, folder, ignore=ignored, dirs_exist_ok=True)
 
-        write_checkpoint(output_dir / best, copy)
+        write_checkpoint(output_dir / own_name(best), copy)
 
 
 def export(output_dir: Path, write: Callable[[Path], None]) -> None:
-    """Calls `write(temporary folder)` and moves what it wrote into `output_dir`, file by file, config.json last.
+    """Calls `write(temporary folder)` and puts what it wrote, with its digests, into `output_dir`.
+
+    The digests go first, so the folder is refused until the last file has come (see `hf_arae.models.wholeness`). What
+    a killed process left undone the next run in the folder does. The report of another result goes.
 
     Raises:
         CheckpointWriteError: it could not be written; an earlier result is intact.
     """
     temporary = output_dir / ".export.new"
-    fill(temporary, write, f"the result in {output_dir}")
-    files = [path for path in temporary.rglob("*") if path.is_file()]
-    for path in sorted(files, key=lambda path: path.name == "config.json"):
-        target = output_dir / path.relative_to(temporary)
+
+    def write_all(folder: Path) -> None:
+        write(folder)
+        write_json(folder / DIGESTS_FILE, digests_of(folder))
+
+    _finish_export(output_dir)
+    fill(temporary, write_all, f"the result in {output_dir}")
+    temporary.rename(output_dir / _READY)
+    _finish_export(output_dir)
+
+
+def _finish_export(output_dir: Path) -> None:
+    """Moves a result that is ready to its place."""
+    ready = output_dir / _READY
+    if not ready.is_dir():
+        return
+    sync(output_dir)
+    digests = output_dir / DIGESTS_FILE
+    if (ready / DIGESTS_FILE).is_file():
+        try:
+            new, old = read_json(ready / DIGESTS_FILE), _earlier_files(output_dir)
+        except ValueError:  # damaged since; the earlier result is still whole
+            discard(ready)
+            return
+        for name in old.keys() - new.keys():
+            (output_dir / name).unlink(missing_ok=True)
+        if old != new:
+            (output_dir / REPORT_FILE).unlink(missing_ok=True)
+        os.replace(ready / DIGESTS_FILE, digests)
+        sync(output_dir)
+    for path in sorted(path for path in ready.rglob("*") if path.is_file()):
+        target = output_dir / path.relative_to(ready)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir() and not target.is_symlink():
+            set_aside(target)
         os.replace(path, target)
     sync(output_dir)
-    shutil.rmtree(temporary)
+    discard(ready)
+
+
+def _earlier_files(output_dir: Path) -> dict[str, str]:
+    """Names and digests of the result that stands in a folder; without them, its weights at least."""
+    weights = [*output_dir.glob("model-*-of-*.safetensors"), output_dir / SAFE_WEIGHTS_INDEX_NAME]
+    weights = {path.name: "" for path in (*weights, output_dir / SAFE_WEIGHTS_NAME) if path.is_file()}
+    try:
+        found = read_json(output_dir / DIGESTS_FILE)
+    except (OSError, ValueError):
+        return weights
+    return weights | {name: digest for name, digest in found.items() if Path(name).name == name}

@@ -5,7 +5,6 @@ A schedule's state is the step alone, and so is the position in data that are he
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
+
+from hf_arae.utils.files import read_json, write_json
 
 TRAINING_FILE = "training_state.safetensors"
 PROGRESS_FILE = "trainer_state.json"
@@ -65,12 +66,23 @@ def restore_random(generators: dict[str, torch.Generator], states: dict[str, Ten
 def save_training_state(folder: Path, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
     """Writes the tensors and the progress."""
     save_file(tensors, folder / TRAINING_FILE)
-    (folder / PROGRESS_FILE).write_text(json.dumps(progress, indent=2, allow_nan=False))
+    write_json(folder / PROGRESS_FILE, progress)
 
 
 def load_training_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Returns what `save_training_state` wrote."""
-    return load_file(folder / TRAINING_FILE), json.loads((folder / PROGRESS_FILE).read_text())
+    return load_file(folder / TRAINING_FILE), read_json(folder / PROGRESS_FILE)
+
+
+def forget_last_call(processing_class: Any) -> None:
+    """Has a tokenizer forget the truncation and padding of its last call, which it would save as its own.
+
+    Each call sets them anew.
+    """
+    backend = getattr(processing_class, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
 
 
 def under(prefix: str, flat: dict[str, Tensor]) -> dict[str, Tensor]:

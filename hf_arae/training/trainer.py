@@ -16,11 +16,12 @@ from safetensors.torch import load_model
 from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging
+from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
 from hf_arae.display import visible
+from hf_arae.models.downloads import file_sha256
 from hf_arae.training import checkpoint, run_folder, state
 from hf_arae.training.allocator import keep_freed_memory
 from hf_arae.training.arguments import OF_ONE_PROCESS, TrainingArguments
@@ -127,6 +128,7 @@ class AdversarialTrainer:
         self.seconds = 0.0  # of training, before this call
         self.best: dict[str, float] = {}
         self.best_step: int | None = None
+        self.best_digest: str | None = None  # of its weights: another run's checkpoint may have its number
         self.saved_step: int | None = None
         self.evaluations_since_best = 0
         self.last_metrics: dict[str, float] = {}
@@ -183,10 +185,9 @@ class AdversarialTrainer:
         if main and moves_in:
             run_folder.clear(self.output_dir)
             if source is not None:
-                best = None if self.best_step is None else self._folder(self.best_step).name
-                run_folder.adopt(source, best, self.output_dir)
+                run_folder.adopt(source, self._best_checkpoint(source.parent), self.output_dir)
         elif main:
-            checkpoint.set_aside_later(self.output_dir, self.step)
+            run_folder.go_back(self.output_dir, source, self.step, self._best_checkpoint(self.output_dir))
         self.accelerator.wait_for_everyone()
 
     def _run(self, interruption: Interruption) -> None:
@@ -367,15 +368,23 @@ class AdversarialTrainer:
     def _folder(self, step: int) -> Path:
         return self.output_dir / f"checkpoint-{step}"
 
+    def _best_checkpoint(self, output_dir: Path) -> Path | None:
+        """The best checkpoint of this run, if `output_dir` holds it: another run's may have its name."""
+        if self.best_step is None:
+            return None
+        return checkpoint.find_best(output_dir, self.best_step, self.best_digest)
+
     def save_checkpoint(self) -> Path:
         """Writes `checkpoint-<step>`, complete or not at all, then removes old ones beyond the limit.
 
         Raises:
             CheckpointWriteError: it could not be written; the ones before are intact.
+            NonFiniteLossError: a weight is not finite; nothing is written.
         """
         folder = self._folder(self.step)
         if self.saved_step == self.step:  # the best one, just written after the evaluation
             return folder
+        self.guard.check_weights(self.step)
         tensors = state.of_each_process(self.accelerator, "random", state.random_tensors(self.generators))
         tensors |= state.of_each_process(self.accelerator, "log", self.log.sums)
         tensors |= state.optimizer_tensors(self.optimizers)
@@ -394,11 +403,13 @@ class AdversarialTrainer:
 
         def write(temporary: Path) -> None:
             self._save_model(temporary)
-            state.save_training_state(temporary, tensors, progress)
+            if self.best_step == self.step:
+                self.best_digest = file_sha256(temporary / SAFE_WEIGHTS_NAME)
+            state.save_training_state(temporary, tensors, progress | {"best_digest": self.best_digest})
 
         if self.accelerator.is_main_process:
             checkpoint.write_checkpoint(folder, write)
-            best = None if self.best_step is None else self._folder(self.best_step)
+            best = self._best_checkpoint(self.output_dir)
             checkpoint.rotate(self.output_dir, self.arguments.save_total_limit, best)
             if self.repository is not None and self.arguments.hub_strategy == "every_save":
                 self.repository.push_checkpoint(folder)
@@ -409,7 +420,27 @@ class AdversarialTrainer:
     def _save_model(self, folder: Path) -> None:
         self.model.save_pretrained(folder)
         if self.processing_class is not None:
+            state.forget_last_call(self.processing_class)
             self.processing_class.save_pretrained(folder)
+
+    def save_model(self) -> None:
+        """Puts the model as it is now, with its processor, into `output_dir`: all of it, or nothing.
+
+        `train` does so at its end; this is for a model that is changed after it.
+
+        Raises:
+            CheckpointWriteError: it could not be written; an earlier result is intact.
+            FolderInUseError: another run writes into `output_dir`.
+            NonFiniteLossError: a weight is not finite; nothing is written.
+        """
+        with run_folder.RunFolder(self.output_dir, self.accelerator.is_main_process):
+            self._export()
+
+    def _export(self) -> None:
+        self.guard.check_weights(self.step)
+        if self.accelerator.is_main_process:
+            run_folder.export(self.output_dir, self._save_model)
+        self.accelerator.wait_for_everyone()
 
     def _resume(self, folder: Path) -> None:
         """Puts back all that `save_checkpoint` wrote."""
@@ -424,6 +455,7 @@ class AdversarialTrainer:
         self.batches.set_position(self.step, progress.get("data"))
         self.seconds = progress.get("seconds", 0.0)
         self.best, self.best_step = restored(progress["best"]), progress["best_step"]
+        self.best_digest = progress.get("best_digest")
         self.evaluations_since_best = progress["evaluations_since_best"]
         self.last_metrics = restored(progress["last_metrics"])
         self.guard.skipped = progress["skipped_updates"]
@@ -444,15 +476,14 @@ class AdversarialTrainer:
         """Leaves the best (or last) weights in the model and in `output_dir`."""
         best, seconds = None, self._seconds()
         if self.best_step is not None:
-            folder = self._folder(self.best_step)
-            damage = from_main(lambda: checkpoint.find_damage(folder))
+            folder = from_main(lambda: self._best_checkpoint(self.output_dir))
+            damage = "it is not there" if folder is None else from_main(lambda: checkpoint.find_damage(folder))
             if damage is None:
                 best = folder
                 self._load_weights(best)
             else:
-                logger.warning("the best checkpoint, %s, is damaged (%s): the last weights are kept", folder, damage)
-        if self.accelerator.is_main_process:
-            run_folder.export(self.output_dir, self._save_model)
-        self.accelerator.wait_for_everyone()
+                name = self._folder(self.best_step)
+                logger.warning("the best checkpoint, %s, is damaged (%s): the last weights are kept", name, damage)
+        self._export()
         self.model.eval()
         return TrainingResult(self.step, seconds, self.best if best else self.last_metrics, best)

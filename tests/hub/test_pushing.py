@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 
@@ -106,8 +107,12 @@ def unfinished(folder):
     (folder / ".modeling_arae.py.unfinished").write_text("")
 
 
+HELD = []
+
+
 def still_writing(folder):
-    (folder / ".lock").write_text("")
+    HELD.append((folder / ".lock").open("w"))
+    fcntl.flock(HELD[-1], fcntl.LOCK_EX)
 
 
 def metadata(**changes):

@@ -90,7 +90,7 @@ def test_what_may_not_be_pushed_is_said_before_the_training(local_hub, trainer, 
     assert training.step == 0 and not (tmp_path / "tiny" / "model.safetensors").exists()
     with pytest.raises(HubError, match="no name of a repository"):
         trainer(hub_model_id="bad name").train()
-    with pytest.raises(ValueError, match="hub_strategy.*end.*every_save"):
+    with pytest.raises(ValueError, match=r"hub_strategy.*end.*every_save"):
         trainer(hub_strategy="always")
 
 

@@ -361,28 +361,34 @@ def test_a_run_begins_by_cleaning_up_after_a_killed_one(straight, halted):
 
 def test_a_checkpoint_is_replaced_only_by_a_complete_one(tmp_path):
     folder = tmp_path / "checkpoint-2"
-    checkpoint.write_checkpoint(folder, lambda target: (target / "a").write_text("old"))
+    needed = ["model.safetensors", "trainer_state.json", "training_state.safetensors"]
+
+    def write(target):
+        for name in needed:
+            (target / name).write_text("new")
 
     def fail(target):
-        (target / "a").write_text("half")
+        (target / "model.safetensors").write_text("half")
         raise OSError(28, "No space left on device")
+
+    checkpoint.write_checkpoint(folder, lambda target: [(target / name).write_text("old") for name in (*needed, "a")])
 
     with pytest.raises(checkpoint.CheckpointWriteError, match="checkpoint-2 could not be written"):
         checkpoint.write_checkpoint(folder, fail)
-    assert (folder / "a").read_text() == "old" and checkpoint.find_damage(folder) is None
-    checkpoint.write_checkpoint(folder, lambda target: (target / "b").write_text("new"))
-    assert sorted(path.name for path in folder.iterdir()) == ["b", "manifest.json"]
+    assert (folder / "model.safetensors").read_text() == "old" and checkpoint.find_damage(folder) is None
+    checkpoint.write_checkpoint(folder, write)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*needed, "manifest.json"])
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
 
 
 def test_a_result_that_cannot_be_written_leaves_the_earlier_one(tmp_path):
-    run_folder.export(tmp_path, lambda target: (target / "config.json").write_text("old"))
+    run_folder.export(tmp_path, lambda target: (target / "config.json").write_text('"old"'))
 
     def fail(target):
-        (target / "config.json").write_text("half")
+        (target / "config.json").write_text('"half"')
         raise OSError(28, "No space left on device")
 
     with pytest.raises(checkpoint.CheckpointWriteError, match=r"the result in .* could not be written"):
         run_folder.export(tmp_path, fail)
-    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
-    assert (tmp_path / "config.json").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "digests.json"]
+    assert (tmp_path / "config.json").read_text() == '"old"'
