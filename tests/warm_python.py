@@ -17,6 +17,7 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -133,18 +134,16 @@ class _Server:
         """The exit codes, negative for a signal as subprocess has them; None where the time was over."""
         if cls.process is None:
             cls.start()
-        cls.connection.settimeout(None)
         cls.lines.write(json.dumps(jobs) + "\n")
         cls.lines.flush()
         children = json.loads(cls.lines.readline())
-        with contextlib.suppress(TimeoutError):
-            cls.connection.settimeout(timeout)
-            return json.loads(cls.lines.readline())
-        for child in children:
-            os.killpg(child, signal.SIGKILL)
-        cls.stop()  # a reader whose time was over reads no more
-        atexit.unregister(cls.stop)
-        return None
+        in_time, _, _ = select.select([cls.connection], [], [], timeout)
+        for child in [] if in_time else children:
+            for kill in (os.killpg, os.kill):  # the second for one that has not got its group yet
+                with contextlib.suppress(ProcessLookupError):
+                    kill(child, signal.SIGKILL)
+        codes = json.loads(cls.lines.readline())
+        return codes if in_time else None
 
 
 def _serve(connection: socket.socket) -> dict:
