@@ -19,6 +19,7 @@ from datasets import load_dataset
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, HfArgumentParser
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data.encoding import read_texts
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.display import visible
@@ -72,9 +73,9 @@ def main() -> None:
         return [references[pair] for pair in zip(sources, own, strict=True)] if references else None
 
     # 3. Judges
-    judges = TransferJudges.from_dataset(data["train"], data["validation"])
+    tokenizer = train_tokenizer(data["train"]["text"])
+    judges = TransferJudges.from_dataset(data["train"], data["validation"], tokenizer)
     training = {"seed": script.seed, "bf16": script.bf16}
-    judges.tokenizer = train_tokenizer(data["train"]["text"])
     if script.language_model and Path(script.language_model, "config.json").exists():
         judges.language_model = AutoModelForCausalLM.from_pretrained(script.language_model)
     else:
@@ -108,9 +109,9 @@ def main() -> None:
         model, tokenizer = AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)
         outputs = rewrite_texts(model, tokenizer, texts, targets, num_beams=script.num_beams)
         row = {"system": name, **judges.score(texts, outputs, targets, wanted(texts, labels))}
-        copies = rewrite_texts(model, tokenizer, texts, labels)
-        row["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=texts)["bleu"]
-        row |= ExactMatch().compute(predictions=copies, references=texts)
+        copies, originals = rewrite_texts(model, tokenizer, texts, labels), read_texts(texts, tokenizer)
+        row["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=originals)["bleu"]
+        row |= ExactMatch().compute(predictions=copies, references=originals)
         row |= leakage(model, tokenizer, probed["text"], probed["label"])
         if script.reverse_perplexity_samples:
             # As in Table 4.2: a language model that has read transfers only, on real held-out sentences.

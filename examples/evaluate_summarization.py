@@ -24,6 +24,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 import hf_arae  # noqa: F401 (registers the models and the pipeline)
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
+from hf_arae.data.encoding import read_texts
 from hf_arae.data.news import build_titles
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.display import visible
@@ -91,12 +92,17 @@ def main() -> None:
 
     rows, samples = [], []
 
-    def add(system: str, summarize: Callable[[Sequence[str]], list[str]]) -> None:
+    def add(
+        system: str,
+        summarize: Callable[[Sequence[str]], list[str]],
+        read: Callable[[list[str]], list[str]] = list,  # into the words that the system writes
+    ) -> None:
         begin = time.perf_counter()
         outputs = summarize(documents)
         seconds = time.perf_counter() - begin
-        shape = SummaryShape().compute(predictions=outputs, references=documents)
-        row = {"system": system, **Rouge().compute(predictions=outputs, references=references)}
+        scored = read(outputs)
+        shape = SummaryShape().compute(predictions=scored, references=read(documents))
+        row = {"system": system, **Rouge().compute(predictions=scored, references=read(references))}
         row |= {name: shape[name] for name in SHAPES}
         if judge is not None:
             row |= judge.compute(predictions=outputs)
@@ -150,7 +156,8 @@ def main() -> None:
                 if strategy == "write" and not length:  # of a model that knows how long it writes, too
                     given["max_new_tokens"] = model.config.max_summary_length + 1
                 words = f", {length} words" if length else ""
-                add(f"{name} ({strategy}{words})", partial(summaries_of, summarize, **given, **arguments))
+                system = partial(summaries_of, summarize, **given, **arguments)
+                add(f"{name} ({strategy}{words})", system, partial(read_texts, tokenizer=tokenizer))
 
     # 6. The table
     table = markdown_table(rows)

@@ -29,11 +29,12 @@ from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
 
-from hf_arae.data.encoding import encode_dataset, read_dataset
+from hf_arae.data.encoding import encode_dataset, read_dataset, read_texts
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.pair_batches import PairBatches
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
 from hf_arae.data.splits import measured_split
+from hf_arae.data.text_report import warn_of_texts
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.display import visible
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
@@ -305,6 +306,9 @@ def main() -> None:
         **config_fields(AraeConfig, tokenizer), id2label=dict(enumerate(kind.names)), **asdict(model_arguments)
     )
     tokenizer.model_max_length *= 2  # from here on it reads pairs
+    for split, pairs in data.items():
+        read = [read_texts(pairs[column], tokenizer) for column in ("premise", "hypothesis")]
+        warn_of_texts([f"{one} {other}" for one, other in zip(*read, strict=True)], tokenizer, split, pairs=True)
     print(f"{len(data['train'])} pairs, {len(sentences)} sentences, {len(tokenizer)} words")
 
     # 4. Runs, each after its first stage

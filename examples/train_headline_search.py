@@ -21,6 +21,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser,
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
+from hf_arae.data.encoding import read_texts, with_read_texts
 from hf_arae.data.headline_forms import headline_forms
 from hf_arae.data.headline_signals import headline_signals
 from hf_arae.data.mining import mine_titles, title_words
@@ -86,20 +87,24 @@ def main() -> None:
         raise ValueError(f"headlines_from_validation must lie in [0, 1), got {script.headlines_from_validation}")
     set_seed(training_arguments.seed)
 
-    # 2. Data
+    # 2. The model, and data in its tokenizer's words, in which titles are compared with articles
+    model = AutoModelForSeq2SeqLM.from_pretrained(script.model)
+    tokenizer = AutoTokenizer.from_pretrained(script.model)
     data = load_documents(data_arguments, summary_required=True)
     titles, title_documents = load_titled_documents(data_arguments)
     if not titles:
         titles = build_titles()
         title_documents = [""] * len(titles)
+    if data_arguments.normalization != "news":  # else they are read already
+        for split in data:
+            data[split] = with_read_texts(data[split], tokenizer, data[split].column_names)
+        titles, title_documents = read_texts(titles, tokenizer), read_texts(title_documents, tokenizer)
     own_articles = [text for text in title_documents if text]
     validation = data["validation"]
     taken = int(script.headlines_from_validation * len(validation))
     headlines, headline_documents = validation["summary"][:taken], validation["document"][:taken]
     titles, title_documents = titles + headlines, title_documents + headline_documents
     tuning = validation.select(range(taken, len(validation)))
-    model = AutoModelForSeq2SeqLM.from_pretrained(script.model)
-    tokenizer = AutoTokenizer.from_pretrained(script.model)
     limit = tokenizer.model_max_length - 2
     articles = [text for text in dict.fromkeys(data["train"]["document"]) if len(text.split()) <= limit]
     print(f"{len(articles)} articles, {len(titles)} unpaired titles, {len(tuning)} pairs for tuning")

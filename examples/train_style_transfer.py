@@ -13,15 +13,17 @@ judges then come from the first `--tokenizer_samples` sentences, of each label a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from transformers import HfArgumentParser, set_seed
 
-from hf_arae.data.encoding import encode_dataset
+from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
+from hf_arae.data.text_report import HIDDEN_WORDS_FILE, report_hidden_words
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
@@ -98,12 +100,14 @@ def main() -> None:
     else:
         data = load_labelled_text(data_arguments)
     names = data["train"].features["label"].names
+
+    # 3. Tokenizer; from here on texts are in its words, with which those that the model writes are compared
+    tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
+    for split in data:
+        data[split] = read_dataset(data[split], tokenizer, split, drop_longer=False)
     held_out = data["validation"].shuffle(seed=0)
     held_out = held_out.select(range(min(1000, len(held_out))))
     held_out = held_out.select(sorted(range(len(held_out)), key=held_out["label"][:].__getitem__))
-
-    # 3. Tokenizer
-    tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
     encoded = encode_dataset(data["train"], tokenizer)
     if stream is not None:
         train = StreamedSentences(stream, tokenizer, streaming.shuffle_buffer)
@@ -114,6 +118,8 @@ def main() -> None:
     model = build_arae(model_arguments, tokenizer, encoded, names)
     size = f"{len(data['train'])} sentences{'' if stream is None else ' held of a stream'}"
     print(f"{size}, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
+    list_file = Path(training_arguments.output_dir, HIDDEN_WORDS_FILE)
+    print(report_hidden_words(model, tokenizer, list_file, training_arguments.overwrite_output_dir))
 
     # 5. Judges, trained on the training split only, at the first evaluation
     evaluator = StyleTransferEvaluator(

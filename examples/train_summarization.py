@@ -23,10 +23,11 @@ from datasets import Dataset
 from transformers import HfArgumentParser, set_seed
 
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titles
-from hf_arae.data.encoding import encode_dataset
+from hf_arae.data.encoding import encode_dataset, read_texts
 from hf_arae.data.news import build_titles
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
+from hf_arae.data.text_report import warn_of_texts
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.display import visible
 from hf_arae.evaluation.curves import draw_curves
@@ -172,6 +173,10 @@ def main() -> None:
     tokenizer = train_tokenizer(
         [*documents, *titles], script.vocab_size, script.min_frequency, script.max_length, style="news"
     )
+    for split, texts in (("train", documents), ("validation", held_out["document"][:])):
+        if data_arguments.normalization != "news":  # else they are read already
+            texts = read_texts(texts, tokenizer)
+        warn_of_texts(texts, tokenizer, split)
     sources = encode_dataset(Dataset.from_dict({"text": documents}), tokenizer)
     written = encode_dataset(Dataset.from_dict({"text": titles}), tokenizer) if titles else sources
 

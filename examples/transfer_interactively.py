@@ -9,6 +9,7 @@ An empty line or end of file ends it.
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ def main() -> None:
     transfer = pipeline("text-style-transfer", model=script.model)
     labels = list(transfer.model.config.id2label.values())
     typed_by_hand = sys.stdin.isatty()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # bytes that are no text end no session
     if typed_by_hand:
         print(f"Labels: {', '.join(labels)}. Type a sentence, or LABEL: sentence.")
     while True:

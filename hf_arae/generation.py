@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
+from hf_arae.data.characters import whole_characters
 from hf_arae.display import progress, shown
 from hf_arae.models.text import GENERATE_ARGUMENTS
 from hf_arae.models.text_checks import check_tokenizer
@@ -336,7 +337,7 @@ class LatentSpace:
 
         Longer texts are cut to the limit.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        texts = [whole_characters(text) for text in ([texts] if isinstance(texts, str) else texts)]
         if not texts:
             return []
         return self.tokenizer.batch_decode(
@@ -350,15 +351,17 @@ class LatentSpace:
             return place_of("text", index) + (f" of {name}" if name else "")
 
         def check(text: str, index: int | None) -> str:
-            check_text(text, place(index))
-            return text
+            return check_text(text, place(index))
 
         single = isinstance(texts, str)
         texts = [check_inputs(texts, check)] if single else list(check_inputs(texts, check))
-        if texts and not truncation:
-            frame = self.tokenizer.num_special_tokens_to_add()
-            for index, ids in enumerate(self.tokenizer(texts, verbose=False)["input_ids"]):
-                check_length(texts[index], place(None if single else index), len(ids) - frame, self._longest())
+        # Those that are cut anyway are read here only if they may hold nothing that is seen.
+        rows = [row for row, text in enumerate(texts) if not truncation or not any(map(str.isalnum, text))]
+        if rows:
+            frame, limit = self.tokenizer.num_special_tokens_to_add(), None if truncation else self._longest()
+            ids = self.tokenizer([texts[row] for row in rows], verbose=False)["input_ids"]
+            for row, sentence in zip(rows, ids, strict=True):
+                check_length(texts[row], place(None if single else row), len(sentence) - frame, limit)
         return texts
 
     def _longest(self) -> int:

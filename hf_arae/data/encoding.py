@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from hf_arae.data.characters import whole_characters
+from hf_arae.data.text_report import warn_of_texts
+
 logger = logging.get_logger(__name__)
+
+
+def read_texts(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Texts in the words that the tokenizer reads, separated by spaces, as models write them.
+
+    Whatever is compared with what a model writes has to be in these words: case, marks and numbers are the
+    tokenizer's. Texts that are in them already stay as they are.
+
+    Args:
+        texts: any texts, such as reviews as people type them.
+        tokenizer: see [`~hf_arae.data.tokenization.train_tokenizer`]. Of another one the normalizer is used, if it
+            has one.
+    """
+    normalizer = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None)
+    normalize = str if normalizer is None else normalizer.normalize_str
+    return [" ".join(normalize(whole_characters(text)).split()) for text in texts]
+
+
+def with_read_texts(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, names: Sequence[str] = ("text",)) -> Dataset:
+    """The rows of a dataset, the columns that are named as `read_texts` gives them."""
+    columns = dataset.with_format(None)[:]
+    read = {name: read_texts(columns[name], tokenizer) for name in names}
+    return Dataset.from_dict(columns | read, features=dataset.features)
 
 
 def read_dataset(
@@ -14,11 +42,13 @@ def read_dataset(
 ) -> Dataset:
     """Writes the texts as the tokenizer reads them, so that what a model writes can be compared with them.
 
+    Warnings say how many sentences are left out or will be cut, and whether most words are unknown.
+
     Args:
         dataset: column `text`, and any others.
         tokenizer: see [`~hf_arae.data.tokenization.train_tokenizer`].
         split: name of the split, for messages.
-        drop_longer: leave out the sentences that the tokenizer would cut, and say how many.
+        drop_longer: leave out the sentences that the tokenizer would cut.
 
     Returns:
         The dataset with words and marks separated by spaces in `text`, in the case that the tokenizer's style says.
@@ -26,19 +56,24 @@ def read_dataset(
     Raises:
         ValueError: no sentence is left.
     """
-    normalizer, limit = tokenizer.backend_tokenizer.normalizer, tokenizer.model_max_length - 2
-    columns = dataset.with_format(None)[:]
-    words = [normalizer.normalize_str(text).split() for text in columns["text"]]
-    columns["text"] = [" ".join(sentence) for sentence in words]
-    read = Dataset.from_dict(columns, features=dataset.features)
-    kept = [row for row, sentence in enumerate(words) if len(sentence) <= limit or not drop_longer]
+    limit = tokenizer.model_max_length - 2
+    read = with_read_texts(dataset, tokenizer)
+    texts = read["text"][:]
+    lengths = [len(text.split()) for text in texts]
+    filled = [row for row, length in enumerate(lengths) if length]
+    kept = [row for row in filled if lengths[row] <= limit or not drop_longer]
+    if not filled:
+        raise ValueError(f"No sentence of the {split} split holds a character that is seen.")
     if not kept:
         raise ValueError(f"Every sentence of the {split} split has more than {limit} words.")
-    if len(kept) == len(words):
-        return read
-    left_out = len(words) - len(kept)
-    logger.warning("Left out %d of %d %s sentences, of over %d words.", left_out, len(words), split, limit)
-    return read.select(kept)
+    if len(filled) < len(lengths):
+        blank = len(lengths) - len(filled)
+        logger.warning("Left out %d of %d %s sentences, which hold no word.", blank, len(lengths), split)
+    if len(kept) < len(filled):
+        left_out = len(filled) - len(kept)
+        logger.warning("Left out %d of %d %s sentences, of over %d words.", left_out, len(lengths), split, limit)
+    warn_of_texts([texts[row] for row in kept], tokenizer, split)
+    return read if len(kept) == len(lengths) else read.select(kept)
 
 
 def encode_dataset(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:

@@ -25,27 +25,27 @@ _RULES: tuple[Rule, ...] = (
     # A literal special token in a text stays text: "<eos>" becomes the three words "< eos >".
     (rf"<(?=({_NAMES})>)", "< "),
     *((rf"(?<=< {token[1:-1]})>", " >") for token in SPECIAL_TOKENS),
-    # Forms written together are split as the corpora split them: "didn't" is "did n't", "it's" is "it 's".
-    (r"(?<=\w)n't\b", " n't"),
-    *((rf"(?<=\w)'{ending}\b", f" '{ending}") for ending in ("s", "m", "re", "ve", "ll", "d")),
 )
 # Quotation marks stand alone. A single one opens only where another closes: "'em" is a word.
 _QUOTES: tuple[Rule, ...] = (
     (r'(?<=\S)"', ' "'),
     (r'"(?=\S)', '" '),
     (
-        r"(?<=\s|^)'(?=\p{L}[^']*[^\s']'(?![\w']))"
+        r"(?<=\s|^)'(?=\p{L}(?:[^']|(?<=\w)'(?=\w))*[^\s']'(?![\w']))"
         r"(?!(?:s|m|d|re|ve|ll|n|em|til|tis|twas|cause|cuz|bout|round)(?!\w))",
         "' ",
     ),
     (r"(?<=[\w.,!?;:%])(?<!'n)'(?=\s|$|[-.,!?;:])", " '"),
 )
 _MARKS: tuple[Rule, ...] = (
+    # Forms written together are split as the corpora split them: "didn't" is "did n't", "it's" is "it 's".
+    (r"(?<=\w)n't\b", " n't"),
+    *((rf"(?<=\w)'{ending}\b", f" '{ending}") for ending in ("s", "m", "re", "ve", "ll", "d")),
     # Sentence punctuation stands alone. A stop after one or two letters is an abbreviation ("dr.") unless it ends all.
     (r"!{2,}", "!"),
     (r"\?{2,}", "?"),
     (r"\.{3,}", "..."),
-    *((rf"(?<=[^\s{mark}]){mark}(?=\s|$)", f" {mark[-1]}") for mark in ("!", r"\?", ",", ";", ":")),
+    *((rf"(?<=[^\s{mark}]){mark}(?=\.?(?:\s|$))", f" {mark[-1]}") for mark in ("!", r"\?", ",", ";", ":")),
     (r"(?<=[^\s.])\.\.\.", " ..."),
     (r"(?<=[^\s.][^\s.][^\s.])\.(?=\s|$)", " ."),
     (r"(?<=[^\s.])\.(?=(?: (?:\"|'|''))?\s?$)", " ."),
@@ -88,10 +88,11 @@ def train_tokenizer(
     """Builds a word-level tokenizer from texts.
 
     It frames each sentence as `<bos> w1 ... wn <eos>`, the two of a pair one after the other; words outside the
-    vocabulary become `<unk>`. In the style "sentence" it lower-cases and splits contractions, punctuation and quotation
-    marks (so `The food was AWFUL!` reads as `the food was awful !`), and where the texts write numbers as `_num_`, or
-    quotation marks as Penn Treebank does, what is typed becomes those words too. In every style characters that nobody
-    sees, such as zero-width spaces, are left out, and HTML's entities are read as the characters that they stand for.
+    vocabulary become `<unk>`. In the style "sentence" it lower-cases and splits contractions, punctuation and
+    quotation marks (so `The food was AWFUL!` reads as `the food was awful !`), and where the texts write numbers as
+    `_num_`, or quotation marks as Penn Treebank does, what is typed becomes those words too. In every style characters
+    that nobody sees, such as zero-width spaces, are left out, and HTML's entities are read as the characters that they
+    stand for.
 
     Args:
         texts: training sentences.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from hf_arae.data.encoding import read_texts, with_read_texts
 from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts, sample_texts
 from hf_arae.metrics import (
     Bleu,
@@ -31,7 +32,8 @@ class TransferJudges:
         accuracy: n-gram classifier of the attribute.
         content: word overlap without the attribute's words.
         language_model: scores the perplexity of the outputs; `None` leaves it out.
-        tokenizer: the language model's.
+        tokenizer: reads every text that is judged (see [`~hf_arae.data.encoding.read_texts`]), and is the language
+            model's; `None`: texts come in a tokenizer's words already.
     """
 
     accuracy: TransferAccuracy
@@ -40,9 +42,21 @@ class TransferJudges:
     tokenizer: PreTrainedTokenizerBase | None = None
 
     @classmethod
-    def from_dataset(cls, train: Dataset, validation: Dataset | None = None) -> TransferJudges:
-        """Trains the classifier and finds the attribute's words; columns `text` and `label`."""
-        return cls(TransferAccuracy.from_dataset(train, validation), ContentPreservation().fit(train))
+    def from_dataset(
+        cls, train: Dataset, validation: Dataset | None = None, tokenizer: PreTrainedTokenizerBase | None = None
+    ) -> TransferJudges:
+        """Trains the classifier and finds the attribute's words; columns `text` and `label`.
+
+        Args:
+            train, validation: texts as people write them, with a tokenizer; else in the words of the model's, as
+                [`~hf_arae.data.encoding.read_dataset`] gives them.
+            tokenizer: see the class.
+        """
+        if tokenizer is not None:
+            train = with_read_texts(train, tokenizer)
+            validation = None if validation is None else with_read_texts(validation, tokenizer)
+        accuracy, content = TransferAccuracy.from_dataset(train, validation), ContentPreservation().fit(train)
+        return cls(accuracy, content, tokenizer=tokenizer)
 
     def score(
         self,
@@ -57,22 +71,26 @@ class TransferJudges:
             `transfer_accuracy` (%), `self_bleu`, `reference_bleu` (if there are references), `word_overlap` (%),
             `perplexity` (if there is a language model), `distinct_sentences` (%) and `mean_length` (words).
         """
-        outputs = list(outputs)
+        sources, outputs = self._read(sources), self._read(outputs)
         row = {
             "transfer_accuracy": self.accuracy.compute(predictions=outputs, references=list(targets))[
                 "transfer_accuracy"
             ],
-            "self_bleu": Bleu().compute(predictions=outputs, references=list(sources))["bleu"],
+            "self_bleu": Bleu().compute(predictions=outputs, references=sources)["bleu"],
         }
         if references is not None:
-            row["reference_bleu"] = Bleu().compute(predictions=outputs, references=list(references))["bleu"]
-        row.update(self.content.compute(predictions=outputs, references=list(sources)))
+            references = [self._read(several) for several in references]
+            row["reference_bleu"] = Bleu().compute(predictions=outputs, references=references)["bleu"]
+        row.update(self.content.compute(predictions=outputs, references=sources))
         if self.language_model is not None:
             judge = Perplexity(self.language_model, self.tokenizer)
             row.update(judge.compute(predictions=outputs))
         row["distinct_sentences"] = 100 * len(set(outputs)) / len(outputs)
         row["mean_length"] = sum(len(text.split()) for text in outputs) / len(outputs)
         return row
+
+    def _read(self, texts: Sequence[str]) -> list[str]:
+        return list(texts) if self.tokenizer is None else read_texts(texts, self.tokenizer)
 
 
 def other_labels(labels: Sequence[int], num_labels: int) -> list[int]:
@@ -96,7 +114,7 @@ class StyleTransferEvaluator:
 
     Args:
         tokenizer: the model's.
-        dataset: held-out rows with `text` and `label`.
+        dataset: held-out rows with `text` and `label`; the tokenizer reads the texts.
         judges: trained on the training split, or what trains them; that is called at the first evaluation.
         accuracy_floor: in percent, 0 to 100.
         num_printed: transfers among the samples that are printed, half from each end of the dataset.
@@ -119,7 +137,7 @@ class StyleTransferEvaluator:
         if not 0 <= accuracy_floor <= 100:
             raise ValueError(f"accuracy_floor must lie in [0, 100], got {accuracy_floor}")
         self.tokenizer, self._judges = tokenizer, judges
-        self.texts, self.labels = list(dataset["text"]), list(dataset["label"])
+        self.texts, self.labels = read_texts(dataset["text"], tokenizer), list(dataset["label"])
         self.accuracy_floor, self.num_printed, self.num_samples = accuracy_floor, num_printed, num_samples
         self.reverse_perplexity_samples = reverse_perplexity_samples
 

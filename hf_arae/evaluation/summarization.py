@@ -12,6 +12,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
+from hf_arae.data.encoding import read_texts
 from hf_arae.hub.escapes import plain
 from hf_arae.metrics import Rouge, SummaryShape
 from hf_arae.training.distributed import from_main, gather_rows, rows_of_this_process
@@ -104,15 +105,16 @@ class SummarizationEvaluator:
 
     Args:
         tokenizer: the model's.
-        dataset: held-out rows with `document` and, where there are references, `summary`.
+        dataset: held-out rows with `document` and, where there are references, `summary`; the tokenizer reads both.
         num_printed: summaries that are printed, from places spread over the dataset.
         arguments: anything that `summarize_texts` takes.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, dataset: Dataset, num_printed: int = 5, **arguments: Any):
         self.tokenizer, self.num_printed, self.arguments = tokenizer, num_printed, arguments
-        self.documents = list(dataset["document"])
-        self.references = list(dataset["summary"]) if "summary" in dataset.column_names else None
+        self.documents = read_texts(dataset["document"], tokenizer)
+        summaries = dataset["summary"] if "summary" in dataset.column_names else None
+        self.references = None if summaries is None else read_texts(summaries, tokenizer)
 
     def metric_names(self, model: PreTrainedModel) -> list[str]:
         """The names of the metrics of an evaluation."""

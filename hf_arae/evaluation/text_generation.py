@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from hf_arae.data.encoding import read_texts
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
 from hf_arae.evaluation.latent_neighbours import Neighbourhoods, neighbour_cosine
 from hf_arae.evaluation.latent_noise import swap_noise
@@ -74,7 +75,7 @@ class TextGenerationEvaluator:
 
     Args:
         tokenizer: the model's.
-        texts: held-out sentences, words separated by spaces as `read_sentences` gives them.
+        texts: held-out sentences; the tokenizer reads them.
         train_texts: sentences that a Gaussian of codes is fitted to, to draw new ones from: for an autoencoder that
             learns no distribution of its codes. Some 10 000 for codes of a few hundred coordinates. `None`: the model
             draws codes itself.
@@ -95,7 +96,7 @@ class TextGenerationEvaluator:
     ):
         if num_samples < 2:
             raise ValueError(f"num_samples must be at least 2, got {num_samples}")
-        self.tokenizer, self.texts, self.train_texts = tokenizer, list(texts), train_texts
+        self.tokenizer, self.texts, self.train_texts = tokenizer, read_texts(texts, tokenizer), train_texts
         self.neighbourhoods, self.num_samples, self.num_printed = neighbourhoods, num_samples, num_printed
         self.reverse_perplexity_samples = reverse_perplexity_samples
 

@@ -154,7 +154,7 @@ class OnnxTextAutoencoder:
             codes: `(rows, code_size)`.
             attribute: label (name or id) for all, or an id each `(rows,)`; may be left out with one decoder only.
             seed: of the draws, with `do_sample`; or a generator of numpy's, which goes on.
-            writing: `do_sample`, `temperature`, `max_new_tokens`, `suppress_tokens`.
+            writing: `do_sample`, `temperature`, `max_new_tokens`, `min_new_tokens`, `suppress_tokens`.
 
         Raises:
             TypeError: another argument.
@@ -293,15 +293,14 @@ class OnnxTextAutoencoder:
             return place_of(noun, None if single or index is None else first + index)
 
         def check(text: str, index: int | None) -> str:
-            check_text(text, place(index))
-            return text
+            return check_text(text, place(index))
 
         single = isinstance(texts, str)
         checked = check_inputs(texts, check)
         checked = [checked] if single else list(checked)
         ids = codec.ids(checked, truncation)
-        for index, row in enumerate(ids if not truncation else ()):
-            check_length(checked[index], place(index), len(row) - codec.frame, codec.limit)
+        for index, row in enumerate(ids):
+            check_length(checked[index], place(index), len(row) - codec.frame, None if truncation else codec.limit)
         return ids
 
     def to_texts(self, ids: np.ndarray) -> list[str]:

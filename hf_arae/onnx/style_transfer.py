@@ -56,7 +56,7 @@ class OnnxStyleTransfer:
             truncation: cut sentences that are too long, instead of raising.
             detokenize: join punctuation and contractions and capitalise. `False` returns words separated by spaces.
             seed: of the draws, with `do_sample`; 0 by default.
-            arguments: `do_sample`, `temperature`, `max_new_tokens`, `suppress_tokens`.
+            arguments: `do_sample`, `temperature`, `max_new_tokens`, `min_new_tokens`, `suppress_tokens`.
 
         Returns:
             For a string, `{"text": ..., "target": label, "source": label}`; for a collection, a list of them; for a
@@ -113,6 +113,11 @@ class OnnxStyleTransfer:
         targets = 1 - sources if target is None else np.full(rows, target)
         codes = model.encode_ids(ids)
         written = model.to_texts(model.decode_ids(codes, targets, draws, **settings))
+        empty = [row for row, text in enumerate(written) if not text]
+        if empty:  # a text has at least a word
+            again = model.decode_ids(codes[empty], targets[empty], draws, **settings | {"min_new_tokens": 1})
+            for row, text in zip(empty, model.to_texts(again), strict=True):
+                written[row] = text
         names = model.labels.names
         return [
             {"text": join_words(text) if joined else text, "target": names[goal], "source": names.get(origin)}

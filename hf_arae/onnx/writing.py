@@ -22,12 +22,14 @@ class Writing:
         suppress_tokens: tokens that are never written.
         do_sample: draw each token, instead of taking the likeliest.
         temperature: above 0; tokens are drawn from softmax(logits / temperature).
+        min_new_tokens: tokens before which a text does not end.
     """
 
     max_new_tokens: int
     suppress_tokens: tuple[int, ...] = ()
     do_sample: bool = False
     temperature: float = 1.0
+    min_new_tokens: int = 0
 
     def __post_init__(self):
         if self.max_new_tokens < 1:
@@ -107,6 +109,8 @@ class StepDecoder:
         for position in range(1, writing.max_new_tokens + 1):
             logits, state = self.step(written[rows, position - 1], code, state)
             logits[:, suppressed] = -np.inf
+            if position <= writing.min_new_tokens and self.end is not None:
+                logits[:, self.end] = -np.inf
             token = (
                 _drawn(logits, writing.temperature, draws[rows, position - 1])
                 if draws is not None
