@@ -88,10 +88,15 @@ def check_collection(name: str, values: Any) -> None:
     """Raise unless `values` is a list, array or column with at least one item."""
     if values is None:
         raise ValueError(f"{name} are missing: pass {name}=[...], one item a sentence")
-    if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__"):
+    # An array of no dimension has a length only by name.
+    if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__") or not _dimensions(values):
         raise TypeError(f"{name} must be a list (or an array, or a column of a dataset), got {type(values).__name__}")
     if len(values) == 0:
         raise ValueError(f"{name} are empty: there is nothing to score")
+
+
+def _dimensions(values: Any) -> int:
+    return getattr(values, "ndim", 1)
 
 
 def check_texts(name: str, values: Any) -> list[str]:

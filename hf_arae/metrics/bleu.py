@@ -7,9 +7,14 @@ import evaluate
 
 from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts, import_extra
 
+_MOST_ORDER = 4
+
 
 class Bleu(InMemoryMetric):
     """Corpus BLEU-4 of pre-tokenised text, in 0..100, higher is better (sacrebleu, `tokenize="none"`).
+
+    N-grams are taken up to the length that there is: where no reference, or no prediction, has four words, up to its
+    longest. Where both have 4-grams, as in any usual corpus, this is sacrebleu's own score.
 
     With the source sentences as references it is the self-BLEU of Table 4.2 of the thesis (how much of the content a
     transfer keeps), with human references the usual score, with the input of an autoencoder its reconstruction BLEU.
@@ -50,6 +55,10 @@ class Bleu(InMemoryMetric):
         # sacrebleu wants one stream for each place in the lists, with None where a sentence has fewer references.
         places = range(max(map(len, reference_lists)))
         streams = [[refs[place] if place < len(refs) else None for refs in reference_lists] for place in places]
+        longest = max(len(reference.split()) for refs in reference_lists for reference in refs)
+        order = max(1, min(_MOST_ORDER, longest))
         # force: the text is tokenised on purpose, which sacrebleu would warn about.
-        scorer = import_extra("sacrebleu").BLEU(tokenize="none", force=True)
+        scorer = import_extra("sacrebleu").BLEU(
+            tokenize="none", force=True, max_ngram_order=order, effective_order=True
+        )
         return {"bleu": scorer.corpus_score(texts, streams).score}

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from typing import Any
+from unicodedata import category
 
 import datasets
 import evaluate
@@ -23,6 +24,7 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 # A word whose odds differ by more than e^1.5 = 4.5 between the labels is a word of style. On Yelp this takes "good"
 # and "never", and leaves "food" and "manager".
 _LEAST_LOG_ODDS = 1.5
+_FIRST_SYMBOL = 0x2190  # arrows; emoji come after them
 
 
 class ContentPreservation(InMemoryMetric):
@@ -114,4 +116,9 @@ def _jaccard(ours: set[str], theirs: set[str]) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return [token for token in text.lower().split() if any(character.isalnum() for character in token)]
+    return [token for token in text.lower().split() if any(map(_tells, token))]
+
+
+def _tells(character: str) -> bool:
+    """Whether it is a letter, a digit or a picture such as an emoji, and no punctuation mark."""
+    return character.isalnum() or (ord(character) >= _FIRST_SYMBOL and category(character) == "So")

@@ -30,8 +30,8 @@ class Diversity(InMemoryMetric):
         distinct_1, distinct_2: different uni- or bigrams over all of them, in 0..100, higher is more varied (Li et al.
             2016).
         self_bleu: corpus BLEU-4 of each sample with all others as its references, in 0..100, lower is more varied
-            (Zhu et al. 2018, there averaged over sentences); of a fixed draw of 500 where n is larger. It grows with
-            the number of samples: compare equal numbers.
+            (Zhu et al. 2018, there averaged over sentences), with shorter n-grams where no sample has four words; of
+            a fixed draw of 500 where n is larger. It grows with the number of samples: compare equal numbers.
         distinct_sentences: different sentences over n, in 0..100.
         mean_length: tokens a sentence.
 
@@ -93,7 +93,8 @@ def _self_bleu(sentences: list[tuple[str, ...]]) -> float:
             correct[len(ngram) - 1] += min(count, second if count == first else first)
     lengths = [len(tokens) for tokens in sentences]
     scorer = import_extra("sacrebleu").BLEU
-    return scorer.compute_bleu(correct, total, sum(lengths), _closest_lengths(lengths), smooth_method="exp").score
+    closest = _closest_lengths(lengths)
+    return scorer.compute_bleu(correct, total, sum(lengths), closest, smooth_method="exp", effective_order=True).score
 
 
 def _closest_lengths(lengths: list[int]) -> int:

@@ -11,6 +11,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from hf_arae.data.characters import whole_characters
 from hf_arae.data.packing import PackedSentences
 from hf_arae.metrics._checks import check_collection, check_texts
 from hf_arae.metrics.perplexity import Perplexity
@@ -64,7 +65,8 @@ def train_language_model(
         ValueError: there are no texts, or a setting is out of range.
     """
     check_collection("texts", texts)
-    sentences = tokenizer(check_texts("texts", texts), truncation=True, return_attention_mask=False)["input_ids"]
+    texts = [whole_characters(text) for text in check_texts("texts", texts)]
+    sentences = tokenizer(texts, truncation=True, return_attention_mask=False)["input_ids"]
     rows = Dataset.from_dict({"input_ids": sentences})
     config = RnnLmConfig(
         vocab_size=len(tokenizer),

@@ -1,5 +1,6 @@
 """Perplexity of text under a language model."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
+from hf_arae.data.characters import whole_characters
 from hf_arae.metrics._checks import InMemoryMetric, check_texts
 
 _IGNORED = -100
@@ -39,8 +41,8 @@ class Perplexity(InMemoryMetric):
     Raises:
         TypeError: if `model` is not a module, or an item is not a str.
         ValueError: if the tokenizer adds no special tokens or cannot pad, if `batch_size` is not positive, if there
-            are no predictions, or if one contains the text of a special token (a model's output is to be decoded with
-            `skip_special_tokens=True`).
+            are no predictions, if the model's logits are NaN, or if a prediction contains the text of a special token
+            (a model's output is to be decoded with `skip_special_tokens=True`).
     """
 
     def __init__(self, model: nn.Module, tokenizer: PreTrainedTokenizerBase, batch_size: int = 256, **kwargs: Any):
@@ -68,7 +70,8 @@ class Perplexity(InMemoryMetric):
         )
 
     def _compute(self, predictions: Any) -> dict[str, float]:
-        sequences = self.tokenizer(check_texts("predictions", predictions))["input_ids"]
+        texts = [whole_characters(text) for text in check_texts("predictions", predictions)]
+        sequences = self.tokenizer(texts)["input_ids"]
         self._check_special_tokens(sequences)
         was_training = self.model.training
         self.model.eval()
@@ -76,6 +79,8 @@ class Perplexity(InMemoryMetric):
             total = sum(self._negative_log_likelihood(batch) for batch in self._batches_by_length(sequences))
         finally:
             self.model.train(was_training)
+        if math.isnan(total):
+            raise ValueError("the language model gives no probabilities but NaN: its weights or logits are not finite")
         tokens = sum(len(ids) - 1 for ids in sequences)
         # torch's exp gives infinity where math.exp raises.
         return {"perplexity": torch.tensor(total / tokens, dtype=torch.float64).exp().item()}

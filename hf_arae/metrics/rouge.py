@@ -1,5 +1,7 @@
 """ROUGE of summaries."""
 
+import unicodedata
+from itertools import groupby
 from typing import Any
 
 import datasets
@@ -9,10 +11,14 @@ import numpy as np
 from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts, import_extra
 
 _TYPES = ("rouge1", "rouge2", "rougeL")
+_FIRST_SYMBOL = 0x2190  # arrows; emoji and other pictures come after them, signs of trade and degrees before
 
 
 class Rouge(InMemoryMetric):
     """Mean F1 of ROUGE-1, ROUGE-2 and ROUGE-L over sentences, in 0..100, higher is better (`rouge_score`).
+
+    Words in ASCII are those of `rouge_score`: letters and digits, in lower case. Words with other letters, which it
+    would leave out, are whole, without a stem: what stands between white space and marks. Emoji are words too.
 
     ```python
     metric = Rouge()
@@ -45,6 +51,38 @@ class Rouge(InMemoryMetric):
     def _compute(self, predictions: Any, references: Any, use_stemmer: bool = True) -> dict[str, float]:
         texts = check_texts("predictions", predictions)
         reference_lists = check_reference_lists(references)
-        scorer = import_extra("rouge_score.rouge_scorer").RougeScorer(_TYPES, use_stemmer=use_stemmer)
+        scorer = import_extra("rouge_score.rouge_scorer").RougeScorer(_TYPES, tokenizer=_Words(use_stemmer))
         scores = [scorer.score_multi(refs, text) for text, refs in zip(texts, reference_lists, strict=True)]
         return {kind: 100 * float(np.mean([score[kind].fmeasure for score in scores])) for kind in _TYPES}
+
+
+class _Words:
+    """A tokenizer of `rouge_score`'s."""
+
+    def __init__(self, use_stemmer: bool):
+        self._english = import_extra("rouge_score.tokenizers").DefaultTokenizer(use_stemmer)
+
+    def tokenize(self, text: str) -> list[str]:
+        if text.isascii():
+            return self._english.tokenize(text)
+        words = []
+        for kind, letters in groupby(_with_kinds(text), key=lambda pair: pair[0]):
+            word = "".join(letter for _, letter in letters)
+            if kind:
+                words += self._english.tokenize(word) if word.isascii() else [word]
+        return words
+
+
+def _with_kinds(text: str) -> list[tuple[str, str]]:
+    """Each character in lower case, with "L" in a word, "S" in a run of pictures and "" between them."""
+    kind, pairs = "", []
+    for letter in unicodedata.normalize("NFC", text).lower():
+        category = unicodedata.category(letter)
+        if category[0] == "L" or category == "Nd":
+            kind = "L"
+        elif category[0] == "S" and ord(letter) >= _FIRST_SYMBOL:
+            kind = "S"
+        elif category[0] != "M" and letter not in "\u200c\u200d":  # marks and joiners belong to what is before them
+            kind = ""
+        pairs.append((kind, letter))
+    return pairs

@@ -72,11 +72,13 @@ class TransferAccuracy(InMemoryMetric):
         """
         texts, labels = labelled_texts("train", train, text_column, label_column)
         if validation is None:
+            _check_labels_of(labels)
             texts, labels, held_out_texts, held_out_labels = _hold_out_tenth(texts, labels)
         else:
             held_out_texts, held_out_labels = labelled_texts("validation", validation, text_column, label_column)
-        if len(set(labels)) < 2:
-            raise ValueError(f"train needs at least two labels to tell apart, got {sorted(set(labels))}")
+        _check_labels_of(labels)
+        if not any(text.split() for text in texts):
+            raise ValueError(f"train[{text_column!r}] holds no word: there is nothing to tell labels by")
 
         vectorizer = import_extra("sklearn.feature_extraction.text").CountVectorizer(
             ngram_range=(1, 3), tokenizer=str.split, token_pattern=None, lowercase=False, binary=True, dtype=np.float32
@@ -121,10 +123,22 @@ class TransferAccuracy(InMemoryMetric):
         return 100 * sum(hit and bool(text.strip()) for hit, text in zip(right, texts, strict=True)) / len(texts)
 
 
+def _check_labels_of(labels: list[int | str]) -> None:
+    if len(set(labels)) < 2:
+        raise ValueError(f"train needs at least two labels to tell apart, got {sorted(set(labels))}")
+
+
 def _hold_out_tenth(texts: list[str], labels: list[int | str]) -> tuple[list, list, list, list]:
     order = np.random.default_rng(0).permutation(len(texts)).tolist()
     size = max(1, len(order) // 10)
     held_out, kept = order[:size], order[size:]
+    # A label's last text is needed to train with.
+    known = {labels[row] for row in kept}
+    rescued = [row for row in held_out if labels[row] not in known]
+    if len(rescued) < len(held_out):
+        held_out, kept = [row for row in held_out if row not in rescued], kept + rescued
+    else:
+        kept = kept + held_out
     return (
         [texts[row] for row in kept],
         [labels[row] for row in kept],
