@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from tokenizers import Regex, normalizers
+from tokenizers import normalizers
+
+from .hf_arae_data_text_rules import ACCENT_RULE, PAGE_RULES, TREEBANK_QUOTES, UNSEEN_RULES, replacements
 
 # Words that are written with a full stop which does not end the sentence. After those of _CLOSING one may end there.
 _CLOSING = "corp inc co cos ltd plc bhd bancorp bros jr sr etc u.s u.n u.k"
@@ -32,15 +34,11 @@ def _after(words: list[str]) -> str:
 
 # Before lower-casing and before digits go: what these tell.
 _RAW_RULES: tuple[tuple[str, str], ...] = (
-    ("[\u00ad\u200b-\u200f\u2060\ufeff]", ""),
     ("[\u2018\u2019\u00b4\u02bc]", "'"),
     ("[\u201c\u201d\u201e\u00ab\u00bb]", '"'),
     ("[\u2010\u2011\u2212]", "-"),
     (r"(?<=\d)\u2013(?=\d)", "-"),
     ("[\u2013-\u2015]", " -- "),
-    ("&lt;", "<"),
-    ("&gt;", ">"),
-    ("&quot;", '"'),
     # Text that parts "it ' s", "don ' t" and "1 , 000" is joined, to be parted in one way below.
     (r"(?<=\p{L}) ' (?=(?:s|m|d|re|ve|ll)(?!\w))", "'"),
     (r"(?<=n) ' (?=t(?!\w))|(?<=\bo) ' (?=clock)", "'"),
@@ -65,10 +63,7 @@ _RULES: tuple[tuple[str, str], ...] = (
         (re.escape(mark), f" -{name}- ")
         for mark, name in zip("()[]{}", ("lrb", "rrb", "lsb", "rsb", "lcb", "rcb"), strict=True)
     ),
-    # A quotation mark that hangs on a word shows its side; one that stands alone opens if an odd number follows.
-    (r'(?<=\s|^)"(?=\s[^"]*"(?:[^"]*"[^"]*")*[^"]*$)', " `` "),
-    (r'(?<=\s|^|-|`)"(?=[^\s"])', " `` "),
-    ('"', " '' "),
+    *TREEBANK_QUOTES,
     (r"``(?=[^\s`])", "`` "),
     (r"(?<=[^\s`])``", " ``"),
     (r"''(?=[^\s'])", "'' "),
@@ -105,14 +100,13 @@ def news_normalizer() -> normalizers.Normalizer:
     To be made once: it holds some fifty compiled expressions.
     """
 
-    def replacements(rules: tuple[tuple[str, str], ...]) -> list[normalizers.Normalizer]:
-        return [normalizers.Replace(Regex(pattern), by) for pattern, by in rules]
-
     return normalizers.Sequence(
         [
+            *replacements(UNSEEN_RULES),
             normalizers.NFKD(),
-            normalizers.StripAccents(),
+            *replacements((ACCENT_RULE,)),
             normalizers.NFC(),
+            *replacements(PAGE_RULES),
             normalizers.Strip(),
             *replacements(_RAW_RULES),
             normalizers.Lowercase(),
@@ -126,7 +120,8 @@ _normalizer = cache(news_normalizer)
 
 
 def normalize_news(text: str) -> str:
-    """Rewrites English text as Gigaword has it: lower case, `#` for each digit, Penn Treebank's tokens, no accents.
+    """Rewrites English text as Gigaword has it: lower case, `#` for each digit, Penn Treebank's tokens; Latin letters
+    without accents.
 
     `Japan's NEC Corp. said "no" to 1,200 U.S. workers.` becomes
     ``japan 's nec corp. said `` no '' to #,### u.s. workers .``. Brackets become `-lrb-` and `-rrb-`, `&` and `/` are
