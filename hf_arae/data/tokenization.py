@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
+from hf_arae.data.characters import whole_characters
 from hf_arae.data.news_text import news_normalizer
 from hf_arae.data.text_rules import PAGE_RULES, TREEBANK_QUOTES, UNSEEN_RULES, Rule, replacements
 
@@ -104,8 +105,8 @@ def train_tokenizer(
             typed news sentence reads as Gigaword's do.
 
     Raises:
-        ValueError: there is no word in the texts, `vocab_size` or `min_frequency` leaves none, `max_length` is below 1, or
-            `style` is unknown.
+        ValueError: there is no word in the texts, `vocab_size`, `min_frequency` or `max_length` leaves none, or `style`
+            is unknown.
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
@@ -116,7 +117,7 @@ def train_tokenizer(
     plain = news_normalizer() if style == "news" else sentence_normalizer()
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(plain.normalize_str(text).split())
+        counts.update(plain.normalize_str(whole_characters(text)).split())
     for token in SPECIAL_TOKENS:
         counts.pop(token, None)
     if not counts:
