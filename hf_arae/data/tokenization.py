@@ -105,8 +105,8 @@ def train_tokenizer(
             typed news sentence reads as Gigaword's do.
 
     Raises:
-        ValueError: there is no word in the texts, `vocab_size`, `min_frequency` or `max_length` leaves none, or `style`
-            is unknown.
+        ValueError: there is no word in the texts, `vocab_size`, `min_frequency` or `max_length` leaves none, or
+            `style` is unknown.
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Siz
 from dataclasses import dataclass
 from typing import Any
 
+from .hf_arae_data_characters import whole_characters
+
 # What a pipeline that rewrites says of a sentence without a word that the model knows.
 UNKNOWN_WORDS = "No word of {!r:.80} is in the vocabulary: it is rewritten from its length alone"
 ON_ERROR = ("raise", "skip")
@@ -85,17 +87,25 @@ def place_of(noun: str, index: int | None) -> str:
     return f"the {noun}" if index is None else f"{noun} {index}"
 
 
-def check_text(text: Any, where: str) -> None:
-    """Raises TypeError for what is no string, and ValueError for what holds nothing but white space."""
+def check_text(text: Any, where: str) -> str:
+    """The text as a tokenizer takes it: halves of characters, such as of a cut emoji, become U+FFFD.
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it holds nothing but white space.
+    """
     if not isinstance(text, str):
         raise TypeError(f"{where} must be a string, got {type(text).__name__}: {text!r:.80}")
     if not text.strip():
         raise ValueError(f"{where} is empty")
+    return whole_characters(text)
 
 
-def check_length(text: str, where: str, length: int, limit: int) -> None:
-    """Raises ValueError for a text of more words than the limit."""
-    if length > limit:
+def check_length(text: str, where: str, length: int, limit: int | None) -> None:
+    """Raises ValueError for a text without a word, and for one of more words than the limit (`None`: it is cut)."""
+    if not length:
+        raise ValueError(f"{where} is empty: it holds no character that is seen, {text!r:.80}")
+    if limit is not None and length > limit:
         raise ValueError(
             f"{where} has {length} words, more than the limit of {limit}; truncation=True cuts it: {text!r:.80}"
         )

@@ -122,11 +122,9 @@ class TextStyleTransferPipeline(TextPipeline):
 
     def _checked(self, text: str, cut: bool, index: int | None = None) -> str:
         where = place_of("sentence", index)
-        check_text(text, where)
-        limit = self.tokenizer.model_max_length - 2
-        length = len(self.tokenizer(text, verbose=False)["input_ids"]) - 2
-        if not cut:
-            check_length(text, where, length, limit)
+        text = check_text(text, where)
+        limit = None if cut else self.tokenizer.model_max_length - 2
+        check_length(text, where, len(self.tokenizer(text, verbose=False)["input_ids"]) - 2, limit)
         return text
 
     def preprocess(
@@ -164,10 +162,27 @@ class TextStyleTransferPipeline(TextPipeline):
         if (source < 0).any() and self._can_tell_source():
             source = torch.where(source < 0, self.model.predict_attribute(ids), source)
         target = torch.where(target < 0, 1 - source, target)
-        written = sequences_of(self.model.transfer(ids, model_inputs["attention_mask"], target, **generate_arguments))
-        # One row a sentence, as the base class takes batches apart by their first dimension.
-        written = written.view(len(ids), -1, written.shape[-1])
+        written = self._written(ids, model_inputs["attention_mask"], target, generate_arguments)
         return {"written": written, "target": target, "source": source, "note": model_inputs["note"]}
+
+    def _written(self, ids: torch.Tensor, mask: torch.Tensor, target: torch.Tensor, arguments: dict) -> torch.Tensor:
+        """Texts of at least a word, `(rows, sequences, length)`: one that would end at once is written again."""
+        # One row a sentence, as the base class takes batches apart by their first dimension.
+        written = sequences_of(self.model.transfer(ids, mask, target, **arguments))
+        written = written.view(len(ids), -1, written.shape[-1])
+        empty = written[:, :, 1] == self.model.config.eos_token_id
+        if empty.any():
+            rows = empty.any(1).nonzero().squeeze(1)
+            arguments = {name: value for name, value in arguments.items() if name != "precision"}
+            arguments |= {"min_new_tokens": 1}
+            again = sequences_of(self.model.transfer(ids[rows], mask[rows], target[rows], **arguments))
+            again = again.view(len(rows), -1, again.shape[-1])
+            width, padding = max(written.shape[-1], again.shape[-1]), self.model.config.pad_token_id
+            written, again = (
+                torch.nn.functional.pad(part, (0, width - part.shape[-1]), value=padding) for part in (written, again)
+            )
+            written[rows] = torch.where(empty[rows].unsqueeze(-1), again, written[rows])
+        return written
 
     def postprocess(self, model_outputs: dict, detokenize: bool = True) -> dict | list[dict]:
         if (note := model_outputs["note"][0]) is not None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numbers
 import re
+from unicodedata import category, combining, normalize
 
 import torch
-from transformers import AutoModelForSeq2SeqLM
+from transformers import AutoModelForSeq2SeqLM, BatchEncoding
 from transformers.utils import logging
 
 from .hf_arae_data_detokenization import detokenize as join_words
@@ -33,6 +34,7 @@ _READ_ARGUMENTS = ("target_length", "compression", "first_sentence", "truncation
 _OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "source_order", "longest_gap", "detokenize")
 _LENGTH_LIMITS = ("max_new_tokens", "max_length", "min_new_tokens", "min_length")
 _NO_COUNT = -1
+_JOINERS = "\u200c\u200d"  # not seen, but they spell words
 # Marks as news text has them; brackets hug their words afterwards.
 _TREEBANK = re.compile(r"(?<!\S)-[lr][rsc]b-(?!\S)|&amp;|\\/")
 _MARKS = {"-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "-lcb-": "{", "-rcb-": "}"}
@@ -54,6 +56,7 @@ class TextSummarizationPipeline(TextPipeline):
 
     There are two strategies. "search" chooses words of the source and keeps their order; a word that is not in the
     vocabulary is kept as it is written. "write" is the model's generator, whose words are those of the vocabulary.
+    Words that the source has keep its accents, which the tokenizer may not read.
 
     Args:
         model: a summarizer, whose config has `max_summary_length`.
@@ -197,7 +200,7 @@ class TextSummarizationPipeline(TextPipeline):
         self, text: str, index: int | None, first_sentence: bool = True, truncation: bool = False, **others
     ) -> str:
         where = place_of("text", index)
-        check_text(text, where)
+        text = check_text(text, where)
         count = len(self._words(first_sentence_of(text) if first_sentence else text))
         if not count:
             raise ValueError(f"{where} holds no word: {text!r:.80}")
@@ -230,7 +233,8 @@ class TextSummarizationPipeline(TextPipeline):
         if first_sentence and read != " ".join(text.split()):
             logger.warning_once("Texts of several sentences are cut to the first; first_sentence=False keeps them")
         words = self._words(read)[: limit if truncation else None]
-        encoded = self.tokenizer(read, truncation=truncation, max_length=limit + 2, return_tensors="pt", verbose=False)
+        options = {"truncation": truncation, "max_length": limit + 2, "verbose": False}
+        encoded = self.tokenizer(read, return_tensors="pt", return_offsets_mapping=True, **options)
         ids = encoded["input_ids"]
         if ids.shape[1] != len(words) + 2:
             raise ValueError(f"the tokenizer must make one token a word, framed by two: {text!r:.80}")
@@ -250,9 +254,24 @@ class TextSummarizationPipeline(TextPipeline):
             "attention_mask": encoded["attention_mask"],
             "count": torch.tensor([count]),
             "is_short": torch.tensor([is_short]),
-            "words": [words],
+            "words": [list(zip(words, self._spelled(words, read, encoded), strict=True))],
             "note": [None],
         }
+
+    def _spelled(self, words: list[str], text: str, encoded: BatchEncoding) -> list[str]:
+        """The words as the text spells them, in lower case: with the accents that the tokenizer does not read."""
+        if text.isascii():
+            return words
+        spelled = []
+        for word, (start, end) in zip(words, encoded["offset_mapping"][0, 1:-1].tolist(), strict=True):
+            while end < len(text) and combining(text[end]):  # an accent that is a character of its own
+                end += 1
+            seen = (mark for mark in text[start:end].lower() if mark in _JOINERS or category(mark) not in ("Cc", "Cf"))
+            spelling = normalize("NFC", "".join(seen))
+            if self._masks_digits:
+                spelling = re.sub(r"\d", "#", spelling)
+            spelled.append(spelling if self._words(spelling) == [word] else word)
+        return spelled
 
     def _forward(
         self,
@@ -290,10 +309,11 @@ class TextSummarizationPipeline(TextPipeline):
     def postprocess(self, model_outputs: dict, detokenize: bool = True) -> dict | list[dict]:
         if (note := model_outputs["note"][0]) is not None:
             return {"summary_text": None, "source_words": None, "summary_words": None, "note": note}
-        source = model_outputs["words"][0]
+        source = [spelling for _, spelling in model_outputs["words"][0]]
         if "written" in model_outputs:
             texts = self.tokenizer.batch_decode(model_outputs["written"][0], skip_special_tokens=True)
-            summaries = [text.split() for text in texts]
+            spellings = dict(model_outputs["words"][0])
+            summaries = [[spellings.get(word, word) for word in text.split()] for text in texts]
         else:
             places, forms = (model_outputs[name][0].tolist() for name in ("places", "forms"))
             chosen = zip(places, forms, strict=True)
