@@ -219,7 +219,7 @@ The first {SAMPLES} test documents, as in the first of the model's rows above.
 _LOADED = '{}.from_pretrained("{{{{ repository }}}}", revision="main", trust_remote_code=True)'
 _WRITER = """URSAE (a frozen
 language model, steered by a reader that reinforcement learning trained to make the sentence reconstructible)"""
-_WRITE = 'print(summarize(text, target_length=6, strategy="write", source_order=True, longest_gap=3))'
+_WRITE = 'print(summarize(text, strategy="write"))'
 
 CARD_TEXTS = {
     "ae": _autoencoder(_AE, ["arae"], "codes", _ARAE_CITATION, draws=False),
@@ -330,18 +330,17 @@ headlines chose nine numbers of the search (eight weights and a threshold): it i
 }
 
 
-def card_kind(config: PretrainedConfig, generator: bool = True, architecture: str | None = None) -> str:
+def card_kind(config: PretrainedConfig, architecture: str | None = None) -> str:
     """Which of the texts suits a model.
 
     Args:
         config: the model's.
-        generator: whether its generator, if its family has one, was trained.
         architecture: name of its class; that of the config, which only a saved model's has, if `None`.
 
     Raises:
         ValueError: its family has no texts; it is named.
     """
-    family = "ae" if config.model_type == "arae" and not generator else config.model_type
+    family = "ae" if config.model_type == "arae" and not config.trained_generator else config.model_type
     if (architecture or (config.architectures or [None])[0]) == "AraeForSequenceClassification":
         family = "arae-pairs"
     elif getattr(config, "num_attributes", 1) > 1:
@@ -356,6 +355,6 @@ def card_kind(config: PretrainedConfig, generator: bool = True, architecture: st
     return family
 
 
-def card_text(config: PretrainedConfig, generator: bool = True) -> CardText:
-    """What the card of a model says; the arguments are those of `card_kind`."""
-    return CARD_TEXTS[card_kind(config, generator)]
+def card_text(config: PretrainedConfig) -> CardText:
+    """What the card of a saved model says."""
+    return CARD_TEXTS[card_kind(config)]

@@ -82,7 +82,7 @@ def make_card(
         license: as the Hub names it; `None`: the card names none.
     """
     report = runs[-1] if runs else {}
-    text, labels = card_text(config, generator_trained(config, report)), list((config.id2label or {}).values())
+    text, labels = card_text(config), list((config.id2label or {}).values())
     sentences = text.examples if built_in else text.placeholders
     evaluation = [
         EvalResult(
@@ -174,7 +174,7 @@ def write_run_card(
     names, data = _data(whole)
     about = f"Trained on {' and '.join(map(plain, data))}" if data else "Trained"
     numbers = {key: value for key, value in report.items() if type(value) is float and key != "minutes"}
-    text = card_text(config, generator_trained(config, report))
+    text = card_text(config)
     rows = [{"": plain(text.name_of(key)), "value": value} for key, value in numbers.items()]
     runs = [part for part in (report.get("base"), report) if part]
     split, protocol = _measured(report)
@@ -208,11 +208,6 @@ def write_run_card(
 def samples_wanted(report: dict[str, Any]) -> bool:
     """Whether a run was told to publish sentences of its data."""
     return bool(report.get("settings", {}).get("publish_samples"))
-
-
-def generator_trained(config: PretrainedConfig, report: dict[str, Any]) -> bool:
-    """Whether a model's generator, if its family has one, was trained, as its run says."""
-    return bool(report.get("draws_codes", report.get("settings", {}).get("adversary", True)))
 
 
 def _chosen_by(report: dict[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.hub.card_texts import card_text
-from hf_arae.hub.cards import CARD_FILE, PICTURES, SAMPLES_FILE, generator_trained, make_card
+from hf_arae.hub.cards import CARD_FILE, PICTURES, SAMPLES_FILE, make_card
 from hf_arae.hub.escapes import plain
 from hf_arae.hub.places import without_place, without_places
 from hf_arae.training.report import REPORT_FILE, read_report
@@ -65,7 +65,7 @@ def stage(arguments: CardArguments) -> Path:
     if not own:
         raise ValueError(f"{arguments.table} has no row for {run}; it has {', '.join(str(r['system']) for r in rows)}")
     config = AutoConfig.from_pretrained(run)
-    text = card_text(config, generator_trained(config, report))
+    text = card_text(config)
     model = text.auto_class.from_pretrained(run)
     model.half().save_pretrained(folder)
     AutoTokenizer.from_pretrained(run).save_pretrained(folder)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 from hf_arae.hub.export import code_files
-from hf_arae.hub.weights import weight_files
+from hf_arae.hub.weights import count_parameters
 from hf_arae.models.auto import FAMILIES
 
 _SHOWN = 3  # names in a message
@@ -26,17 +26,27 @@ def check_whole(folder: Path) -> None:
         FileNotFoundError: a file is missing; it is named.
         ValueError: something in it is missing, damaged, not finite, or not of this library; it is named.
     """
+    count_parameters(folder)  # says which file is missing or cut
     try:
         config = AutoConfig.from_pretrained(folder)
         model_class = _model_class(config)
+        # What does not fit is named below, all of it; a head may be missing before its task, not when it is finished.
+        model, info = model_class.from_pretrained(folder, output_loading_info=True, ignore_mismatched_sizes=True)
         with torch.device("meta"):
-            model = model_class(config)
-    except (StrictDataclassError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[-1].strip()
-        raise ValueError(f"{folder / 'config.json'} is not that of a model that can be built: {reason}") from error
-    _check_weights(folder, model)
+            plain = model_class(config)  # what follows from the config alone
+    except (StrictDataclassError, SafetensorError, OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise ValueError(f"{folder} holds no model that can be loaded: {'; '.join(lines[:_SHOWN])}") from error
+    for said, kind in (("lack", "missing"), ("have, beside the model's,", "unexpected"), ("differ in", "mismatched")):
+        if names := sorted(name if isinstance(name, str) else name[0] for name in info[f"{kind}_keys"]):
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            raise ValueError(
+                f"the weights in {folder} {said} {', '.join(names[:_SHOWN])}{more}: they are not those of the "
+                f"{model_class.__name__} that config.json describes"
+            )
     _check_tokenizer(folder, config)
-    _check_generation_config(folder, model)
+    if model.can_generate():
+        _check_generation_config(folder, plain.generation_config)
     _check_code(folder, model_class, config)
 
 
@@ -45,35 +55,6 @@ def _model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
     family = next(family for family in FAMILIES if family.config.model_type == config.model_type)
     classes = {model_class.__name__: model_class for model_class in family.models.values()}
     return classes.get((config.architectures or [""])[0], next(iter(classes.values())))
-
-
-def _check_weights(folder: Path, model: PreTrainedModel) -> None:
-    expected = model.state_dict(keep_vars=True)
-    copies: dict[int, set[str]] = {}  # names of one tensor, of which one is in the files
-    for name, value in expected.items():
-        copies.setdefault(id(value), set()).add(name)
-    found: set[str] = set()
-    for file in weight_files(folder):
-        try:
-            with safe_open(file, framework="pt") as weights:
-                for name in weights.keys():  # noqa: SIM118 (no dictionary)
-                    if name not in expected:
-                        raise ValueError(f"{file} has {name}, which the model of config.json has not")
-                    value = weights.get_tensor(name)
-                    if value.shape != expected[name].shape:
-                        raise ValueError(
-                            f"{file}: {name} is of shape {tuple(value.shape)}; the model of config.json has "
-                            f"{tuple(expected[name].shape)}"
-                        )
-                    if value.is_floating_point() and not value.isfinite().all():
-                        raise ValueError(f"{file}: {name} holds numbers that are not finite")
-                    found.add(name)
-        except SafetensorError as error:
-            raise ValueError(f"{file} is damaged or half written: {error}") from error
-    missing = sorted(min(names) for names in copies.values() if not names & found)
-    if missing:
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        raise ValueError(f"the weights in {folder} lack {', '.join(missing[:_SHOWN])}{more}")
 
 
 def _check_tokenizer(folder: Path, config: PreTrainedConfig) -> None:
@@ -92,9 +73,7 @@ def _check_tokenizer(folder: Path, config: PreTrainedConfig) -> None:
         )
 
 
-def _check_generation_config(folder: Path, model: PreTrainedModel) -> None:
-    if not model.can_generate():
-        return
+def _check_generation_config(folder: Path, own: GenerationConfig) -> None:
     path = folder / "generation_config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no {path.name}: texts would not end where they should. {_AGAIN}")
@@ -102,12 +81,13 @@ def _check_generation_config(folder: Path, model: PreTrainedModel) -> None:
         settings = GenerationConfig.from_pretrained(folder)
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged or half written: {error}. {_AGAIN}") from error
-    if not isinstance(settings.max_new_tokens, int) or settings.max_new_tokens < 1:
-        raise ValueError(f"{path}: max_new_tokens is {settings.max_new_tokens!r}; accepted: 1 or more. {_AGAIN}")
+    longest = settings.max_length if settings.max_new_tokens is None else settings.max_new_tokens
+    if not isinstance(longest, int) or longest < 1:
+        raise ValueError(f"{path}: max_new_tokens is {longest!r}; accepted: 1 or more. {_AGAIN}")
     for name in ("bos_token_id", "eos_token_id", "pad_token_id", "suppress_tokens"):
-        own, given = getattr(model.generation_config, name), getattr(settings, name)
-        if own != given and not (name == "suppress_tokens" and set(own or ()) <= set(given or ())):
-            raise ValueError(f"{path}: {name} is {given!r}; that of the model is {own!r}. {_AGAIN}")
+        wanted, given = getattr(own, name), getattr(settings, name)
+        if wanted != given and not (name == "suppress_tokens" and set(wanted or ()) <= set(given or ())):
+            raise ValueError(f"{path}: {name} is {given!r}; that of the model is {wanted!r}. {_AGAIN}")
 
 
 def _check_code(folder: Path, model_class: type[PreTrainedModel], config: PreTrainedConfig) -> None:

@@ -267,9 +267,11 @@ def test_a_card_knows_what_was_trained(tokenizer, tmp_path):
     cards = {}
     for name in ("arae-plain", "vae-transfer", "ursae", "arae-pairs"):
         model, folder = models[name][1], tmp_path / name
-        model.save_pretrained(folder)
         for draws in (True, False):
-            report(folder, draws_codes=draws, method="arae" if draws else "supervised", tuning_pairs=2000)
+            if "arae" in name:
+                model.config.trained_generator = draws
+            model.save_pretrained(folder)
+            report(folder, method="arae" if draws else "supervised", tuning_pairs=2000)
             cards[name, draws] = ModelCard.load(write_run_card(folder, f"alice/{name}"))
     plain = cards["arae-plain", False]
     assert "adversarially" not in plain.content.partition("## Training")[0] and "sample(" not in snippet(plain)
