@@ -160,9 +160,12 @@ class FamilyModel(PreTrainedModel):
             check_not_pickled(name, options)
             options["use_safetensors"] = True
         folder = None if name is None else Path(name, options.get("subfolder") or "")
+        is_folder = folder is not None and folder.is_dir()
         state = None if folder is None else result_state(folder)
         if state is not None:
             check_result(folder)
+        if is_folder:
+            check_files_beside(name, options)
         try:
             model, info = super().from_pretrained(*arguments, output_loading_info=True, **options)
         finally:  # damage to the header raises above, in other words; damage to the numbers does not
@@ -170,9 +173,10 @@ class FamilyModel(PreTrainedModel):
         if not options.get("ignore_mismatched_sizes"):
             check_whole(name, info, model, cls._own_head, cls._other_heads)
         check_finite(name, model)
-        check_files_beside(name, options)
+        if not is_folder:  # they were downloaded just now
+            check_files_beside(name, options)
         model._after_loading()
-        if folder is not None and folder.is_dir():
+        if is_folder:
             check_unreplaced(folder, state)
             model.read_result = (folder, state)
         return (model, info) if asked else model

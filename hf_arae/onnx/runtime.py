@@ -274,7 +274,11 @@ class OnnxTextAutoencoder:
             ValueError: the model has none; shape or numbers are wrong.
         """
         if not self.has_generator:
-            raise ValueError(f"this model of the family {self.config.model_type!r} has no trained generator")
+            if self.config.model_type == "arae":
+                raise ValueError("this model was trained without its adversary: it has no generator that knows codes")
+            raise ValueError(
+                f"the family {self.config.model_type!r} has no generator: draw_codes draws from its prior"
+            )
         z = check_values("z", z, self.config.latent_size)
         parts = [z[start : start + self.batch_size] for start in range(0, len(z), self.batch_size)]
         codes = [self._generator.run(("codes",), {"z": part})[0] for part in parts]

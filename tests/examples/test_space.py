@@ -57,7 +57,7 @@ def models(transfer_folder, tokenizer, tmp_path_factory) -> SimpleNamespace:
         torch.nn.init.normal_(parameter, std=0.7)
     news = train_tokenizer(build_news()["train"]["document"], max_length=40, style="news")
     sizes = {"embedding_size": 8, "hidden_size": 8, "reader_size": 8, "conv_size": 8, "max_source_length": 40}
-    sizes |= {"selector_size": 4, "write_source_words_only": True, "write_source_order": True}
+    sizes |= {"selector_size": 4, "write_source_words_only": True, "write_source_order": True, "write_longest_gap": 3}
     summarizer = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(news), **sizes))
     summarizer.selector.signals.random_(-127, 128)
     summarizer.selector.selectable[3:] = True
