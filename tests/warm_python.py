@@ -50,7 +50,7 @@ def run_python(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     input: str = "",
-    timeout: float = 300,
+    timeout: float = 1200,
 ) -> subprocess.CompletedProcess:
     """`subprocess.run([sys.executable, *arguments], ...)` with text streams that are captured.
 
@@ -80,7 +80,7 @@ def run_processes(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     input: str = "",
-    timeout: float = 300,
+    timeout: float = 1200,
 ) -> list[subprocess.CompletedProcess]:
     """Runs a command several times side by side, each with more variables in its environment. See `run_python`."""
     arguments = [str(argument) for argument in arguments]

@@ -33,7 +33,7 @@ def test_it_runs_and_publishes(notebook, local_hub, tmp_path, monkeypatch):
     client = nbclient.NotebookClient(
         notebook,
         kernel_name="python3",
-        timeout=300,
+        timeout=1200,
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
         on_cell_start=note_address,
     )

@@ -100,7 +100,7 @@ class LocalHub:
         cwd: Path | None = None,
         home: Path | None = None,
         check: bool = True,
-        timeout: float = 300,
+        timeout: float = 1200,
         **environment: str,
     ) -> subprocess.CompletedProcess:
         """Runs a Python of its own that takes this hub for the Hub, with an empty cache.

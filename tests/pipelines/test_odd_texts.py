@@ -164,7 +164,7 @@ def test_bytes_that_are_no_text_end_no_session(transfer_folder):
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, str(EXAMPLE), "--model", str(transfer_folder), "--num_beams", "1"]
     done = subprocess.run(
-        command, input=b"the food was caf\xe9 .\ngreat !\n", capture_output=True, env=environment, timeout=600
+        command, input=b"the food was caf\xe9 .\ngreat !\n", capture_output=True, env=environment, timeout=1200
     )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert len(done.stdout.splitlines()) == 2

@@ -86,6 +86,28 @@ def run(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None = Non
     return exit_code(child)
 
 
+def in_first_phase(act: Callable[[], None]) -> Callable[[AdversarialTrainer], None]:
+    """What a run does to itself there; what another process did could come after its end, on a busy machine."""
+
+    def prepare(trainer: AdversarialTrainer) -> None:
+        run_phase, done = trainer.run_phase, []
+
+        def acting(*arguments):
+            if not done:
+                done.append(True)
+                act()
+            return run_phase(*arguments)
+
+        trainer.run_phase = acting
+
+    return prepare
+
+
+def die_after(seconds: float) -> Callable[[AdversarialTrainer], None]:
+    """The run is killed when it has computed for so long from its first phase on, however busy the machine is."""
+    return in_first_phase(lambda: signal.setitimer(signal.ITIMER_PROF, seconds))
+
+
 def die_at_file_operation(count: int) -> Callable[[AdversarialTrainer], None]:
     """The run kills itself at the `count`-th operation on a file of a checkpoint that is being written or removed."""
     left = [count]
@@ -108,11 +130,7 @@ def killed_twenty_times(folder: Path) -> dict:
         if attempt % 2:
             codes.append(run(folder, die_at_file_operation(moments.randint(1, 150)), **changes))
         else:
-            child, pipe = spawn(folder, **changes)
-            wait_for_first_phase(pipe)
-            time.sleep(moments.uniform(0, 0.06))
-            os.kill(child, signal.SIGKILL)
-            codes.append(exit_code(child))
+            codes.append(run(folder, die_after(moments.uniform(0.001, 0.06)), **changes))
         leftovers += any(folder.glob(".checkpoint-*"))
         damaged += [f"{path.name}: {find_damage(path)}" for path in list_checkpoints(folder) if find_damage(path)]
     finished = run(folder, max_steps=LONG, resume_from_checkpoint="last")
@@ -121,10 +139,8 @@ def killed_twenty_times(folder: Path) -> dict:
 
 
 def stopped_by(number: signal.Signals, folder: Path) -> dict:
-    child, pipe = spawn(folder)
-    wait_for_first_phase(pipe)
-    os.kill(child, number)
-    code, printed = exit_code(child), folder.with_suffix(".txt").read_text()
+    code = run(folder, in_first_phase(lambda: os.kill(os.getpid(), number)))
+    printed = folder.with_suffix(".txt").read_text()
     stopped_at = [path.name for path in list_checkpoints(folder)][-1]
     exported = (folder / "model.safetensors").exists()
     finished = run(folder, resume_from_checkpoint="last")
@@ -150,9 +166,8 @@ def stopped_twice(folder: Path) -> dict:
     os.kill(child, signal.SIGTERM)
     while "stopping after this iteration" not in folder.with_suffix(".txt").read_text():
         time.sleep(0.01)
-    began = time.monotonic()
     os.kill(child, signal.SIGINT)
-    return {"code": exit_code(child), "seconds": time.monotonic() - began}
+    return {"code": exit_code(child), "saved": [path.name for path in list_checkpoints(folder)]}
 
 
 def orphaned(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None = None) -> dict:
@@ -219,6 +234,7 @@ def read_only(folder: Path) -> dict:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell's background job inherits is to ignore it
     torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
     base = Path(sys.argv[1])
     results = {
         "long": run(base / "long", max_steps=LONG),

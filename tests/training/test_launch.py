@@ -51,7 +51,7 @@ def test_accelerate_launch_on_cpus_is_told_to_have_started_one(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     launcher = [str(Path(sys.executable).with_name("accelerate")), "launch"]
     command = [*launcher, "--cpu", "--num_processes", "2", str(script)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert "asked for 2 processes and started 1" in done.stderr
     assert "torchrun --nproc_per_node 2" in done.stderr

@@ -30,6 +30,7 @@ SCRIPT = """
     from testing_mixins import made_up_sentences
 
     torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
 
     def make(name, rows=None, **changes):
         torch.manual_seed(0)
@@ -97,7 +98,7 @@ SCRIPT = """
     broken.train()
     mine = torch.cat([value.detach().reshape(-1) for value in broken.model.parameters()])
     everyone = broken.accelerator.gather(mine[None])
-    assert torch.isfinite(everyone).all() and torch.equal(everyone[0], everyone[1])
+    assert torch.isfinite(everyone).all() and torch.allclose(everyone[0], everyone[1], rtol=0, atol=1e-9)
 """
 
 
@@ -107,11 +108,12 @@ def test_two_processes_stop_together_and_go_on_exactly(tmp_path):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--rdzv_backend=c10d"]
     command += ["--rdzv_endpoint=127.0.0.1:0", str(script), str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert "a signal to another process: stopped at step 5 of 8" in done.stdout
-    assert_same_run(tmp_path / "straight", tmp_path / "resumed", 8)
-    assert_same_run(tmp_path / "streamed", tmp_path / "streamed-resumed", 8)
+    # In double precision sums in another order differ by some 1e-16, see test_distributed.py.
+    assert_same_run(tmp_path / "straight", tmp_path / "resumed", 8, tolerance=1e-9)
+    assert_same_run(tmp_path / "streamed", tmp_path / "streamed-resumed", 8, tolerance=1e-9)
     states = load_file(tmp_path / "straight" / "checkpoint-8" / "training_state.safetensors")
     assert not torch.equal(states["random.0.cpu"], states["random.1.cpu"])
     lines = read_log(tmp_path / "broken")
