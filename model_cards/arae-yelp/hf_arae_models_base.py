@@ -8,14 +8,16 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.utils import logging
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, logging
 
 from .hf_arae_models_downloads import check_downloaded_weights
 from .hf_arae_models_loading import check_files_beside, check_finite, check_not_pickled, check_whole
+from .hf_arae_models_wholeness import DIGESTS_FILE, check_result, check_unreplaced, result_state
 
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
 _TRANSFORMERS_KEYS = {
@@ -139,6 +141,7 @@ class FamilyModel(PreTrainedModel):
     accepts_loss_kwargs = False  # the loss is a batch's mean: transformers' Trainer averages over batches itself
     _own_head: str | None = None  # a part that the base model's checkpoints do not have
     _other_heads: tuple[str, ...] = ()  # parts of other models that are built around this one
+    read_result: tuple[Path, bytes | None] | None = None  # folder that it was loaded from, and what stood there
 
     @classmethod
     def from_pretrained(cls, *arguments, **options):
@@ -148,7 +151,8 @@ class FamilyModel(PreTrainedModel):
         `dtype="auto"` (what pipelines ask for) is not to be taken from: recurrent layers in float16 are slow on CPUs.
 
         Raises:
-            OSError: a file is damaged or, the weights, a pickle (`use_safetensors=False` reads one).
+            OSError: a file is damaged, missing or of another result; the folder is given another one while it is read;
+                the weights are a pickle (`use_safetensors=False` reads one).
             ValueError: a number is not finite; the tensors are not those of the config. The head of a new task may
                 be missing, and `ignore_mismatched_sizes=True` lets anything be missing.
         """
@@ -158,6 +162,10 @@ class FamilyModel(PreTrainedModel):
         if options.get("use_safetensors") is None and options.get("state_dict") is None:
             check_not_pickled(name, options)
             options["use_safetensors"] = True
+        folder = None if name is None else Path(name, options.get("subfolder") or "")
+        state = None if folder is None else result_state(folder)
+        if state is not None:
+            check_result(folder)
         try:
             model, info = super().from_pretrained(*arguments, output_loading_info=True, **options)
         finally:  # damage to the header raises above, in other words; damage to the numbers does not
@@ -167,6 +175,9 @@ class FamilyModel(PreTrainedModel):
         check_finite(name, model)
         check_files_beside(name, options)
         model._after_loading()
+        if folder is not None and folder.is_dir():
+            check_unreplaced(folder, state)
+            model.read_result = (folder, state)
         return (model, info) if asked else model
 
     @classmethod
@@ -188,7 +199,10 @@ class FamilyModel(PreTrainedModel):
             raise TypeError(f"{type(self).__name__} does not take the argument {name!r}{hint}")
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
-        """Saves weights and config as transformers does, and the source files that the model needs beside them."""
+        """Saves weights and config as transformers does, and the source files that the model needs beside them.
+
+        Weights that stood in the folder before go, in one file or in several: a loader takes the one file first.
+        """
         try:
             from hf_arae.hub.export import export_code
         except ModuleNotFoundError:  # a model loaded by remote code: transformers copies the files that it came from
@@ -198,11 +212,18 @@ class FamilyModel(PreTrainedModel):
         # One small file: a progress bar over its shards would only break into the training's.
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
+        earlier = _set_weights_aside(Path(save_directory), kwargs)
         try:
             super().save_pretrained(save_directory, **kwargs)
+        except BaseException:
+            for path, aside in earlier.items():
+                aside.replace(path)
+            raise
         finally:
             if shown:
                 logging.enable_progress_bar()
+        for aside in earlier.values():
+            aside.unlink()
 
     def _get_files_timestamps(self, working_dir: str | os.PathLike) -> dict[str, float]:
         # save_pretrained(push_to_hub=True) uploads what is newer than this; the source files are written before it.
@@ -213,3 +234,20 @@ class FamilyModel(PreTrainedModel):
 def _without_storage_format(options: dict[str, Any]) -> torch.dtype | str:
     dtype = options.pop("dtype", None) or options.pop("torch_dtype", None)  # the older name
     return torch.float32 if dtype in (None, "auto") else dtype
+
+
+def _set_weights_aside(folder: Path, options: dict) -> dict[Path, Path]:
+    """Renames what a save may leave beside its own files; returns new names by old ones.
+
+    transformers itself removes the parts of weights in several files, and neither their index nor a single file. The
+    digests of a training's result are no longer those of the folder, and go at once.
+    """
+    if not options.get("is_main_process", True):
+        return {}
+    (folder / DIGESTS_FILE).unlink(missing_ok=True)
+    variant = options.get("variant")
+    names = [SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME]
+    if variant is not None:
+        names = [f"{stem}.{variant}.{end}" for stem, _, end in (name.rpartition(".") for name in names)]
+    paths = [folder / name for name in names if (folder / name).is_file()]
+    return {path: path.replace(path.with_name(f".{path.name}.earlier")) for path in paths}
