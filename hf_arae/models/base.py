@@ -14,7 +14,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, loggi
 
 from hf_arae.models.downloads import check_downloaded_weights
 from hf_arae.models.loading import check_files_beside, check_finite, check_not_pickled, check_whole
-from hf_arae.models.wholeness import DIGESTS_FILE, check_result, check_unreplaced, result_state
+from hf_arae.models.wholeness import DIGESTS_FILE, ResultState, check_result, check_unreplaced, result_state
 
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
 _TRANSFORMERS_KEYS = {
@@ -138,7 +138,7 @@ class FamilyModel(PreTrainedModel):
     accepts_loss_kwargs = False  # the loss is a batch's mean: transformers' Trainer averages over batches itself
     _own_head: str | None = None  # a part that the base model's checkpoints do not have
     _other_heads: tuple[str, ...] = ()  # parts of other models that are built around this one
-    read_result: tuple[Path, bytes | None] | None = None  # folder that it was loaded from, and what stood there
+    read_result: tuple[Path, ResultState | None] | None = None  # folder that it was loaded from, and what stood there
 
     @classmethod
     def from_pretrained(cls, *arguments, **options):
@@ -161,10 +161,9 @@ class FamilyModel(PreTrainedModel):
             options["use_safetensors"] = True
         folder = None if name is None else Path(name, options.get("subfolder") or "")
         is_folder = folder is not None and folder.is_dir()
-        state = None if folder is None else result_state(folder)
-        if state is not None:
-            check_result(folder)
+        state = result_state(folder) if is_folder else None
         if is_folder:
+            check_result(folder)
             check_files_beside(name, options)
         try:
             model, info = super().from_pretrained(*arguments, output_loading_info=True, **options)

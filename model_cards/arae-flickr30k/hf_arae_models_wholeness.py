@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from transformers.utils import logging
 
@@ -36,15 +37,7 @@ def digest_of(path: Path) -> str:
         OSError: it cannot be read.
         ValueError: it is named .json and does not hold JSON.
     """
-    if path.suffix != ".json":
-        return file_sha256(path)
-    try:
-        value = json.loads(path.read_bytes())
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-    if path.name == "tokenizer.json" and isinstance(value, dict):
-        value = {name: part for name, part in value.items() if name not in _LAST_CALL}
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return _digest(path.name, path.read_bytes()) if path.suffix == ".json" else file_sha256(path)
 
 
 def digests_of(folder: Path) -> dict[str, str]:
@@ -53,10 +46,19 @@ def digests_of(folder: Path) -> dict[str, str]:
     return {path.name: digest_of(path) for path in sorted(found) if path.name != DIGESTS_FILE}
 
 
-def result_state(folder: str | os.PathLike) -> bytes | None:
-    """What tells the result in a folder from another one that was there before; `None` if it has no digests."""
+class ResultState(NamedTuple):
+    """What tells the result in a folder from another one that was there before, even one of the same contents."""
+
+    digests: bytes
+    file: tuple[int, int]
+
+
+def result_state(folder: str | os.PathLike) -> ResultState | None:
+    """Reads which result stands in a folder; `None` if it has no digests."""
     try:
-        return Path(folder, DIGESTS_FILE).read_bytes()
+        with Path(folder, DIGESTS_FILE).open("rb") as file:
+            status = os.fstat(file.fileno())
+            return ResultState(file.read(), (status.st_ino, status.st_mtime_ns))
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -71,7 +73,7 @@ def find_result_damage(folder: str | os.PathLike) -> str | None:
     if state is None:
         return None
     try:
-        expected = json.loads(state)
+        expected = json.loads(state.digests)
         if not (isinstance(expected, dict) and expected and all(isinstance(v, str) for v in expected.values())):
             return f"{DIGESTS_FILE} is damaged"
     except (ValueError, RecursionError) as error:
@@ -106,7 +108,7 @@ def check_result(folder: str | os.PathLike) -> None:
         )
 
 
-def check_unreplaced(folder: str | os.PathLike, state: bytes | None) -> None:
+def check_unreplaced(folder: str | os.PathLike, state: ResultState | None) -> None:
     """Makes sure that what was read from a folder since `state = result_state(folder)` is of one result.
 
     Raises:
@@ -114,3 +116,33 @@ def check_unreplaced(folder: str | os.PathLike, state: bytes | None) -> None:
     """
     if result_state(folder) != state:
         raise OSError(f"the model in {folder} was replaced by another one while it was read: load it again")
+
+
+def check_read_together(model: Any, tokenizer: Any) -> None:
+    """Makes sure that a tokenizer is of the result that a model is of, where both were read from one folder.
+
+    transformers reads one after the other, and another result may have come in between.
+
+    Raises:
+        OSError: it has.
+    """
+    folder, state = getattr(model, "read_result", None) or (None, None)
+    if folder is None or folder != Path(tokenizer.name_or_path) or result_state(folder) == state:
+        return
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if state is None or backend is None or _digest("tokenizer.json", backend.to_str()) != _expected(state):
+        check_unreplaced(folder, state)
+
+
+def _expected(state: ResultState) -> str | None:
+    return json.loads(state.digests).get("tokenizer.json")
+
+
+def _digest(name: str, text: str | bytes) -> str:
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if name == "tokenizer.json" and isinstance(value, dict):
+        value = {key: part for key, part in value.items() if key not in _LAST_CALL}
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -17,7 +17,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, loggi
 
 from .hf_arae_models_downloads import check_downloaded_weights
 from .hf_arae_models_loading import check_files_beside, check_finite, check_not_pickled, check_whole
-from .hf_arae_models_wholeness import DIGESTS_FILE, check_result, check_unreplaced, result_state
+from .hf_arae_models_wholeness import DIGESTS_FILE, ResultState, check_result, check_unreplaced, result_state
 
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
 _TRANSFORMERS_KEYS = {
@@ -141,7 +141,7 @@ class FamilyModel(PreTrainedModel):
     accepts_loss_kwargs = False  # the loss is a batch's mean: transformers' Trainer averages over batches itself
     _own_head: str | None = None  # a part that the base model's checkpoints do not have
     _other_heads: tuple[str, ...] = ()  # parts of other models that are built around this one
-    read_result: tuple[Path, bytes | None] | None = None  # folder that it was loaded from, and what stood there
+    read_result: tuple[Path, ResultState | None] | None = None  # folder that it was loaded from, and what stood there
 
     @classmethod
     def from_pretrained(cls, *arguments, **options):
@@ -163,9 +163,11 @@ class FamilyModel(PreTrainedModel):
             check_not_pickled(name, options)
             options["use_safetensors"] = True
         folder = None if name is None else Path(name, options.get("subfolder") or "")
-        state = None if folder is None else result_state(folder)
-        if state is not None:
+        is_folder = folder is not None and folder.is_dir()
+        state = result_state(folder) if is_folder else None
+        if is_folder:
             check_result(folder)
+            check_files_beside(name, options)
         try:
             model, info = super().from_pretrained(*arguments, output_loading_info=True, **options)
         finally:  # damage to the header raises above, in other words; damage to the numbers does not
@@ -173,9 +175,10 @@ class FamilyModel(PreTrainedModel):
         if not options.get("ignore_mismatched_sizes"):
             check_whole(name, info, model, cls._own_head, cls._other_heads)
         check_finite(name, model)
-        check_files_beside(name, options)
+        if not is_folder:  # they were downloaded just now
+            check_files_beside(name, options)
         model._after_loading()
-        if folder is not None and folder.is_dir():
+        if is_folder:
             check_unreplaced(folder, state)
             model.read_result = (folder, state)
         return (model, info) if asked else model

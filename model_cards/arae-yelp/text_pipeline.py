@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from transformers import Pipeline, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from .hf_arae_display import progress, shown
 from .hf_arae_models_text_checks import check_tokenizer
-from .hf_arae_models_wholeness import check_unreplaced
+from .hf_arae_models_wholeness import check_read_together
 from .hf_arae_models_writing_settings import check_writing
 from .text_inputs import check_inputs, check_on_error, skipping
 
@@ -44,10 +42,7 @@ class TextPipeline(Pipeline):
 
     def __init__(self, model, *positional, **arguments):
         super().__init__(model, *positional, **arguments)
-        # The model is read first: words of another result than its own would be taken without a word.
-        folder, state = getattr(self.model, "read_result", None) or (None, None)
-        if folder is not None and folder == Path(self.tokenizer.name_or_path):
-            check_unreplaced(folder, state)
+        check_read_together(self.model, self.tokenizer)
         check_tokenizer(self.tokenizer, self.model.config)
 
     def __call__(self, inputs, num_workers: int | None = None, batch_size: int | None = None, **arguments):

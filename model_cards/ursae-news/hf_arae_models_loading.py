@@ -18,7 +18,9 @@ from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 from .hf_arae_models_downloads import WHERE
 
 _PICKLED = "pytorch_model.bin"
-_BESIDE = ("generation_config.json", "tokenizer_config.json", "tokenizer.json")
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+_BESIDE = ("generation_config.json", *_TOKENIZER)
+_OTHER_VOCABULARIES = ("vocab*", "*.model")
 _MOST_NAMED = 4
 
 
@@ -74,17 +76,25 @@ def check_finite(name: object, model: nn.Module) -> None:
 
 
 def check_files_beside(name: str | os.PathLike | None, options: Mapping[str, Any]) -> None:
-    """Raises OSError, with the file's name, for a damaged tokenizer or generation config beside the weights.
+    """Raises OSError, with the file's name, for a tokenizer or generation config beside the weights that is damaged.
+
+    Likewise for one of the tokenizer's two files that is missing, in a folder.
 
     What transformers and tokenizers say of such files does not name them, and they pass over an unreadable generation
     config in silence.
     """
-    for file in _files_beside(name, options):
+    found = list(_files_beside(name, options))
+    names, folder = {file.name for file in found}, Path(name or ".", options.get("subfolder") or "")
+    others = any(True for pattern in _OTHER_VOCABULARIES for _ in folder.glob(pattern))
+    if name is not None and folder.is_dir() and len(names & set(_TOKENIZER)) == 1 and not others:
+        (lost,) = set(_TOKENIZER) - names
+        raise OSError(f"{folder} has no {lost}: without it the other half of the tokenizer is of no use")
+    for file in found:
         try:
             content = json.loads(file.read_bytes())
             if not isinstance(content, dict):
                 raise ValueError(f"it holds a {type(content).__name__}")
-            if file.name == "tokenizer.json":
+            if file.name == _TOKENIZER[0]:
                 Tokenizer.from_file(str(file))
         except Exception as error:  # tokenizers raises Exception itself
             raise OSError(f"{file} is damaged: {error}") from error

@@ -151,6 +151,20 @@ def test_a_result_that_is_replaced_while_it_is_read_is_never_mixed(results, resu
     monkeypatch.undo()
     assert pipeline("text-style-transfer", model=str(result)).tokenizer.get_vocab().keys() > set("vwxyz")
 
+    # Also where the first result is back by then; not where both were read before.
+    model, tokenizer = AutoModel.from_pretrained(result), AutoTokenizer.from_pretrained(result)
+    for words in ("abcde", "vwxyz"):
+        run_folder.export(
+            result,
+            lambda target: [shutil.copyfile(results / words / name, target / name) for name in FILES],  # noqa: B023
+        )
+        other = AutoTokenizer.from_pretrained(result)
+        assert pipeline("text-style-transfer", model=model, tokenizer=tokenizer).model is model
+        if words == "abcde":
+            between = other
+    with pytest.raises(OSError, match="was replaced"):
+        pipeline("text-style-transfer", model=model, tokenizer=between)
+
     def again(model):
         run_folder.export(
             result, lambda target: [shutil.copyfile(results / "abcde" / name, target / name) for name in FILES]
