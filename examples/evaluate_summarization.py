@@ -145,6 +145,7 @@ def main() -> None:
         )
         writing = {
             "num_beams": script.num_beams,
+            "source_words_only": script.source_order,
             "source_order": script.source_order,
             "longest_gap": script.longest_gap or model.config.max_source_length,
             "no_repeat_ngram_size": script.no_repeat_ngram_size,

@@ -46,6 +46,7 @@ class _Reader:
     def __init__(self, sentences: StreamedSentences, label: int | None, seed: int):
         self.sentences, self.label, self.seed = sentences, label, seed
         self.read = self.longer = 0
+        self.frame = sentences.tokenizer.num_special_tokens_to_add()
 
     def begin(self, epoch: int, repeat: int, row: int) -> None:
         """Stands at a row of a pass; each of an epoch has its own order of the shards."""
@@ -68,7 +69,7 @@ class _Reader:
             found = token_ids(texts, self.sentences.tokenizer, self.sentences.drop_longer)
             self.read += len(texts)
             self.longer += len(texts) - len(found)
-            taken += found
+            taken += [sentence for sentence in found if len(sentence) > self.frame]  # some hold nothing that is seen
         return taken
 
 

@@ -55,8 +55,10 @@ class OnnxLatentModel:
         config = self.config
         if config.model_type == "arae" and not self.exported.has_generator:
             raise ValueError("this model was trained without its adversary: a plain autoencoder draws no codes")
-        if self.exported.has_generator:
-            return self._generate_codes(torch.randn(num_samples, config.latent_size, generator=generator))
+        if self.exported.has_generator:  # numbers drawn in the order in which `AraeModel.draw_codes` draws them
+            codes = self._generate_codes(torch.randn(num_samples, config.latent_size, generator=generator))
+            noise = getattr(config, "draw_noise", 0.0)
+            return codes + noise * torch.randn(codes.shape, generator=generator) if noise else codes
         return FixedPrior(config.prior_sparsity, config.prior_spike_std).draw(
             torch.empty(num_samples, config.code_size),
             lambda like: torch.randn(like.shape, generator=generator),

@@ -22,6 +22,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
+
 # Families by their `model_type`, and the class that is exported.
 ACCEPTED = {"arae": "AraeModel", "vae": "VaeModel", "aae": "AaeModel"}
 
@@ -31,6 +33,8 @@ CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+
+_MOST_NAMED = 6
 
 
 def decoder_files(num_attributes: int) -> list[str]:
@@ -68,9 +72,10 @@ def require_files(folder: Path, names: list[str]) -> None:
     """Raises FileNotFoundError if the folder lacks one of these files."""
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         raise FileNotFoundError(
-            f"{folder} lacks {', '.join(missing)}: it is not a complete exported model. One is written by: "
-            "python -m hf_arae.onnx --model MODEL --output_dir FOLDER"
+            f"{folder} lacks {', '.join(missing[:_MOST_NAMED])}{more}: it is not a complete exported model. One is "
+            "written by: python -m hf_arae.onnx --model MODEL --output_dir FOLDER"
         )
 
 
@@ -78,7 +83,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The fields of a config; raises ValueError for what is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not the fields of a config")
@@ -86,7 +91,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> SimpleNamespace:
-    """An exported model's `config.json`, `id2label` complete; raises ValueError for that of another family."""
+    """An exported model's `config.json`, `id2label` complete.
+
+    Raises:
+        ValueError: it is of another family, a field is missing, or a value is out of its range.
+    """
     config = SimpleNamespace(**read_json(path))
     check_family(getattr(config, "model_type", None), str(path))
     needed = ["vocab_size", "code_size", "num_attributes", "pad_token_id", "bos_token_id", "eos_token_id"]
@@ -94,6 +103,32 @@ def read_config(path: Path) -> SimpleNamespace:
     missing = [name for name in needed if not hasattr(config, name)]
     if missing:
         raise ValueError(f"{path} does not name {', '.join(missing)}")
-    names = getattr(config, "id2label", None) or {value: f"LABEL_{value}" for value in range(config.num_attributes)}
+    try:
+        _check_numbers(config)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    count = config.num_attributes
+    names = getattr(config, "id2label", None) or {value: f"LABEL_{value}" for value in range(count)}
+    known = isinstance(names, dict) and all(
+        str(value).isdecimal() and isinstance(name, str) for value, name in names.items()
+    )
+    if not known or (count > 1 and sorted(map(str, names)) != sorted(map(str, range(count)))):
+        raise ValueError(f"{path}: id2label must name each of {count} attribute values, from 0, by a string")
     config.id2label = {int(value): name for value, name in names.items()}
     return config
+
+
+def _check_numbers(config: SimpleNamespace) -> None:
+    check_range(config, VOCABULARY, "vocab_size", whole=True)
+    check_range(config, WIDTHS, "code_size", whole=True)
+    check_range(config, LAYERS, "num_attributes", whole=True)
+    if config.model_type == "arae":
+        check_range(config, WIDTHS, "latent_size", whole=True)
+        if hasattr(config, "draw_noise"):
+            check_range(config, "[0, inf)", "draw_noise")
+    else:
+        check_range(config, "[0, 1)", "prior_sparsity")
+        check_range(config, "(0, 1)", "prior_spike_std")
+    for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        if getattr(config, name) is not None or name != "eos_token_id":  # texts may have no end
+            check_range(config, f"[0, {config.vocab_size})", name, whole=True)

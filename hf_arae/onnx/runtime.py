@@ -58,8 +58,8 @@ class OnnxTextAutoencoder:
     Raises:
         ImportError: onnxruntime is not installed.
         FileNotFoundError: a file is missing.
-        ValueError: the folder holds another kind of model, or files that do not belong together; a provider is not
-            available; `num_threads` or `batch_size` is below 1.
+        ValueError: the folder holds another kind of model, a damaged file, or files that do not belong together; a
+            provider is not available; `num_threads` or `batch_size` is below 1.
     """
 
     def __init__(
@@ -71,21 +71,31 @@ class OnnxTextAutoencoder:
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        folder, self.batch_size = Path(folder), batch_size
+        folder, self.batch_size = Path(folder).absolute(), batch_size
+        self._opened = {"folder": folder, "providers": providers, "num_threads": num_threads}
         require_files(folder, [CONFIG])
         self.config = read_config(folder / CONFIG)
         self.labels = AttributeLabels(self.config.id2label)
         steps = decoder_files(self.config.num_attributes)
         names = [ENCODER, *steps, *([GENERATOR] if has_trained_generator(self.config) else [])]
         require_files(folder, [*names, GENERATION_CONFIG])
-        self.writing = Writing.from_generation_config(read_json(folder / GENERATION_CONFIG))
+        self.writing = self._read_writing(folder / GENERATION_CONFIG)
         sessions = open_sessions(folder, names, self.config, providers, num_threads)
         self._encoder, self._generator = sessions[ENCODER], sessions.get(GENERATOR)
         config = self.config
         frame = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
-        self._decoders = [StepDecoder(sessions[name], *frame) for name in steps]
+        self._decoders = [StepDecoder(sessions[name], name, *frame) for name in steps]
         complete = all((folder / name).is_file() for name in (TOKENIZER, TOKENIZER_CONFIG))
         self._codec = TextCodec(folder) if complete else None
+        if complete and self._codec.tokenizer.get_vocab_size() != config.vocab_size:
+            raise ValueError(
+                f"{folder / TOKENIZER} has {self._codec.tokenizer.get_vocab_size():,} words and the model "
+                f"{config.vocab_size:,}: it is not the model's tokenizer"
+            )
+
+    def __reduce__(self) -> tuple:
+        """Copies, and what is sent to another process, open the files again: a session cannot be copied."""
+        return _opened_again, (type(self), {**self._opened, "batch_size": self.batch_size})
 
     @classmethod
     def from_pretrained(
@@ -221,6 +231,7 @@ class OnnxTextAutoencoder:
                 f"{', '.join(Writing.__dataclass_fields__)}"
             )
         settings = self.writing.changed(**writing)
+        settings.check_tokens(self.config.vocab_size)
         codes = check_values("codes", codes, self.config.code_size)
         values, source = self._values(attribute, len(codes)), np.random.default_rng(seed)
         return write_texts(self._decoders, codes, values, settings, source, self.batch_size)
@@ -282,7 +293,8 @@ class OnnxTextAutoencoder:
         z = check_values("z", z, self.config.latent_size)
         parts = [z[start : start + self.batch_size] for start in range(0, len(z), self.batch_size)]
         codes = [self._generator.run(("codes",), {"z": part})[0] for part in parts]
-        return np.concatenate(codes) if codes else np.empty((0, self.config.code_size), np.float32)
+        empty = np.empty((0, self.config.code_size), np.float32)
+        return _finite(np.concatenate(codes), GENERATOR) if codes else empty
 
     def to_ids(self, texts: Texts, truncation: bool = False, noun: str = "text", first: int = 0) -> list[list[int]]:
         """Token ids of each text, `<bos>` and `<eos>` included, after the checks that `encode` describes.
@@ -313,6 +325,21 @@ class OnnxTextAutoencoder:
 
     # Inside
 
+    def _read_writing(self, path: Path) -> Writing:
+        values = read_json(path)
+        try:
+            writing = Writing.from_generation_config(values)
+            writing.check_tokens(self.config.vocab_size)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+            theirs, ours = values.get(name), getattr(self.config, name)
+            if theirs not in (None, ours, [ours]):
+                raise ValueError(
+                    f"{path} names the {name} {theirs!r}, and {CONFIG} {ours!r}: they do not belong together"
+                )
+        return writing
+
     def _text_codec(self) -> TextCodec:
         if self._codec is None:
             raise ValueError(
@@ -334,7 +361,7 @@ class OnnxTextAutoencoder:
                 batch[place, : len(ids[row])] = ids[row]
                 mask[place, : len(ids[row])] = 1
             (found[rows],) = self._encoder.run((output,), {"input_ids": batch, "attention_mask": mask})
-        return found
+        return _finite(found, ENCODER)
 
     def _checked_ids(self, name: str, ids: np.ndarray) -> np.ndarray:
         ids = np.asarray(ids)
@@ -375,6 +402,16 @@ class OnnxTextAutoencoder:
         if values.size and not 0 <= values.min() <= values.max() < count:
             raise ValueError(f"attribute values must lie in 0..{count - 1}, got {np.unique(values).tolist()}")
         return np.broadcast_to(values, (rows,))
+
+
+def _opened_again(kind: type[OnnxTextAutoencoder], arguments: dict) -> OnnxTextAutoencoder:
+    return kind(**arguments)
+
+
+def _finite(found: np.ndarray, name: str) -> np.ndarray:
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name} gives numbers that are not finite")
+    return found
 
 
 __all__ = ["OnnxTextAutoencoder"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hf_arae.onnx.layout import ENCODER, GENERATOR, import_extra
+from hf_arae.onnx.weights import check_weights
 
 
 def open_sessions(
@@ -27,7 +28,8 @@ def open_sessions(
 
     Raises:
         ImportError: onnxruntime is not installed.
-        ValueError: a provider is not available; `num_threads` is below 1; a file is no ONNX graph, or another one.
+        ValueError: a provider is not available; `num_threads` is below 1; a file is no ONNX graph, or another one, or
+            has weights that are not finite.
     """
     runtime = import_extra("onnxruntime")
     providers = ["CPUExecutionProvider"] if providers is None else list(providers)
@@ -48,6 +50,7 @@ def open_sessions(
         except Exception as error:  # onnxruntime's own classes have no common base
             raise ValueError(f"onnxruntime {runtime.__version__} cannot open {folder / name}: {error}") from error
         _check_graph(folder / name, sessions[name], config)
+        check_weights(folder / name)
     return sessions
 
 

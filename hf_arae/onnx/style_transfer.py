@@ -39,7 +39,7 @@ class OnnxStyleTransfer:
     def __init__(self, model: OnnxTextAutoencoder, **arguments):
         if model.config.num_attributes < 2:
             raise ValueError("text-style-transfer needs a model with attributes (num_attributes of at least 2)")
-        check_arguments(self, arguments, _ARGUMENTS)
+        self._check(arguments)
         model.to_ids([])
         self.model, self.defaults = model, arguments
 
@@ -67,7 +67,7 @@ class OnnxStyleTransfer:
             ValueError: a sentence is empty or too long; a label is unknown; `target` is left out with more than two
                 labels, or with no way to know the source.
         """
-        check_arguments(self, arguments, _ARGUMENTS)
+        self._check(arguments)
         settings = self.defaults | arguments
         labels = self.model.labels
         target, source = (labels.id_of(name, settings.pop(name, None)) for name in ("target", "source"))
@@ -85,6 +85,14 @@ class OnnxStyleTransfer:
         if isinstance(texts, list):
             return rewrite(texts, self.model.to_ids(texts, truncation, "sentence"))
         return self._stream(texts, truncation, rewrite)
+
+    def _check(self, arguments: dict) -> None:
+        if "batch_size" in arguments:
+            raise TypeError(
+                "how many sentences are written at once is the model's: OnnxTextAutoencoder(folder, batch_size="
+                f"{arguments['batch_size']!r})"
+            )
+        check_arguments(self, arguments, _ARGUMENTS)
 
     def _stream(self, texts: Iterator[str], truncation: bool, rewrite) -> Iterator[dict]:
         first = 0

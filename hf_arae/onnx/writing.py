@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+
+from hf_arae.utils.validation import WIDTHS, check_range
 
 # What a generation config may say, beside what is read from it, without asking for more than plain writing.
 _NEUTRAL = {"num_beams": 1, "num_return_sequences": 1, "repetition_penalty": 1.0, "top_k": 0, "top_p": 1.0}
@@ -32,17 +35,19 @@ class Writing:
     min_new_tokens: int = 0
 
     def __post_init__(self):
-        if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
-        if self.temperature <= 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        check_range(self, WIDTHS, "max_new_tokens")
+        check_range(self, "[0, inf)", "min_new_tokens")
+        check_range(self, "(0, inf)", "temperature")
+        if not isinstance(self.do_sample, (bool, np.bool_)):
+            raise ValueError(f"do_sample must be True or False, got {self.do_sample!r}")
 
     @classmethod
     def from_generation_config(cls, values: Mapping[str, Any]) -> Writing:
         """Reads the content of a `generation_config.json`.
 
         Raises:
-            ValueError: it names no `max_new_tokens`, or asks for more than greedy decoding or plain sampling.
+            ValueError: it names no `max_new_tokens`, asks for more than greedy decoding or plain sampling, or holds a
+                value out of its range.
         """
         own = {name: values[name] for name in cls.__dataclass_fields__ if values.get(name) is not None}
         others = {name: value for name, value in values.items() if name not in own and not name.startswith("_")}
@@ -58,7 +63,16 @@ class Writing:
             )
         if "max_new_tokens" not in own:
             raise ValueError("the generation config names no max_new_tokens")
-        return cls(**own | {"suppress_tokens": tuple(own.get("suppress_tokens", ()))})
+        suppressed = own.get("suppress_tokens", ())
+        if not isinstance(suppressed, list | tuple):
+            raise ValueError(f"suppress_tokens must be a list of tokens, got {suppressed!r}")
+        return cls(**own | {"suppress_tokens": tuple(suppressed)})
+
+    def check_tokens(self, vocab_size: int) -> None:
+        """Raises ValueError for a suppressed token that lies outside the vocabulary."""
+        for token in self.suppress_tokens:
+            if isinstance(token, bool) or not isinstance(token, Integral) or not 0 <= token < vocab_size:
+                raise ValueError(f"suppress_tokens must hold tokens in 0..{vocab_size - 1}, got {token!r}")
 
     def changed(self, **changes) -> Writing:
         """These settings, with those of `changes` that are not `None`."""
@@ -70,11 +84,12 @@ class StepDecoder:
 
     Args:
         session: onnxruntime's session of a `decoder_step.onnx`.
+        name: of its file, for messages.
         begin, end, padding: tokens that begin a text, end it (`None` if none does) and fill the row after it.
     """
 
-    def __init__(self, session: Any, begin: int, end: int | None, padding: int):
-        self.session, self.begin, self.end, self.padding = session, begin, end, padding
+    def __init__(self, session: Any, name: str, begin: int, end: int | None, padding: int):
+        self.session, self.name, self.begin, self.end, self.padding = session, name, begin, end, padding
         shape = next(part.shape for part in session.get_inputs() if part.name == "hidden")
         self.num_layers, self.hidden_size = shape[0], shape[2]
 
@@ -101,6 +116,9 @@ class StepDecoder:
 
         Returns:
             Token ids `(rows, max_new_tokens + 1)`, the begin token first.
+
+        Raises:
+            ValueError: the decoder gives NaN or an infinity, or no token is left to write.
         """
         written = np.full((len(code), writing.max_new_tokens + 1), self.padding)
         written[:, 0] = self.begin
@@ -111,11 +129,15 @@ class StepDecoder:
             logits[:, suppressed] = -np.inf
             if position <= writing.min_new_tokens and self.end is not None:
                 logits[:, self.end] = -np.inf
-            token = (
-                _drawn(logits, writing.temperature, draws[rows, position - 1])
-                if draws is not None
-                else (logits.argmax(1))
-            )
+            token = logits.argmax(1)
+            # A NaN, if there is one: argmax takes it for the largest number.
+            best = logits[np.arange(len(token)), token]
+            if not np.isfinite(best).all():
+                if (best == -np.inf).any():
+                    raise ValueError("suppress_tokens leaves no token to write")
+                raise ValueError(f"{self.name} gives numbers that are not finite")
+            if draws is not None:
+                token = _drawn(logits, writing.temperature, draws[rows, position - 1])
             written[rows, position] = token
             alive = token != self.end
             if not alive.any():

@@ -13,6 +13,8 @@ from hf_arae.data.characters import whole_characters
 # What a pipeline that rewrites says of a sentence without a word that the model knows.
 UNKNOWN_WORDS = "No word of {!r:.80} is in the vocabulary: it is rewritten from its length alone"
 ON_ERROR = ("raise", "skip")
+CALL_ARGUMENTS = ("batch_size", "num_workers")  # what a call of any pipeline of transformers takes itself
+_MOST_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,15 @@ def check_length(text: str, where: str, length: int, limit: int | None) -> None:
 
 
 def check_arguments(owner: object, given: Iterable[str], known: Sequence[str]) -> None:
-    """Raises TypeError for the first argument that is not known, with the one that may have been meant."""
+    """Raises TypeError for the first argument that is not known, with the one that may have been meant.
+
+    Where none is alike, the known ones are listed, unless they are too many to be read.
+    """
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, (*known, "batch_size", "num_workers"), n=1)
-            hint = f": did you mean {close[0]}?" if close else ""
+            close = difflib.get_close_matches(name, known, n=1)
+            listed = f". Accepted: {', '.join(known)}" if len(known) <= _MOST_LISTED else ""
+            hint = f": did you mean {close[0]}?" if close else listed
             raise TypeError(f"{type(owner).__name__} does not know the argument {name!r}{hint}")
 
 

@@ -10,6 +10,7 @@ from hf_arae.data.detokenization import detokenize as join_words
 from hf_arae.models.text import GENERATE_ARGUMENTS
 from hf_arae.pipelines.attribute_labels import AttributeLabels
 from hf_arae.pipelines.text_inputs import (
+    CALL_ARGUMENTS,
     UNKNOWN_WORDS,
     Skipped,
     check_arguments,
@@ -105,7 +106,7 @@ class TextStyleTransferPipeline(TextPipeline):
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
-        check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS))
+        check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS, *CALL_ARGUMENTS))
         self._check_generate_arguments(arguments)
         preprocess = {name: arguments.pop(name) for name in ("truncation", "on_error") if name in arguments}
         preprocess |= {

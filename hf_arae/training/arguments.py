@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+
+from transformers.utils import logging
 
 from hf_arae.hub.metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.utils.validation import check_choice, check_range
+
+logger = logging.get_logger(__name__)
 
 # What may be another thing on each process. All else must be the same, or they would wait for one another.
 OF_ONE_PROCESS = ("output_dir", "use_cpu", "max_time", "report_to", "disable_tqdm")
@@ -101,6 +105,10 @@ class TrainingArguments:
             raise ValueError("output_dir must name a folder; '.' is the one that you are in")
         if self.max_steps <= 0 and self.num_train_epochs <= 0:
             raise ValueError("one of max_steps and num_train_epochs must be positive")
+        metric = self.metric_for_best_model
+        if metric is not None and not self.eval_steps and self._is_default("metric_for_best_model"):
+            logger.warning("eval_steps is 0, so the last weights are kept, and not the best ones by %s", metric)
+            self.metric_for_best_model = None
         if self.early_stopping_patience and not self.metric_for_best_model:
             raise ValueError("early_stopping_patience needs metric_for_best_model")
         if self.metric_for_best_model is not None and not self.eval_steps:
@@ -115,3 +123,7 @@ class TrainingArguments:
         wrong = wrong_license(self.license) or wrong_language(listed(languages(self.language)))
         if wrong:
             raise ValueError(wrong)
+
+    def _is_default(self, name: str) -> bool:
+        """Whether a field holds what the class, a script's own, has as its default."""
+        return any(field.name == name and field.default == getattr(self, name) for field in fields(self))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,18 +14,20 @@ def check_choice(settings: Any, name: str, accepted: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(accepted)}; got {value!r}")
 
 
-def check_range(settings: Any, interval: str, *names: str) -> None:
-    """Raises `ValueError` unless the fields `names` of a dataclass are numbers in an interval.
+def check_range(settings: Any, interval: str, *names: str, whole: bool = False) -> None:
+    """Raises `ValueError` unless the fields `names` are numbers in an interval.
 
-    A field that is declared as `int` must hold a whole number. NaN lies in no interval.
+    A field that a dataclass declares as `int` must hold a whole number. NaN lies in no interval.
 
     Args:
+        settings: a dataclass, or any object with these attributes.
         interval: `"[0, 1)"`, for example: a square bracket belongs to it, a round one does not; `inf` is no bound,
             and is not accepted either.
+        whole: they must all be whole numbers.
     """
-    declared = {field.name: field.type for field in fields(settings)}
+    declared = {field.name: field.type for field in fields(settings)} if is_dataclass(settings) else {}
     for name in names:
-        _check(name, getattr(settings, name), interval, declared.get(name) in (int, "int"))
+        _check(name, getattr(settings, name), interval, whole or declared.get(name) in (int, "int"))
 
 
 def check_widths(settings: Any, *names: str) -> None:

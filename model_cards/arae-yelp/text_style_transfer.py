@@ -13,6 +13,7 @@ from .hf_arae_data_detokenization import detokenize as join_words
 from .hf_arae_models_text import GENERATE_ARGUMENTS
 from .attribute_labels import AttributeLabels
 from .text_inputs import (
+    CALL_ARGUMENTS,
     UNKNOWN_WORDS,
     Skipped,
     check_arguments,
@@ -108,7 +109,7 @@ class TextStyleTransferPipeline(TextPipeline):
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
-        check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS))
+        check_arguments(self, arguments, (*_OWN_ARGUMENTS, "precision", *GENERATE_ARGUMENTS, *CALL_ARGUMENTS))
         self._check_generate_arguments(arguments)
         preprocess = {name: arguments.pop(name) for name in ("truncation", "on_error") if name in arguments}
         preprocess |= {

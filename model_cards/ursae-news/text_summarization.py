@@ -18,6 +18,7 @@ from .hf_arae_data_news_text import first_sentence as first_sentence_of
 from .hf_arae_models_text import GENERATE_ARGUMENTS
 from .hf_arae_nn_padding import padded_right
 from .text_inputs import (
+    CALL_ARGUMENTS,
     Skipped,
     check_arguments,
     check_length,
@@ -134,7 +135,7 @@ class TextSummarizationPipeline(TextPipeline):
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
-        check_arguments(self, arguments, (*_OWN_ARGUMENTS, *GENERATE_ARGUMENTS))
+        check_arguments(self, arguments, (*_OWN_ARGUMENTS, *GENERATE_ARGUMENTS, *CALL_ARGUMENTS))
         self._check_generate_arguments(arguments)
         lengths = [name for name in ("target_length", "compression") if arguments.get(name) is not None]
         if len(lengths) > 1:

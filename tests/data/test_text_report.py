@@ -7,6 +7,9 @@ from datasets import Dataset
 from transformers.utils import logging
 
 from hf_arae.data.encoding import read_dataset
+from hf_arae.data.loading import DataArguments
+from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
+from hf_arae.data.streaming import load_text_stream
 from hf_arae.data.text_report import report_hidden_words, warn_of_texts
 from hf_arae.data.tokenization import train_tokenizer
 
@@ -82,3 +85,13 @@ def test_hidden_words_are_counted_and_listed(transfer_model, tokenizer, tmp_path
         assert len(path.read_text(encoding="utf-8").splitlines()) == expected  # of the run that goes on
     finally:
         config.mask_attribute_words, config.salience_threshold = False, threshold
+
+
+def test_a_stream_leaves_out_texts_without_a_word_that_is_seen(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text("\u200b\n" + "\n".join(TEXTS) + "\n\ufeff\u00ad\n", encoding="utf-8")
+    arguments = DataArguments(train_file=str(path), validation_file=str(path))
+    stream, _ = load_text_stream(arguments, 10, label_required=False)
+    batches = StreamBatches(StreamedSentences(stream, train_tokenizer(TEXTS)), None, 3, 0, 0, 1)
+    assert [len(row) for row in next(iter(batches))["input_ids"]] == [7, 7, 7]
+    assert min(next(iter(batches))["attention_mask"].sum(1)) > 2

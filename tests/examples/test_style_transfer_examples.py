@@ -35,6 +35,9 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
 def test_training_prints_samples_and_a_table_and_leaves_a_model(trained):
     folder, printed = trained
     assert "step 15:" in printed and "-> positive:" in printed and "[sample]" in printed
+    before = printed.partition("step 15:")[0]
+    hidden = (folder / "hidden_words.txt").read_text(encoding="utf-8").splitlines()
+    assert f"{len(hidden)} of" in before and "hidden from the encoder" in before and "hidden_words.txt" in before
     report = json.loads((folder / "metrics.json").read_text())
     assert report["updates"] == 30 and report["command"].startswith("python ")
     assert {"transfer_accuracy", "self_bleu", "reconstruction_bleu", "probe_accuracy"} <= report.keys()

@@ -1,5 +1,7 @@
 """A summarizer writes under the limits that its checkpoint keeps, wherever it is asked to."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
@@ -127,3 +129,13 @@ def test_training_keeps_what_drafts_are_held_to(tokenizer, tmp_path):
 def test_limits_out_of_range_are_refused(wrong):
     with pytest.raises(StrictDataclassClassValidationError, match=next(iter(wrong))):
         UrsaeConfig(max_summary_length=8, **wrong)
+
+
+def test_the_staged_summarizer_writes_as_its_card_measured():
+    card = Path(__file__).parents[2] / "model_cards" / "ursae-news"
+    write = pipeline("text-summarization", model=str(card), strategy="write", detokenize=False)
+    text = "japan 's central bank said on monday it would keep interest rates unchanged after a meeting in tokyo ."
+    measured = {"target_length": 9, "source_order": True, "longest_gap": 3, "no_repeat_ngram_size": 1}
+    assert write(text) == write(text, **measured)
+    rest = iter(text.split())
+    assert all(word in rest for word in write(text)["summary_text"].split())

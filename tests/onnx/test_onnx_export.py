@@ -136,7 +136,7 @@ def test_codes_of_new_sentences_have_the_model_s_source(both):
         z = torch.randn(7, model.config.latent_size)
         close(exported.generate_codes(z.numpy()), model.generate_codes(z))
     else:
-        with pytest.raises(ValueError, match="no generator"):
+        with pytest.raises(ValueError, match="has no generator"):
             exported.generate_codes(np.zeros((1, 5), np.float32))
     codes, others = exported.draw_codes(4000, seed=1), model.draw_codes(4000, torch.Generator().manual_seed(0)).numpy()
     assert codes.dtype == np.float32

@@ -229,8 +229,8 @@ def test_unknown_words_are_warned_of(rewrite, caplog):
             "OnnxStyleTransfer does not know the argument 'traget': did you mean target",
         ),
         ("great", {"num_beams": 4}, TypeError, "does not know the argument 'num_beams'"),
-        ("great", {"do_sample": True, "temperature": 0}, ValueError, "temperature must be above 0, got 0"),
-        ("great", {"max_new_tokens": 0}, ValueError, "max_new_tokens must be at least 1, got 0"),
+        ("great", {"do_sample": True, "temperature": 0}, ValueError, "temperature must lie in"),
+        ("great", {"max_new_tokens": 0}, ValueError, "max_new_tokens must lie in"),
     ],
 )
 def test_the_pipeline_refuses(rewrite, inputs, arguments, error, message):
@@ -322,7 +322,7 @@ def test_a_latent_space_is_the_model_s(tokenizer, transfer_model, tmp_path, fami
             TypeError,
             "not written with num_beams in ONNX. Accepted",
         ),
-        (lambda m: m.decode(np.zeros((2, 8)), 0, temperature=-1.0), ValueError, "temperature must be above 0"),
+        (lambda m: m.decode(np.zeros((2, 8)), 0, temperature=-1.0), ValueError, "temperature must lie in"),
         (lambda m: m.generate_codes(np.zeros((2, 8))), ValueError, r"z must have the shape \(rows, 4\)"),
         (lambda m: m.sample(0, 0), ValueError, "num_samples must be at least 1, got 0"),
         (lambda m: m.logits(np.zeros((2, 8)), np.ones((1, 3), int), 0), ValueError, "1 rows for 2 codes"),

@@ -61,6 +61,11 @@ SCRIPT = """
     fewer = made_up_sentences(attributes=1, rows=64 - 16 * rank)
     refused("rows", with_rows("rows", fewer, max_steps=-1, num_train_epochs=2.0))
 
+    # Sentences of the same lengths, in another order of their words.
+    rows = made_up_sentences(attributes=1)
+    turned = [[ids[0], *ids[1:-1][::-1], ids[-1]] if rank else ids for ids in rows["input_ids"]]
+    refused("sentences", with_rows("sentences", rows.remove_columns("input_ids").add_column("input_ids", turned)))
+
     # A model that was made from another seed on each process is the main one's on both.
     trainer = make_trainer(folder / "weights", eval_steps=0)
     with torch.no_grad():
@@ -121,6 +126,7 @@ def test_what_differs_is_named_on_every_process_before_the_training(results):
         assert told == results[0]["told"]
         for name in ("seed", "max_steps", "save_steps", "eval_steps", "learning_rate", "vocab_size", "evaluator"):
             assert name in told[name], name
+        assert "data.contents" in told["sentences"] and "data.lengths" not in told["sentences"]
         assert "data.rows: 64 on process 0, 48 on process 1" in told["rows"]
 
 
