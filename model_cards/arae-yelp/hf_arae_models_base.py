@@ -83,6 +83,23 @@ _LOADING_KEYS = {
     "variant",
     "weights_only",
 }
+# AutoTokenizer reads the config with the options of the tokenizer, beside its tokens.
+_TOKENIZER_KEYS = {
+    "added_tokens_decoder",
+    "additional_special_tokens",
+    "clean_up_tokenization_spaces",
+    "extra_special_tokens",
+    "max_length",
+    "model_input_names",
+    "model_max_length",
+    "padding_side",
+    "pad_to_multiple_of",
+    "split_special_tokens",
+    "tokenizer_file",
+    "tokenizer_type",
+    "truncation_side",
+    "use_fast",
+}
 # What transformers' own trainer, pipelines and adapters may hand to any model's `forward`, which changes nothing here.
 _IDLE_INPUTS = {
     "cache_position",
@@ -118,7 +135,8 @@ class FamilyConfig(PreTrainedConfig):
         config, unused = super().from_dict(config_dict, return_unused_kwargs=True, **kwargs)
         if wants_unused:
             return config, unused
-        cls._refuse(set(unused) - _TRANSFORMERS_KEYS - _LOADING_KEYS)
+        known = _TRANSFORMERS_KEYS | _LOADING_KEYS | _TOKENIZER_KEYS
+        cls._refuse({key for key in unused if key not in known and not key.endswith("_token")})
         return config
 
     @classmethod

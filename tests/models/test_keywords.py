@@ -6,7 +6,8 @@ import pytest
 import torch
 from datasets import Dataset
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, Trainer, TrainingArguments
+from transformers import AutoConfig, AutoModel, AutoTokenizer, Trainer, TrainingArguments
+from transformers.utils import logging as transformers_logging
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
@@ -72,6 +73,15 @@ def test_a_config_names_what_it_does_not_know(transfer_folder):
     given = {"dtype": "auto", "device_map": "cpu", "trust_remote_code": False, "attn_implementation": "eager"}
     assert AutoConfig.from_pretrained(transfer_folder, salience_threshold=2.0, **given).salience_threshold == 2.0
     assert AutoModel.from_pretrained(transfer_folder, salience_threshold=2.0).config.salience_threshold == 2.0
+
+
+def test_options_of_a_tokenizer_are_no_misspelled_fields(transfer_folder, caplog):
+    transformers_logging.enable_propagation()
+    options = {"padding_side": "left", "model_max_length": 7, "unk_token": "<unk>", "use_fast": True}
+    for given in ({}, options):
+        AutoTokenizer.from_pretrained(transfer_folder, **given)
+    transformers_logging.disable_propagation()
+    assert not caplog.records
 
 
 def test_the_storage_format_is_no_training_format(transfer_model, tmp_path):
