@@ -9,16 +9,21 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
 from hf_arae.data.corpora import CORPORA, push_corpus
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.cards import write_run_card
+from hf_arae.hub.checks import check_family
 from hf_arae.hub.errors import HubError, clear_errors, connect
+from hf_arae.hub.export import renew_code
 from hf_arae.hub.metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.hub.metrics import METRICS, push_metric
 from hf_arae.hub.published import REPO_TYPES, published_files, publishes_samples
 from hf_arae.hub.pulling import list_models, pull
 from hf_arae.hub.pushing import open_repository, push_folder
 from hf_arae.hub.staging import CardArguments, stage
+from hf_arae.hub.whole import model_class_of
 
 INTRODUCTION = """\
 Models, corpora and metrics to the Hugging Face Hub and back.
@@ -79,6 +84,11 @@ Pushes a metric as a Space that `evaluate.load("OWNER/NAME")` loads, with or wit
 
   python -m hf_arae.hub push-metric bleu me/bleu
 """
+CODE = """\
+Writes the code that a model carries for machines without this package anew, as this version has it.
+
+  python -m hf_arae.hub code staged/arae-yelp
+"""
 LIST = """\
 Lists the models whose card says `library_name: hf_arae`.
 
@@ -103,6 +113,10 @@ def _parser() -> ArgumentParser:
             continue
         card.add_argument(name, default=default, help=part.metadata["help"], **required, **optional)
     card.set_defaults(do=_card)
+
+    code = commands.add_parser("code", help="renew the code beside a model", description=CODE, **style)
+    code.add_argument("folder", help="Of the model.")
+    code.set_defaults(do=_code)
 
     push = commands.add_parser("push", help="push a folder", description=PUSH, **style)
     push.add_argument("folder", help="What is pushed.")
@@ -171,6 +185,13 @@ def _card(arguments: Namespace) -> None:
     folder = stage(CardArguments(**given))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size / 1e6:.1f} MB")
+
+
+def _code(arguments: Namespace) -> None:
+    folder = Path(arguments.folder)
+    check_family(folder)
+    renew_code(folder, model_class_of(AutoConfig.from_pretrained(folder)))
+    print(f"{len(list(folder.glob('*.py')))} source files in {folder}")
 
 
 def _push(arguments: Namespace) -> None:

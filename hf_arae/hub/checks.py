@@ -59,11 +59,21 @@ def check_model_folder(folder: Path) -> None:
     if unfinished:
         raise ValueError(f"{folder} is half written: it holds {unfinished[0].name}. Save the model again")
     check_result(folder)
+    check_family(folder)
+    check_whole(folder)
+
+
+def check_family(folder: Path) -> None:
+    """Makes sure that a folder's config is one of a family.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged or of another model.
+    """
     config = _read_config(folder)
     known = [family.config.model_type for family in FAMILIES]
     if config.get("model_type") not in known:
         raise ValueError(f"{folder} holds a {config.get('model_type')!r} model. Accepted: {', '.join(known)}")
-    check_whole(folder)
 
 
 def check_no_places(folder: Path) -> None:

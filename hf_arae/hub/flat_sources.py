@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from hf_arae import __version__
 
 PACKAGE = "hf_arae"
+EXPORTED = f"# Exported from {PACKAGE}/"
 NOTICE = (
     "# SPDX-License-Identifier: Apache-2.0\n"
     "# Exported from {file} of hf_arae {version}.\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,12 @@ from typing import Any
 from huggingface_hub import CommitOperationAdd
 
 from hf_arae.hub.cards import CARD_FILE, SAMPLES_FILE, samples_wanted
+from hf_arae.hub.export import is_exported
 from hf_arae.hub.places import without_place, without_places
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import REPORT_FILE, read_report
+from hf_arae.utils.files import read_json
+from hf_arae.utils.json_numbers import to_json
 
 REPO_TYPES = ("model", "dataset", "space")
 # Of a model's folder: what it takes to load it, how it was trained, and what it says. Not checkpoint-N/ with its
@@ -35,7 +37,6 @@ MODEL_FILES = (
 )
 SENTENCE_FILES = (SAMPLES_FILE, "outputs*.jsonl")  # of the data, and what the model made of them
 _NEVER = ("*.pt", "*.pth", "*.bin", "*.pkl", "*.pickle", "*.ckpt", "*.joblib", "*.pyc", "*.lock", "*.incomplete")
-_CODE = "# Exported from hf_arae/"  # in the first lines of a source file that a checkpoint carries
 
 
 def publishes_samples(folder: Path) -> bool:
@@ -61,7 +62,7 @@ def published_files(folder: Path, repo_type: str = "model", samples: bool = Fals
             path.name
             for path in paths
             if any(fnmatch(path.name, pattern) for pattern in patterns)
-            or (path.suffix == ".py" and _is_exported(path))
+            or (path.suffix == ".py" and is_exported(path))
             or (path.suffix == ".png" and f"]({path.name})" in shown)
         )
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
@@ -79,11 +80,11 @@ def additions(folder: Path, files: list[str], repo_type: str = "model", samples:
     for name in files:
         content: Path | bytes = folder / name
         if repo_type == "model" and name == REPORT_FILE:
-            content = _json(without_places(read_report(folder)), indent=2).encode()
+            content = to_json(without_places(read_report(folder)), indent=2).encode()
         elif repo_type == "model" and name == LOG_FILE:
             content = _published_log(folder / name, samples)
         elif repo_type == "model" and name == "table.json":
-            content = _json(_without_place(json.loads((folder / name).read_text(encoding="utf-8"))), indent=2).encode()
+            content = to_json(_without_place(read_json(folder / name)), indent=2).encode()
         operations.append(CommitOperationAdd(path_in_repo=name, path_or_fileobj=content))
     return operations
 
@@ -115,11 +116,6 @@ def notice(page: str, private: bool, words: int | None, samples: bool, every_sav
     )
 
 
-def _is_exported(path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return _CODE in file.read(500)
-
-
 def _published_log(path: Path, samples: bool) -> bytes:
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -127,20 +123,8 @@ def _published_log(path: Path, samples: bool) -> bytes:
             entry = json.loads(line)
         except ValueError:
             continue  # half written by a process that was killed
-        lines.append(_json({name: value for name, value in entry.items() if samples or name != "samples"}))
+        lines.append(to_json({name: value for name, value in entry.items() if samples or name != "samples"}))
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(_finite(value), indent=indent, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _without_place(value: Any) -> Any:

@@ -14,9 +14,7 @@ from hf_arae.hub.weights import count_parameters
 from hf_arae.models.auto import FAMILIES
 
 _SHOWN = 3  # names in a message
-_AGAIN = (
-    "Write it again: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER), with the class that loads the model"
-)
+_AGAIN = "The model, loaded and saved again, writes it"
 
 
 def check_whole(folder: Path) -> None:
@@ -29,7 +27,7 @@ def check_whole(folder: Path) -> None:
     count_parameters(folder)  # says which file is missing or cut
     try:
         config = AutoConfig.from_pretrained(folder)
-        model_class = _model_class(config)
+        model_class = model_class_of(config)
         # What does not fit is named below, all of it; a head may be missing before its task, not when it is finished.
         model, info = model_class.from_pretrained(folder, output_loading_info=True, ignore_mismatched_sizes=True)
         with torch.device("meta"):
@@ -50,8 +48,8 @@ def check_whole(folder: Path) -> None:
     _check_code(folder, model_class, config)
 
 
-def _model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """The class that the config names; one of a user's own is read as the first of its family."""
+def model_class_of(config: PreTrainedConfig) -> type[PreTrainedModel]:
+    """The class that a config of one of the families names; one of a user's own is read as the family's first."""
     family = next(family for family in FAMILIES if family.config.model_type == config.model_type)
     classes = {model_class.__name__: model_class for model_class in family.models.values()}
     return classes.get((config.architectures or [""])[0], next(iter(classes.values())))
@@ -93,12 +91,13 @@ def _check_generation_config(folder: Path, own: GenerationConfig) -> None:
 def _check_code(folder: Path, model_class: type[PreTrainedModel], config: PreTrainedConfig) -> None:
     if not getattr(config, "auto_map", None):
         return  # a user's own class: no code goes up
+    renew = f"`python -m hf_arae.hub code {folder}` writes it anew"
     for name, source in code_files(model_class, config).items():
         path = folder / f"{name}.py"
         if not path.is_file():
-            raise FileNotFoundError(f"{folder} lacks {path.name}, which its model needs elsewhere. {_AGAIN}")
+            raise FileNotFoundError(f"{folder} lacks {path.name}, which its model needs elsewhere. {renew}")
         if path.read_text(encoding="utf-8", errors="replace") != source:
             raise ValueError(
                 f"{path} is not the code of this version of hf_arae: it is damaged, was edited, or another version "
-                f"wrote it. {_AGAIN}"
+                f"wrote it. {renew}"
             )

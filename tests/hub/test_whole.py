@@ -11,6 +11,7 @@ from families import save_family, tiny_models
 from local_hub.repository import Blob
 from safetensors.torch import load_file, save_file
 
+from hf_arae.hub.__main__ import main
 from hf_arae.hub.checks import check_model_folder
 from hf_arae.hub.errors import HubError
 from hf_arae.hub.pulling import pull
@@ -77,7 +78,7 @@ DAMAGES = (
     (change_json("generation_config.json", eos_token_id=7), "eos_token_id"),
     (change_json("generation_config.json", max_new_tokens=0), "max_new_tokens"),
     (lambda folder: (folder / "generation_config.json").unlink(), "generation_config.json"),
-    (lambda folder: (folder / "text_pipeline.py").unlink(), "text_pipeline.py"),
+    (lambda folder: (folder / "text_pipeline.py").unlink(), "hub code"),
     (lambda folder: (folder / "modeling_arae.py").open("a").write("import os\n"), "modeling_arae.py"),
     (half("hf_arae_nn_rnn.py"), "hf_arae_nn_rnn.py"),
 )
@@ -93,6 +94,22 @@ def test_what_is_not_whole_is_not_pushed(local_hub, transfer_model, tokenizer, t
     assert not local_hub.repositories and not [r for r in local_hub.requests if r.method != "GET"]
     (sound / ".lock").write_text("process 1 on a machine, killed\n")  # of a training that ended without a word
     push_folder(sound, "alice/tiny")
+
+
+def test_code_is_written_anew_and_nothing_else(transfer_model, tokenizer, tmp_path):
+    folder = save_family(transfer_model, tokenizer, tmp_path / "tiny")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "modeling_arae.py").write_text("import os\n")
+    (folder / "text_pipeline.py").unlink()
+    (folder / "hf_arae_old.py").write_text("# Exported from hf_arae/old.py of hf_arae 0.0.\n")
+    (folder / "mine.py").write_text("import os\n")
+    change_json("config.json", custom_pipelines=None)(folder)
+    main(["code", str(folder)])
+    after = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "mine.py"}
+    assert after.keys() == before.keys()
+    assert [name for name in after if after[name] != before[name] and name != "config.json"] == []
+    found, expected = (json.loads(files["config.json"]) for files in (after, before))
+    assert found == {key: value for key, value in expected.items() if value is not None}
 
 
 def test_every_family_is_whole_in_any_precision(tokenizer, tmp_path):
