@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,10 +13,12 @@ from local_hub.repository import Blob
 from safetensors.torch import load_file, save_file
 
 from hf_arae.hub.__main__ import main
-from hf_arae.hub.checks import check_model_folder
+from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
 from hf_arae.hub.errors import HubError
 from hf_arae.hub.pulling import pull
 from hf_arae.hub.pushing import push_folder
+
+CARDS = Path(__file__).parents[2] / "model_cards"
 
 
 def change_weights(change):
@@ -118,6 +121,15 @@ def test_every_family_is_whole_in_any_precision(tokenizer, tmp_path):
         model.half().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         check_model_folder(folder)
+
+
+def test_staged_models_are_ready_to_be_pushed():
+    folders = sorted(path.parent for path in CARDS.glob("*/config.json"))
+    assert len(folders) >= 3
+    for folder in folders:  # code of another version: python -m hf_arae.hub code FOLDER
+        check_model_folder(folder)
+        check_card(folder / "README.md")
+        check_no_places(folder)
 
 
 def test_files_that_git_or_the_client_own_are_not_pulled(local_hub, transfer_model, tokenizer, tmp_path):
