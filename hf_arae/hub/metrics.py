@@ -27,14 +27,14 @@ METRICS = {module: class_name for class_name, module in hf_arae.metrics._MODULES
 
 # By the name that Python imports; those of pyproject.toml, which an installed package does not have beside it.
 _REQUIREMENTS = {
-    "datasets": "datasets>=4,<6",
-    "evaluate": "evaluate>=0.4.5,<0.5",
-    "numpy": "numpy>=1.26",
+    "datasets": "datasets>=4,<5.3",
+    "evaluate": "evaluate>=0.4.6,<0.4.7",
+    "numpy": "numpy>=2,<2.5",
     "rouge_score": "rouge_score>=0.1.2,<0.2",
-    "sacrebleu": "sacrebleu>=2.4,<3",
-    "sklearn": "scikit-learn>=1.4,<2",
-    "torch": "torch>=2.6,<2.14",
-    "transformers": "transformers>=5.20,<6",
+    "sacrebleu": "sacrebleu>=2.4,<2.7",
+    "sklearn": "scikit-learn>=1.5,<1.10",
+    "torch": "torch>=2.13,<2.14",
+    "transformers": "transformers>=5.24,<5.25",
 }
 _SCRIPT_NAME = re.compile(r"[A-Za-z0-9_-]+")  # a dot would end the name of a module
 _HEADINGS = {"Args:": "Arguments", "`compute` takes": "Inputs", "and returns": "Outputs", "Raises:": "Errors"}

@@ -166,7 +166,7 @@ def test_requirements_are_those_of_the_package(staged):
     project = (Path(hf_arae.__file__).parents[1] / "pyproject.toml").read_text()
     for folder in staged.values():
         lines = (folder / "requirements.txt").read_text().splitlines()
-        assert "evaluate>=0.4.5,<0.5" in lines and not any("arae" in line for line in lines)
+        assert any(line.startswith("evaluate>=") for line in lines) and not any("arae" in line for line in lines)
         for line in lines:
             assert f'"{line}"' in project, line
     assert any(line.startswith("scikit-learn") for line in (staged["style_leakage"] / "requirements.txt").open())
