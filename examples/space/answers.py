@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from html import escape
+from numbers import Real
 from pathlib import Path
 
 import gradio as gr
 
 import hf_arae
+from hf_arae.data.characters import whole_characters
 
 logger = logging.getLogger("hf_arae.space")
 
@@ -18,7 +20,7 @@ _OWN_FOLDERS = (Path(__file__).parent, Path(hf_arae.__file__).parent)
 
 
 def checked_text(text: str | None, most: int, what: str = "the text") -> str:
-    """Returns a text without white space around it.
+    """Returns a text without white space around it, and with U+FFFD for halves of characters.
 
     Raises:
         ValueError: it is empty or has more than `most` characters.
@@ -28,7 +30,7 @@ def checked_text(text: str | None, most: int, what: str = "the text") -> str:
         raise ValueError(f"{what} has {len(text):,} characters; at most {most:,} are taken here")
     if not text.strip():
         raise ValueError(f"{what} is empty")
-    return text.strip()
+    return whole_characters(text.strip())
 
 
 def checked_lines(text: str | None, most_lines: int, most: int, what: str = "the text") -> list[str]:
@@ -50,6 +52,31 @@ def checked_number(number: int | None, what: str) -> int:
     return number
 
 
+def checked_real(number: float | None, least: float, most: float, what: str) -> float:
+    """Returns a number; raises ValueError for one out of its range. gradio lets NaN and nothing through."""
+    if isinstance(number, bool) or not isinstance(number, Real) or not least <= number <= most:
+        raise ValueError(f"{what} must be a number from {least} to {most}, got {number!r:.80}")
+    return float(number)
+
+
+def checked_choice(choice: str | None, accepted: Iterable[str], what: str) -> str:
+    """Returns a choice; raises ValueError for none, which gradio lets through, and for another one."""
+    if not isinstance(choice, str) or choice not in accepted:
+        raise ValueError(f"{what} must be one of {', '.join(accepted)}; got {choice!r:.80}")
+    return choice
+
+
+def checked_label(label: str | None) -> str | None:
+    """Returns a label's name, `None` for none; which ones there are, the model says.
+
+    Raises:
+        ValueError: it is no text.
+    """
+    if label is not None and not isinstance(label, str):
+        raise ValueError(f"a label is given by its name, got {label!r:.80}")
+    return label or None
+
+
 def answered(function: Callable) -> Callable:
     """Shows the one-line messages of bad input, which this package and this folder raise; logs all other errors.
 
@@ -63,7 +90,7 @@ def answered(function: Callable) -> Callable:
         except (ValueError, TypeError) as error:
             if not _raised_here(error):
                 raise _unexpected(function, error) from None
-            message = str(error)
+            message = whole_characters(str(error))
             raise gr.Error(escape(message[:1].upper() + message[1:], quote=False), print_exception=False) from None
         except Exception as error:
             raise _unexpected(function, error) from None

@@ -29,7 +29,8 @@ from transformers import HfArgumentParser
 _WAITING = 100  # requests in the queue; further ones are told that it is full
 _AT_ONCE = 4  # requests of a kind under way: one computes, and others may wait for a model to load
 _HEADING = """# Text models that learn without pairs
-Rewrite a sentence, shorten one, and walk through the space in which the models keep sentences."""
+Rewrite a sentence, shorten one, and walk through the space in which the models keep sentences. The models are small:
+each knows only the kind of text that it was trained on, and what it writes is often wrong."""
 
 
 def _named(variable: str, folder: str):
@@ -44,6 +45,12 @@ class ScriptArguments:
     transfer_model: str = _named("transfer_model", "arae-yelp")
     summary_model: str = _named("summary_model", "ursae-news")
     latent_model: str = _named("latent_model", "arae-flickr30k")
+    folders: str = field(
+        default=os.environ.get("MODEL_FOLDERS", "model_cards"),
+        metadata={
+            "help": "Folders, with commas between, whose models visitors may name; also by the variable MODEL_FOLDERS."
+        },
+    )
     models_kept: int = field(default=4, metadata={"help": "Models in memory; the least recently used one goes."})
     port: int | None = field(default=None, metadata={"help": "By default the first free one from 7860."})
 
@@ -51,6 +58,8 @@ class ScriptArguments:
 def build(script: ScriptArguments) -> gr.Blocks:
     """Builds the page, with a queue that holds back what it cannot answer at once."""
     checkpoints.most_kept = max(1, script.models_kept)
+    folders = [folder.strip() for folder in script.folders.split(",") if folder.strip()]
+    checkpoints.show(*folders, script.transfer_model, script.summary_model, script.latent_model)
     with gr.Blocks(title="hf_arae", analytics_enabled=False) as page:
         gr.Markdown(_HEADING)
         for name, tab, model in (

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 import torch
 import transformers
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, Pipeline, pipeline
+from fetching import fetch
+from foreign import CONFIG, FILES, check_size, check_tokenizer, read_config, rules_of
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, Pipeline, pipeline
 
 from hf_arae import LatentSpace
 from hf_arae.models.auto import FAMILIES
+from hf_arae.models.downloads import check_downloaded_weights
 
 _LONGEST_NAME = 300
 _MILLION = 1_000_000
+_PATH = re.compile(r"(?<![\w<:/])(?:\.{0,2}/)(?:[^\s/'\"]+/)*(?=[^\s/])")  # of a file, up to its name
 
 
 @dataclass
@@ -77,13 +78,38 @@ class Checkpoints:
     Args:
         most_kept: checkpoints in memory.
         most_parameters: of one checkpoint. Anyone can name a model, and one that fills the memory ends all others.
+        most_loading: checkpoints that are loaded at once; further ones are put off.
+        patience: seconds that a caller waits for a checkpoint. It goes on being loaded afterwards.
     """
 
-    def __init__(self, most_kept: int = 4, most_parameters: int = 300 * _MILLION):
+    def __init__(
+        self,
+        most_kept: int = 4,
+        most_parameters: int = 300 * _MILLION,
+        most_loading: int = 2,
+        patience: float = 60,
+    ):
         self.most_kept, self.most_parameters = most_kept, most_parameters
+        self.most_loading, self.patience = most_loading, patience
+        self._folders: dict[str, Path] = {}
+        self._trusted: frozenset[str] = frozenset()
         self._kept: OrderedDict[str, Checkpoint] = OrderedDict()
-        # A download takes minutes, in which what is loaded goes on answering: hence two locks.
-        self._loading, self._computing = Lock(), Lock()
+        self._loads: dict[str, Future] = {}
+        # A download takes minutes, in which what is loaded goes on answering: the first lock is held for moments only.
+        self._looking, self._computing = Lock(), Lock()
+
+    def show(self, *names: str) -> None:
+        """Lets visitors name these folders of the server, or the models in them; no other folder can be named.
+
+        Args:
+            names: folders of models, or folders of such folders. Those that do not exist are passed over.
+        """
+        for folder in map(Path, names):
+            children = sorted(folder.iterdir()) if folder.is_dir() else []
+            for model in (folder, *children):
+                if (model / CONFIG).is_file():
+                    self._folders[os.path.normpath(model)] = model
+                    self._trusted |= rules_of(model)
 
     @contextmanager
     def use(self, name: str) -> Iterator[Checkpoint]:
@@ -96,75 +122,97 @@ class Checkpoints:
         with self._computing:
             yield checkpoint
 
-    def get(self, name: str) -> Checkpoint:
+    def get(self, name: str, wait: bool = False) -> Checkpoint:
         """Returns a checkpoint, from memory if it is there.
 
+        Args:
+            name: Hub id, or a folder that is shown.
+            wait: wait for as long as loading takes.
+
         Raises:
-            ValueError: there is no such model, it is not one of hf_arae's, it is damaged or too large.
+            ValueError: there is no such model, it is not one of hf_arae's, it is damaged or too large; others are
+                being loaded; or loading takes long.
         """
         name = (name or "").strip()
         if not name:
-            raise ValueError("no model is named: give a Hub id or a folder")
+            raise ValueError("no model is named: give a Hub id")
         if len(name) > _LONGEST_NAME:
             raise ValueError(f"a model's name has at most {_LONGEST_NAME} characters, got {len(name)}")
-        with self._loading:
-            if name not in self._kept:
-                _check_there(name)
-                checkpoint = self._load(name)
-                while len(self._kept) >= self.most_kept:
-                    self._kept.popitem(last=False)
-                self._kept[name] = checkpoint
-            self._kept.move_to_end(name)
-            return self._kept[name]
+        with self._looking:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
+            load = self._loads.get(name)
+            if load is None:
+                if len(self._loads) >= self.most_loading:
+                    raise ValueError("other models are being loaded here: try again in a minute")
+                load = self._loads[name] = Future()
+                Thread(target=self._fill, args=(name, load), daemon=True).start()
+        try:
+            return load.result(None if wait else self.patience)
+        except NotYet:
+            raise ValueError(f"{name} is still being loaded: try again in a minute") from None
+
+    def _fill(self, name: str, load: Future) -> None:
+        try:
+            checkpoint = self._load(name)
+        except BaseException as error:
+            with self._looking:
+                del self._loads[name]
+            load.set_exception(error)
+            return
+        with self._looking:
+            del self._loads[name]
+            while len(self._kept) >= self.most_kept:
+                self._kept.popitem(last=False)
+            self._kept[name] = checkpoint
+        load.set_result(checkpoint)
 
     def _load(self, name: str) -> Checkpoint:
-        # False, as without it transformers asks at the server's terminal whether to run a repository's code.
-        local = {"trust_remote_code": False}
+        folder = None
         try:
-            config = AutoConfig.from_pretrained(name, **local)
-        except Exception as error:
-            raise ValueError(f"{name} is not a model of hf_arae: {_first_line(error)}") from error
-        writers = [family.config for family in FAMILIES if "AutoModelForSeq2SeqLM" in family.models]
-        if not isinstance(config, tuple(writers)):
-            known = ", ".join(family.model_type for family in writers)
-            raise ValueError(f"{name} is a model of type {config.model_type!r}; accepted are {known}")
-        try:
+            folder = self._folders.get(os.path.normpath(name))
+            if folder is None:
+                folder = fetch(name, self.most_parameters)
+                check_downloaded_weights(name, {})
+            for file in FILES:
+                if (folder / file).exists():
+                    check_size(file, (folder / file).stat().st_size, self.most_parameters)
+            writers = {
+                family.config.model_type: family.config
+                for family in FAMILIES
+                if "AutoModelForSeq2SeqLM" in family.models
+            }
+            fields = read_config(folder, writers)
+            check_tokenizer(folder, self._trusted)
+            config = writers[fields["model_type"]].from_dict(fields)
+            # False, as without it transformers asks at the server's terminal whether to run a repository's code.
+            local = {"trust_remote_code": False, "local_files_only": True}
             with torch.device("meta"):
-                size = sum(p.numel() for p in AutoModelForSeq2SeqLM.from_config(config, **local).parameters())
-            if size <= self.most_parameters:
-                model = AutoModelForSeq2SeqLM.from_pretrained(name, use_safetensors=True, **local)
-                return Checkpoint(name, model.eval(), AutoTokenizer.from_pretrained(name, **local))
+                empty = AutoModelForSeq2SeqLM.from_config(config, trust_remote_code=False)
+            size = sum(part.numel() for part in _tensors(empty))
+            if size > self.most_parameters:
+                raise ValueError(
+                    f"it has {size / _MILLION:.0f} million parameters; at most "
+                    f"{self.most_parameters / _MILLION:.0f} million are loaded here"
+                )
+            model = AutoModelForSeq2SeqLM.from_pretrained(folder, config=config, use_safetensors=True, **local)
+            return Checkpoint(name, model.eval(), AutoTokenizer.from_pretrained(folder, **local))
         except Exception as error:
-            raise ValueError(f"{name} cannot be loaded: {_first_line(error)}") from error
-        raise ValueError(
-            f"{name} has {size / _MILLION:.0f} million parameters; at most {self.most_parameters / _MILLION:.0f} "
-            "million are loaded here"
-        )
+            raise ValueError(f"{name} cannot be loaded: {_first_line(error, folder)}") from error
 
 
-def _check_there(name: str) -> None:
-    """Raises ValueError with one line where transformers would write a paragraph."""
-    if Path(name).is_dir():
-        return
-    try:
-        hf_hub_download(name, "config.json")
-    except HFValidationError:
-        raise ValueError(f"there is no folder {name}, and a Hub id has the form OWNER/NAME") from None
-    except GatedRepoError:
-        raise ValueError(f"{name} is gated: its owner has not let this server read it") from None
-    except RepositoryNotFoundError:
-        raise ValueError(f"there is no folder {name}, and the Hub has no such public model") from None
-    except LocalEntryNotFoundError:
-        raise ValueError(f"there is no folder {name}, it was not downloaded before, and the Hub is offline") from None
-    except EntryNotFoundError:
-        raise ValueError(f"{name} has no config.json: it is no model") from None
-    except OSError as error:
-        raise ValueError(f"{name} could not be read from the Hub: {_first_line(error)}") from error
+def _tensors(model: torch.nn.Module) -> Iterable[torch.Tensor]:
+    return chain(model.parameters(), model.buffers())
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: Exception, folder: Path | None) -> str:
+    """The first line of an error, with files by their names alone: where they are is the server's own affair."""
     lines = str(error).strip().splitlines()
-    return lines[0][:_LONGEST_NAME] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    line = lines[0] if folder is None else lines[0].replace(f"{folder}{os.sep}", "").replace(str(folder), "its folder")
+    return _PATH.sub("", line)[:_LONGEST_NAME]
 
 
 checkpoints = Checkpoints()

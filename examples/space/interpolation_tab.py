@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gradio as gr
-from answers import answered, checked_text
+from answers import answered, checked_choice, checked_label, checked_text
 from checkpoints import Checkpoint, checkpoints
-from markup import table
-from model_choice import ModelChoice
-
-from hf_arae.data.detokenization import detokenize
+from markup import readable, table
+from model_choice import ModelChoice, cleared
 
 MOST_CHARACTERS, MOST_STEPS = 500, 15
+_METHODS = ("linear", "spherical")
 _EXAMPLES = [
     ["A man is sleeping on a bench.", "Two dogs run on the beach."],
     ["A child in a red shirt plays with a ball.", "People are walking down a busy street."],
@@ -24,10 +23,11 @@ def interpolate(name: str, a: str, b: str, steps: int, method: str, label: str) 
         checked_text(a, MOST_CHARACTERS, "the first sentence"),
         checked_text(b, MOST_CHARACTERS, "the second sentence"),
     )
+    method, label = checked_choice(method, _METHODS, "the way"), checked_label(label)
     with checkpoints.use(name) as checkpoint:
         texts = checkpoint.latent(label).interpolate(a, b, steps=steps, method=method)[0]
     return table(
-        ["Way", "Sentence"], ((f"{step / (steps - 1):.0%}", detokenize(text)) for step, text in enumerate(texts))
+        ["Position", "Sentence"], ((f"{step / (steps - 1):.0%}", readable(text)) for step, text in enumerate(texts))
     )
 
 
@@ -40,9 +40,10 @@ def build(default: str) -> None:
     with gr.Row():
         model.label.render()
         steps = gr.Slider(2, MOST_STEPS, 7, step=1, precision=0, label="Sentences, both ends included")
-        method = gr.Radio(["linear", "spherical"], value="linear", label="Along a line, or an arc")
+        method = gr.Radio([*_METHODS], value="linear", label="Way between them (spherical: along an arc)")
     button = gr.Button("Interpolate", variant="primary")
     result = gr.HTML(min_height=60)
     model.draw()
     inputs = [model.box, a, b, steps, method, model.label]
-    gr.on([button.click, a.submit, b.submit], interpolate, inputs, result, api_name="interpolate")
+    asked = gr.on([button.click, a.submit, b.submit], interpolate, inputs, result, api_name="interpolate")
+    cleared(asked, result)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
-from answers import answered, checked_lines, checked_number
+from answers import answered, checked_label, checked_lines, checked_number
 from checkpoints import Checkpoint, checkpoints
-from markup import note, table
-from model_choice import ModelChoice
+from markup import note, readable, table
+from model_choice import ModelChoice, cleared
 from scatter import CLICKS, HEIGHT, WIDTH, Frame, draw
 
-from hf_arae.data.detokenization import detokenize
 from hf_arae.nn.code_map import CodeMap, principal_map
 
 MOST_LINES, MOST_CHARACTERS, NEIGHBOURS = 200, 30_000, 5
@@ -47,6 +46,7 @@ class Drawn:
 @answered
 def draw_map(name: str, text: str, label: str) -> tuple[str, str, Drawn]:
     """Returns the picture of the text's lines, an empty answer, and what clicks need."""
+    label = checked_label(label)
     lines = list(dict.fromkeys(checked_lines(text, MOST_LINES, MOST_CHARACTERS, "the box of sentences")))
     if len(lines) < 3:
         raise ValueError(f"a map needs at least 3 different sentences, got {len(lines)}")
@@ -62,10 +62,11 @@ def draw_map(name: str, text: str, label: str) -> tuple[str, str, Drawn]:
 @answered
 def new_sentences(name: str, count: int, seed: int, label: str) -> str:
     """Returns new sentences of the model, a line each."""
-    count, seed = checked_number(count, "how many"), checked_number(seed, "the seed")
+    count, seed = checked_number(count, "the number of sentences"), checked_number(seed, "the seed")
+    label = checked_label(label)
     with checkpoints.use(name) as checkpoint:
         texts = checkpoint.latent(label).sample(count, seed)
-    return "\n".join(map(detokenize, texts))
+    return "\n".join(map(readable, texts))
 
 
 @answered
@@ -80,7 +81,7 @@ def click(drawn: Drawn | None, event: gr.EventData) -> tuple[str, str]:
     code = plane.codes_at(place) if row is None else plane.codes[row : row + 1]
     with checkpoints.use(drawn.name) as checkpoint:
         latent = checkpoint.latent(drawn.label)
-        written = detokenize(latent.decode(code)[0])
+        written = readable(latent.decode(code)[0])
         near = latent.nearest(code, drawn.lines, min(NEIGHBOURS + 1, len(drawn.lines)), plane.codes)[0]
     near = [neighbour for neighbour in near if neighbour.row != row][:NEIGHBOURS]
     if row is None:
@@ -109,7 +110,7 @@ def build(default: str) -> None:
                 max_lines=12,
             )
             with gr.Row():
-                count = gr.Number(40, minimum=3, maximum=MOST_LINES, precision=0, label="How many", min_width=80)
+                count = gr.Number(40, minimum=3, maximum=MOST_LINES, precision=0, label="New sentences", min_width=80)
                 seed = gr.Number(0, minimum=0, maximum=2**31, precision=0, label="Seed", min_width=80)
             fill = gr.Button("Fill the box with new sentences")
             model.label.render()
@@ -118,6 +119,7 @@ def build(default: str) -> None:
             picture = gr.HTML(note("The map appears here."), js_on_load=CLICKS, elem_id="map", min_height=80)
             answer = gr.HTML(min_height=60)
     model.draw()
-    button.click(draw_map, [model.box, text, model.label], [picture, answer, drawn], api_name="draw_map")
+    asked = button.click(draw_map, [model.box, text, model.label], [picture, answer, drawn], api_name="draw_map")
+    cleared(asked, picture, answer, drawn)
     fill.click(new_sentences, [model.box, count, seed, model.label], text, api_name="new_sentences")
     picture.select(click, drawn, [picture, answer], api_name=False, show_progress="minimal")

@@ -8,26 +8,56 @@ into it as JavaScript.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from html import escape
 from itertools import groupby
 
+from hf_arae.data.detokenization import detokenize
+from hf_arae.data.tokenization import NUMBER_TOKEN
+
 # Digits stand alone, as some models write "#" for each.
+_MOST_PAIRS = 40_000  # of words, that are compared each with each
 _WORD = re.compile(r"(?<=\w)['\u2019][^\W\d]+|[^\W\d]+|\d|[^\w\s]")
+
+
+def readable(text: str) -> str:
+    """What a model wrote, joined and capitalised, with "[number]" where it writes that there is one."""
+    return detokenize(text).replace(NUMBER_TOKEN, "[number]")
 
 
 def shared_words(source: str, text: str) -> tuple[list[bool], list[bool]]:
     """Tells for each word of two texts whether the other one has it too, in the same order.
 
-    Words are compared without case, and "#" equals any digit.
+    Words are compared without case, and "#" equals any digit. The time is that of the texts' lengths: where they are
+    long, each word is looked for after the place of the one before.
     """
     words = [["#" if word.isdigit() else word.lower() for word in _WORD.findall(given)] for given in (source, text)]
     shared = [[False] * len(given) for given in words]
+    if len(words[0]) * len(words[1]) > _MOST_PAIRS:
+        for places in _in_order(*words):
+            for flags, place in zip(shared, places, strict=True):
+                flags[place] = True
+        return shared[0], shared[1]
     for block in SequenceMatcher(None, *words, autojunk=False).get_matching_blocks():
         for flags, start in zip(shared, (block.a, block.b), strict=True):
             flags[start : start + block.size] = [True] * block.size
     return shared[0], shared[1]
+
+
+def _in_order(source: Sequence[str], text: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Places of like words in both texts, each after the one before; words that come too late are left."""
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(source):
+        places.setdefault(word, []).append(place)
+    after = 0
+    for place, word in enumerate(text):
+        found = places.get(word, ())
+        next_one = bisect_left(found, after)
+        if next_one < len(found):
+            yield found[next_one], place
+            after = found[next_one] + 1
 
 
 def mark(text: str, flags: Sequence[bool], tag: str) -> str:

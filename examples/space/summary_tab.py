@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gradio as gr
-from answers import answered, checked_text
+from answers import answered, checked_choice, checked_text
 from checkpoints import checkpoints
 from markup import mark, note, shared_words
-from model_choice import ModelChoice
+from model_choice import ModelChoice, cleared
 
 from hf_arae.pipelines.text_summarization import STRATEGIES
 
-MOST_CHARACTERS, MOST_WORDS = 10_000, 30
+MOST_CHARACTERS, MOST_WORDS = 5_000, 30
 _EXAMPLES = [
     "Japan's central bank said on Monday it would keep interest rates unchanged after a two-day meeting in Tokyo, "
     "surprising markets.",
@@ -24,7 +24,7 @@ _EXAMPLES = [
 @answered
 def summarize(name: str, text: str, length: int, strategy: str, source_words_only: bool, first_sentence: bool) -> str:
     """Returns HTML: the summary, and the source with the words that it keeps. Length 0 leaves it to the model."""
-    text = checked_text(text, MOST_CHARACTERS)
+    text, strategy = checked_text(text, MOST_CHARACTERS), checked_choice(strategy, STRATEGIES, "the way to a summary")
     # Left to the checkpoint unless asked for: a writer has learned to write under its own limits.
     arguments = {"source_words_only": True if source_words_only else None, "first_sentence": bool(first_sentence)}
     with checkpoints.use(name) as checkpoint:
@@ -44,11 +44,12 @@ def build(default: str) -> None:
     gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
     with gr.Row():
         length = gr.Slider(0, MOST_WORDS, 0, step=1, precision=0, label="Words (0: as many as the model finds best)")
-        strategy = gr.Radio([*STRATEGIES], value="search", label="Search for words, or write in their order")
+        strategy = gr.Radio([*STRATEGIES], value="search", label="How the summary is made")
         with gr.Column(min_width=160):
-            only = gr.Checkbox(False, label="No word that the text lacks")
+            only = gr.Checkbox(False, label="Only words of the text")
             first = gr.Checkbox(True, label="First sentence only")
     button = gr.Button("Summarize", variant="primary")
     result = gr.HTML(min_height=60)
     model.draw()
-    button.click(summarize, [model.box, text, length, strategy, only, first], result, api_name="summarize")
+    inputs = [model.box, text, length, strategy, only, first]
+    cleared(button.click(summarize, inputs, result, api_name="summarize"), result)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gradio as gr
 import torch
-from answers import answered, checked_lines, checked_number
+from answers import answered, checked_choice, checked_label, checked_lines, checked_number, checked_real
 from checkpoints import checkpoints
-from markup import mark, note, shared_words
-from model_choice import ModelChoice
+from markup import mark, note, readable, shared_words
+from model_choice import ModelChoice, cleared
 
 MOST_LINES, MOST_CHARACTERS, MOST_OUTPUTS = 20, 4_000, 8
+_OTHERS, _TEMPERATURES = ("sampled", "beams"), (0.1, 1.5)
 _EXAMPLES = [
-    "The food was awful and the waiter ignored us.",
+    "The staff was rude and the place was dirty.",
     "I love this place!\nThe rooms were clean and the staff was friendly.",
     "We will never come back.",
 ]
@@ -21,24 +22,27 @@ _EXAMPLES = [
 def rewrite(name: str, text: str, label: str, outputs: int, others: str, temperature: float, seed: int) -> str:
     """Returns HTML: each line with its likeliest rewriting first, and `outputs` - 1 others."""
     lines = checked_lines(text, MOST_LINES, MOST_CHARACTERS)
-    target = {"target": label} if label else {}
+    others, label = checked_choice(others, _OTHERS, "the kind of further rewritings"), checked_label(label)
+    temperature, seed = checked_real(temperature, *_TEMPERATURES, "the temperature"), checked_number(seed, "the seed")
+    # Joined here, where numbers are made readable.
+    options = {"batch_size": len(lines), "detokenize": False, **({"target": label} if label else {})}
     with checkpoints.use(name) as checkpoint:
-        found = [[result] for result in checkpoint.rewrite(lines, batch_size=len(lines), **target)]
+        found = [[result] for result in checkpoint.rewrite(lines, **options)]
         if outputs > 1:
             if others == "beams":
                 how = {"num_beams": outputs}
             else:
                 how = {"do_sample": True, "temperature": temperature}
-                torch.manual_seed(checked_number(seed, "the seed"))
+                torch.manual_seed(seed)
             count = outputs if others == "beams" else outputs - 1
-            more = checkpoint.rewrite(lines, batch_size=len(lines), num_return_sequences=count, **how, **target)
+            more = checkpoint.rewrite(lines, num_return_sequences=count, **how, **options)
             for results, new in zip(found, more, strict=True):
                 results += new if isinstance(new, list) else [new]
     return "".join(_drawn(line, results, outputs) for line, results in zip(lines, found, strict=True))
 
 
 def _drawn(line: str, results: list[dict], outputs: int) -> str:
-    texts = list(dict.fromkeys(result["text"] for result in results))[:outputs]
+    texts = list(dict.fromkeys(readable(result["text"]) for result in results))[:outputs]
     kept, _ = shared_words(line, texts[0])
     items = "".join(f"<li>{mark(text, [not s for s in shared_words(line, text)[1]], 'ins')}</li>" for text in texts)
     source, target = results[0]["source"], results[0]["target"]
@@ -55,12 +59,12 @@ def build(default: str) -> None:
     gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
     with gr.Row():
         model.label.render()
-        outputs = gr.Slider(1, MOST_OUTPUTS, 4, step=1, precision=0, label="Outputs, the likeliest first")
-        others = gr.Radio(["sampled", "beams"], value="sampled", label="The others are")
-        temperature = gr.Slider(0.1, 1.5, 0.7, step=0.1, label="Temperature of samples")
+        outputs = gr.Slider(1, MOST_OUTPUTS, 4, step=1, precision=0, label="Rewritings of each sentence")
+        others = gr.Radio([*_OTHERS], value="sampled", label="Rewritings after the first")
+        temperature = gr.Slider(*_TEMPERATURES, 0.7, step=0.1, label="Temperature of samples")
         seed = gr.Number(0, minimum=0, maximum=2**31, precision=0, label="Seed of samples", min_width=100)
     button = gr.Button("Rewrite", variant="primary")
     result = gr.HTML(min_height=60)
     model.draw()
     inputs = [model.box, text, model.label, outputs, others, temperature, seed]
-    button.click(rewrite, inputs, result, api_name="rewrite")
+    cleared(button.click(rewrite, inputs, result, api_name="rewrite"), result)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import gradio as gr
-from answers import answered, checked_number, checked_text
+from answers import answered, checked_label, checked_number, checked_real, checked_text
 from checkpoints import Checkpoint, checkpoints
-from markup import table
-from model_choice import ModelChoice
-
-from hf_arae.data.detokenization import detokenize
+from markup import readable, table
+from model_choice import ModelChoice, cleared
 
 MOST_CHARACTERS, MOST_SENTENCES = 500, 30
+_ANGLES, _TEMPERATURES = (0.05, 1.5), (0, 1.5)
 _EXAMPLES = ["A man is sleeping on a bench.", "Two dogs run on the beach.", "A woman in a red dress is dancing."]
 
 
 @answered
 def walk(name: str, start: str, steps: int, angle: float, temperature: float, seed: int, label: str) -> str:
     """Returns an HTML table with a sentence a step, from a sentence, or from a new one where `start` is blank."""
-    seed = checked_number(seed, "the seed")
+    seed, angle = checked_number(seed, "the seed"), checked_real(angle, *_ANGLES, "the angle")
+    how, label = _writing(temperature), checked_label(label)
     with checkpoints.use(name) as checkpoint:
-        latent, how = checkpoint.latent(label), _writing(temperature)
+        latent = checkpoint.latent(label)
         if (start or "").strip():
             space, points = "code", checked_text(start, MOST_CHARACTERS, "the start")
         else:
@@ -32,18 +32,19 @@ def walk(name: str, start: str, steps: int, angle: float, temperature: float, se
 @answered
 def sample(name: str, count: int, temperature: float, seed: int, label: str) -> str:
     """Returns an HTML table of new sentences."""
-    seed = checked_number(seed, "the seed")
+    seed, how, label = checked_number(seed, "the seed"), _writing(temperature), checked_label(label)
     with checkpoints.use(name) as checkpoint:
-        texts = checkpoint.latent(label).sample(count, seed, **_writing(temperature))
+        texts = checkpoint.latent(label).sample(count, seed, **how)
     return _numbered("No.", texts, 1)
 
 
 def _writing(temperature: float) -> dict:
+    temperature = checked_real(temperature, *_TEMPERATURES, "the temperature")
     return {"do_sample": True, "temperature": temperature} if temperature > 0 else {}
 
 
 def _numbered(heading: str, texts: list[str], first: int) -> str:
-    return table([heading, "Sentence"], ((str(number), detokenize(text)) for number, text in enumerate(texts, first)))
+    return table([heading, "Sentence"], ((str(number), readable(text)) for number, text in enumerate(texts, first)))
 
 
 def build(default: str) -> None:
@@ -53,13 +54,15 @@ def build(default: str) -> None:
     with gr.Row():
         model.label.render()
         count = gr.Slider(2, MOST_SENTENCES, 10, step=1, precision=0, label="Sentences")
-        angle = gr.Slider(0.05, 1.5, 0.7, step=0.05, label="Angle of a step, in radians")
-        temperature = gr.Slider(0, 1.5, 0, step=0.1, label="Temperature (0: the likeliest words)")
+        angle = gr.Slider(*_ANGLES, 0.7, step=0.05, label="Size of a step (an angle in radians)")
+        temperature = gr.Slider(*_TEMPERATURES, 0, step=0.1, label="Temperature (0: the likeliest words)")
         seed = gr.Number(0, minimum=0, maximum=2**31, precision=0, label="Seed", min_width=100)
     with gr.Row():
         walks = gr.Button("Walk", variant="primary")
         samples = gr.Button("Write new sentences", variant="primary")
     result = gr.HTML(min_height=60)
     model.draw()
-    walks.click(walk, [model.box, start, count, angle, temperature, seed, model.label], result, api_name="walk")
-    samples.click(sample, [model.box, count, temperature, seed, model.label], result, api_name="sample")
+    inputs = [model.box, start, count, angle, temperature, seed, model.label]
+    cleared(walks.click(walk, inputs, result, api_name="walk"), result)
+    inputs = [model.box, count, temperature, seed, model.label]
+    cleared(samples.click(sample, inputs, result, api_name="sample"), result)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import sys
 from html import unescape
 from pathlib import Path
@@ -28,7 +29,7 @@ import map_tab
 import scatter
 import transfer_tab
 import walk_tab
-from checkpoints import Checkpoints
+from checkpoints import Checkpoints, checkpoints
 from conftest import SENTENCES
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -66,12 +67,12 @@ def models(transfer_folder, tokenizer, tmp_path_factory) -> SimpleNamespace:
     for name, parts in kinds.items():
         for part in parts:
             part.save_pretrained(root / name)
-    return SimpleNamespace(transfer=str(transfer_folder), **{name: str(root / name) for name in kinds})
+    return SimpleNamespace(transfer=str(transfer_folder), root=str(root), **{name: str(root / name) for name in kinds})
 
 
 @pytest.fixture(scope="module")
 def address(models):
-    page = app.build(app.ScriptArguments(models.transfer, models.summary, models.latent))
+    page = app.build(app.ScriptArguments(models.transfer, models.summary, models.latent, models.root))
     app.serve(page, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield page.local_url
     page.close()
@@ -161,7 +162,7 @@ def test_a_summary_has_the_asked_words_and_shows_what_it_kept(client, models):
 def test_interpolation_goes_from_end_to_end(client, models):
     arguments = (models.latent, TEXTS[0], TEXTS[5])
     rows = words(client.predict(*arguments, 5, "linear", None, api_name="/interpolate"))
-    assert rows[:2] == ["Way", "Sentence"] and rows[2::2] == ["0%", "25%", "50%", "75%", "100%"]
+    assert rows[:2] == ["Position", "Sentence"] and rows[2::2] == ["0%", "25%", "50%", "75%", "100%"]
     arc = words(client.predict(*arguments, 5, "spherical", None, api_name="/interpolate"))
     assert arc[3] == rows[3] and arc[-1] == rows[-1]
 
@@ -265,28 +266,32 @@ def test_models_that_do_not_fit_are_named(client, models, tmp_path):
         assert "\n" not in message and len(message) < 700
         return message
 
-    assert refused("/load_map", "") == "No model is named: give a Hub id or a folder"
+    assert refused("/load_map", "") == "No model is named: give a Hub id"
     assert "has no encode" in refused("/load_map", models.summary)
     assert "needs a model with attributes" in refused("/load_transfer", models.latent)
     assert "needs a summarizer" in refused("/load_summary", models.latent)
     assert "model of type 'rnn_lm'; accepted are arae, vae, aae, ursae" in refused("/load_map", models.writer)
-    assert "There is no folder nobody/nothing" in refused("/load_map", "nobody/nothing")
-    assert "has the form OWNER/NAME" in refused("/load_map", f"{tmp_path}/<b>gone</b>")
-    assert "is not a model of hf_arae" in refused("/load_map", str(tmp_path))
+    assert "was not downloaded before" in refused("/load_map", "nobody/nothing")
+    assert "the Hub has no such public model" in unescape(refused("/load_map", f"{tmp_path}/<b>gone</b>"))
+    (tmp_path / "config.json").write_text("{}")
+    checkpoints.show(str(tmp_path))
+    assert "is a model of type None" in refused("/load_map", str(tmp_path))
     config = {"model_type": "foreign", "auto_map": {"AutoConfig": "code.Config"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "code.py").write_text(
         "import pathlib\npathlib.Path(__file__).with_name('ran').touch()\nclass Config: pass"
     )
-    assert "is not a model of hf_arae" in refused("/load_map", str(tmp_path))
+    assert "is a model of type 'foreign'; accepted are arae" in unescape(refused("/load_map", str(tmp_path)))
     assert not (tmp_path / "ran").exists()
-    config = AraeConfig(vocab_size=2**20, embedding_size=2**12)
+    shutil.copytree(models.latent, tmp_path, dirs_exist_ok=True)
+    config = AraeConfig(vocab_size=10**6, embedding_size=2**12)
     config.save_pretrained(tmp_path)
     assert "million parameters; at most 300 million are loaded here" in refused("/load_map", str(tmp_path))
 
 
 def test_the_least_recently_used_model_makes_room(models):
     kept = Checkpoints(most_kept=2)
+    kept.show(models.root, models.transfer)
     first = kept.get(models.latent)
     kept.get(models.transfer)
     assert kept.get(f" {models.latent} ") is first
@@ -295,7 +300,7 @@ def test_the_least_recently_used_model_makes_room(models):
 
 
 def test_an_unexpected_error_is_logged_and_not_shown(client, models, monkeypatch, caplog):
-    monkeypatch.setattr(walk_tab, "detokenize", lambda text: 1 / 0)
+    monkeypatch.setattr(walk_tab, "readable", lambda text: 1 / 0)
     message = refusal(client, "/sample", models.latent, 5, 0, 0, None)
     assert message == "Something went wrong here, not with what you typed. It was logged."
     (record,) = (record for record in caplog.records if record.name == "hf_arae.space")
@@ -304,9 +309,9 @@ def test_an_unexpected_error_is_logged_and_not_shown(client, models, monkeypatch
 
 def test_a_model_that_fails_at_the_start_leaves_the_others_usable(models, tmp_path, capsys):
     page = app.build(app.ScriptArguments(str(tmp_path), models.summary, models.latent))
-    assert "is not a model of hf_arae" in capsys.readouterr().out
+    assert "cannot be loaded" in capsys.readouterr().out
     shown = [block.value for block in page.blocks.values() if isinstance(block, gr.HTML)]
-    assert sum("is not a model of hf_arae" in value for value in shown if value) == 1
+    assert sum("cannot be loaded" in value for value in shown if value) == 1
     assert sum("Loaded: AraeModel" in value for value in shown if value) == 3
 
 

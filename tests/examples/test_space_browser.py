@@ -211,7 +211,7 @@ def test_the_map_is_clicked(visitor):
     visitor.changed("svg.map", before)
     assert visitor.panel.locator("p.best").inner_text() in lines
 
-    visitor.box("How many").fill("25")
+    visitor.box("New sentences").fill("25")
     visitor.panel.get_by_role("button", name="Fill the box with new sentences").click()
     visitor.page.wait_for_function(
         "before => [...document.querySelectorAll('textarea')].every(box => box.value !== before)", arg="\n".join(lines)
