@@ -138,6 +138,8 @@ class Checkpoints:
             raise ValueError("no model is named: give a Hub id")
         if len(name) > _LONGEST_NAME:
             raise ValueError(f"a model's name has at most {_LONGEST_NAME} characters, got {len(name)}")
+        if (path := os.path.normpath(name)) in self._folders:
+            name = path  # one model, however its folder is written
         with self._looking:
             if name in self._kept:
                 self._kept.move_to_end(name)
@@ -151,7 +153,7 @@ class Checkpoints:
         try:
             return load.result(None if wait else self.patience)
         except NotYet:
-            raise ValueError(f"{name} is still being loaded: try again in a minute") from None
+            raise ValueError(f"the model {name} is still being loaded: try again in a minute") from None
 
     def _fill(self, name: str, load: Future) -> None:
         try:
@@ -171,7 +173,7 @@ class Checkpoints:
     def _load(self, name: str) -> Checkpoint:
         folder = None
         try:
-            folder = self._folders.get(os.path.normpath(name))
+            folder = self._folders.get(name)
             if folder is None:
                 folder = fetch(name, self.most_parameters)
                 check_downloaded_weights(name, {})
@@ -199,7 +201,7 @@ class Checkpoints:
             model = AutoModelForSeq2SeqLM.from_pretrained(folder, config=config, use_safetensors=True, **local)
             return Checkpoint(name, model.eval(), AutoTokenizer.from_pretrained(folder, **local))
         except Exception as error:
-            raise ValueError(f"{name} cannot be loaded: {_first_line(error, folder)}") from error
+            raise ValueError(f"the model {name} cannot be loaded: {_first_line(error, folder)}") from error
 
 
 def _tensors(model: torch.nn.Module) -> Iterable[torch.Tensor]:

@@ -23,8 +23,13 @@ _WORD = re.compile(r"(?<=\w)['\u2019][^\W\d]+|[^\W\d]+|\d|[^\w\s]")
 
 
 def readable(text: str) -> str:
-    """What a model wrote, joined and capitalised, with "[number]" where it writes that there is one."""
-    return detokenize(text).replace(NUMBER_TOKEN, "[number]")
+    """What a model wrote, joined and capitalised, and with its numbers readable."""
+    return with_numbers(detokenize(text))
+
+
+def with_numbers(text: str) -> str:
+    """The text with "[number]" where a model writes that there is one."""
+    return text.replace(NUMBER_TOKEN, "[number]")
 
 
 def shared_words(source: str, text: str) -> tuple[list[bool], list[bool]]:

@@ -42,7 +42,7 @@ class ModelChoice:
         try:
             self._status, start = self._look(default, wait=True)
         except (ValueError, TypeError) as error:
-            print(f"{default}: {error}")
+            print(error)
             self._status, start = note(f"{error}."), {"choices": [], "value": None, "visible": False}
         # Any value is let through, as models differ in their labels; the library says which ones it accepts.
         self.label = gr.Dropdown(label="Write as", allow_custom_value=True, min_width=160, render=False, **start)
@@ -86,7 +86,7 @@ class ModelChoice:
         automatic = [(self._automatic, "")] if self._automatic else []
         choices = [*automatic, *((label, label) for label in labels)]
         start = {"choices": choices, "value": choices[0][1] if choices else None, "visible": bool(labels)}
-        known = _TRAINED_ON.get(name.strip().rsplit("/", 1)[-1], "")
+        known = _TRAINED_ON.get(checkpoint.name.rsplit("/", 1)[-1], "")
         return note(f"Loaded: {checkpoint.summary}. {known}"), start
 
     def _loading(self) -> Callable[[str], tuple[str, dict, str]]:

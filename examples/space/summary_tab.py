@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 from answers import answered, checked_choice, checked_text
 from checkpoints import checkpoints
-from markup import mark, note, shared_words
+from markup import mark, note, shared_words, with_numbers
 from model_choice import ModelChoice, cleared
 
 from hf_arae.pipelines.text_summarization import STRATEGIES
@@ -29,7 +29,7 @@ def summarize(name: str, text: str, length: int, strategy: str, source_words_onl
     arguments = {"source_words_only": True if source_words_only else None, "first_sentence": bool(first_sentence)}
     with checkpoints.use(name) as checkpoint:
         result = checkpoint.summarize(text, target_length=length or None, strategy=strategy, **arguments)
-    summary = result["summary_text"]
+    summary = with_numbers(result["summary_text"])
     kept, known = shared_words(text, summary)
     return (
         f"<section class='result'><p class='best'>{mark(summary, [not shared for shared in known], 'ins')}</p>"

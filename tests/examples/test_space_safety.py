@@ -82,7 +82,7 @@ def refusal(folder: Path) -> str:
         checkpoints.get(str(folder))
     message = str(refused.value)
     assert len(message) < 700 and "\n" not in message
-    return message.removeprefix(f"{folder} cannot be loaded: ")
+    return message.removeprefix(f"the model {folder} cannot be loaded: ")
 
 
 # What a model may ask for
@@ -207,7 +207,7 @@ def test_only_folders_that_are_shown_can_be_named(transfer_folder, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     kept = Checkpoints()
     kept.show(str(transfer_folder))
-    assert kept.get(f"{transfer_folder.parent}/./{transfer_folder.name}/")
+    assert kept.get(f"{transfer_folder.parent}/./{transfer_folder.name}/") is kept.get(str(transfer_folder))
     there = [str(uploaded), "/root", "/etc/passwd", "gradio/abc", "..", "~", str(transfer_folder.parent)]
     gone = [f"{uploaded}x", "/rooot", "/etc/passwdx", "gradio/abcx", "..x", "~x", f"{transfer_folder.parent}x"]
     for names in zip(there, gone, strict=True):
