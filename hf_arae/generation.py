@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
 from hf_arae.data.characters import whole_characters
+from hf_arae.data.cutting import cut_ids
 from hf_arae.display import progress, shown
 from hf_arae.models.text import GENERATE_ARGUMENTS
 from hf_arae.models.text_checks import check_tokenizer
@@ -340,9 +341,9 @@ class LatentSpace:
         texts = [whole_characters(text) for text in ([texts] if isinstance(texts, str) else texts)]
         if not texts:
             return []
-        return self.tokenizer.batch_decode(
-            self.tokenizer(texts, truncation=True)["input_ids"], skip_special_tokens=True
-        )
+        read = self.tokenizer(texts, verbose=False)["input_ids"]
+        limit = self.tokenizer.model_max_length - 2
+        return self.tokenizer.batch_decode([cut_ids(ids, limit) for ids in read], skip_special_tokens=True)
 
     # Inside
 

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
+
+from hf_arae.data.cutting import cut_ids
 
 POOL_BATCHES = 50  # sentences are sorted by length within pools of this many batches: little padding, much mixing
 
@@ -92,9 +95,19 @@ class SentenceBatchSampler(Sampler[list[int]]):
 def batches_by_length(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, batch_size: int, device: torch.device
 ) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-    """Yields (row numbers, `input_ids`, `attention_mask`), sentences of like length together."""
+    """Yields (row numbers, `input_ids`, `attention_mask`), sentences of like length together, padded on the right.
+
+    Longer ones are cut to the tokenizer's limit.
+    """
+    limit = tokenizer.model_max_length - 2
     order = sorted(range(len(texts)), key=lambda row: len(texts[row].split()))
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        batch = tokenizer([texts[row] for row in rows], return_tensors="pt", padding=True, truncation=True)
-        yield rows, batch["input_ids"].to(device), batch["attention_mask"].to(device)
+        read = tokenizer([texts[row] for row in rows], verbose=False)["input_ids"]
+        parts = [torch.tensor(cut_ids(ids, limit)) for ids in read]
+        masks = [torch.ones_like(part) for part in parts]
+        yield (
+            rows,
+            pad_sequence(parts, batch_first=True, padding_value=tokenizer.pad_token_id).to(device),
+            pad_sequence(masks, batch_first=True).to(device),
+        )

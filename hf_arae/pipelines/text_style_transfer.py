@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
+from hf_arae.data.cutting import cut_ids
 from hf_arae.data.detokenization import detokenize as join_words
 from hf_arae.models.text import GENERATE_ARGUMENTS
 from hf_arae.pipelines.attribute_labels import AttributeLabels
@@ -137,7 +138,8 @@ class TextStyleTransferPipeline(TextPipeline):
         if skipped:
             ids = self._placeholder()
         else:
-            ids = self.tokenizer(text, truncation=truncation, return_tensors="pt")["input_ids"]
+            read = self.tokenizer(text, verbose=False)["input_ids"]
+            ids = torch.tensor([cut_ids(read, self.tokenizer.model_max_length - 2) if truncation else read])
             if self._knows_nothing(text, ids[0, 1:-1].tolist()):
                 logger.warning_once(UNKNOWN_WORDS.format(text))
         return {
