@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
+from .hf_arae_data_cutting import cut_ids
 from .hf_arae_data_detokenization import detokenize as join_words
 from .hf_arae_models_text import GENERATE_ARGUMENTS
 from .attribute_labels import AttributeLabels
@@ -140,7 +141,8 @@ class TextStyleTransferPipeline(TextPipeline):
         if skipped:
             ids = self._placeholder()
         else:
-            ids = self.tokenizer(text, truncation=truncation, return_tensors="pt")["input_ids"]
+            read = self.tokenizer(text, verbose=False)["input_ids"]
+            ids = torch.tensor([cut_ids(read, self.tokenizer.model_max_length - 2) if truncation else read])
             if self._knows_nothing(text, ids[0, 1:-1].tolist()):
                 logger.warning_once(UNKNOWN_WORDS.format(text))
         return {

@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, BatchEncoding
 from transformers.utils import logging
 
+from .hf_arae_data_cutting import cut_ids
 from .hf_arae_data_detokenization import detokenize as join_words
 from .hf_arae_data_news_text import first_sentence as first_sentence_of
 from .hf_arae_models_text import GENERATE_ARGUMENTS
@@ -234,9 +235,8 @@ class TextSummarizationPipeline(TextPipeline):
         if first_sentence and read != " ".join(text.split()):
             logger.warning_once("Texts of several sentences are cut to the first; first_sentence=False keeps them")
         words = self._words(read)[: limit if truncation else None]
-        options = {"truncation": truncation, "max_length": limit + 2, "verbose": False}
-        encoded = self.tokenizer(read, return_tensors="pt", return_offsets_mapping=True, **options)
-        ids = encoded["input_ids"]
+        encoded = self.tokenizer(read, return_offsets_mapping=True, verbose=False)
+        ids = torch.tensor([cut_ids(encoded["input_ids"], limit) if truncation else encoded["input_ids"]])
         if ids.shape[1] != len(words) + 2:
             raise ValueError(f"the tokenizer must make one token a word, framed by two: {text!r:.80}")
         if no_word_known(words, ids[0, 1:-1].tolist(), self.tokenizer.unk_token_id):
@@ -252,7 +252,7 @@ class TextSummarizationPipeline(TextPipeline):
         count = _NO_COUNT if count is None else min(count, len(words))
         return {
             "input_ids": ids,
-            "attention_mask": encoded["attention_mask"],
+            "attention_mask": torch.ones_like(ids),
             "count": torch.tensor([count]),
             "is_short": torch.tensor([is_short]),
             "words": [list(zip(words, self._spelled(words, read, encoded), strict=True))],
@@ -264,7 +264,7 @@ class TextSummarizationPipeline(TextPipeline):
         if text.isascii():
             return words
         spelled = []
-        for word, (start, end) in zip(words, encoded["offset_mapping"][0, 1:-1].tolist(), strict=True):
+        for word, (start, end) in zip(words, encoded["offset_mapping"][1 : len(words) + 1], strict=True):
             while end < len(text) and combining(text[end]):  # an accent that is a character of its own
                 end += 1
             seen = (mark for mark in text[start:end].lower() if mark in _JOINERS or category(mark) not in ("Cc", "Cf"))
