@@ -174,13 +174,15 @@ def main() -> None:
         for name, model in encoders.items():
             fitted, count = gaussians.get(name), len(texts)
             drawn = draw_codes(model, count, seed) if fitted is None else fitted.draw(count, seed)
-            cosines = neighbour_cosine(model, tokenizer, neighbourhoods)
+            cosines = neighbour_cosine(model, tokenizer, neighbourhoods) if neighbourhoods else {}
             rows.append({"model": name, **code_statistics(codes[name], drawn), **cosines})
-        sections["Codes"] = (
-            f"Of {len(texts)} sentences, and as many drawn. Cosine: {neighbourhoods.num_sentences} training sentences "
-            f"with {len(neighbourhoods.pairs)} others within 5 words, and with random ones (thesis, Figure 4.2).",
-            rows,
-        )
+        legend = f"Of {len(texts)} sentences, and as many drawn."
+        if neighbourhoods:
+            legend += (
+                f" Cosine: {neighbourhoods.num_sentences} training sentences with {len(neighbourhoods.pairs)} others "
+                "within 5 words, and with random ones (thesis, Figure 4.2)."
+            )
+        sections["Codes"] = (legend, rows)
 
     # 6. Posteriors
     encoded, draws = encode_dataset(chosen, tokenizer), script.posterior_samples

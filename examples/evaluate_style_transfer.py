@@ -24,7 +24,7 @@ from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.display import visible
 from hf_arae.evaluation.rewriting import rewrite_texts
-from hf_arae.evaluation.style_transfer import TransferJudges, leakage, other_labels
+from hf_arae.evaluation.style_transfer import TransferJudges, every_direction, leakage, other_labels
 from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.metrics import Bleu, ExactMatch
 from hf_arae.metrics.language_model import reverse_perplexity, train_language_model
@@ -60,8 +60,12 @@ def main() -> None:
     data = load_labelled_text(data_arguments)
     test = data.get("test", data["validation"])
     names = test.features["label"].names
-    texts, labels = list(test["text"]), list(test["label"])
-    targets = other_labels(labels, len(names))
+    if len(names) > 2 and (script.references_config or script.systems_config):
+        raise ValueError(
+            f"references and other systems' outputs say no target label, so they are for two labels; there are {names}"
+        )
+    rows, targets = every_direction(test["label"], len(names))  # of two labels, each sentence once
+    texts, labels = list(test.select(rows)["text"]), list(test.select(rows)["label"])
     probed = data["validation"].shuffle(seed=0)
     probed = probed.select(range(min(20_000, len(probed))))
     references: dict[tuple[str, int], list[str]] = {}
@@ -124,15 +128,17 @@ def main() -> None:
         for value in range(len(names)):
             shown = [at for at, own in enumerate(labels) if own == value][:10]
             samples += [f"  {visible(texts[at])}\n    -> {names[targets[at]]}: {visible(outputs[at])}" for at in shown]
-        lines = [{"source": s, "label": names[o], "output": t} for s, o, t in zip(texts, labels, outputs, strict=True)]
+        lines = [
+            {"source": source, "label": names[label], "target": names[target], "output": output}
+            for source, label, target, output in zip(texts, labels, targets, outputs, strict=True)
+        ]
         path = output_dir / outputs_name(name)
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     # 6. The table
     table = markdown_table(rows)
-    held_out = judges.accuracy.held_out_accuracy
     print("\n".join(samples))
-    print(f"\n{len(test)} test sentences; the transfer classifier is {held_out:.1f} % right on real held-out ones\n")
+    print(f"\n{len(test)} test sentences, {len(targets)} transfers. {judges.reliability}\n")
     print(table)
     write_text(output_dir / "table.md", table + "\n")
     write_json(output_dir / "table.json", rows)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transformers import HfArgumentParser, set_seed
+from transformers.utils import logging
 
 from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
@@ -25,11 +26,14 @@ from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.text_report import HIDDEN_WORDS_FILE, report_hidden_words
 from hf_arae.data.tokenization import train_tokenizer
-from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage
+from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, direction_rows, leakage
+from hf_arae.evaluation.tables import markdown_table
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 from hf_arae.training.report import write_report
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass
@@ -106,8 +110,7 @@ def main() -> None:
     for split in data:
         data[split] = read_dataset(data[split], tokenizer, split, drop_longer=False)
     held_out = data["validation"].shuffle(seed=0)
-    held_out = held_out.select(range(min(1000, len(held_out))))
-    held_out = held_out.select(sorted(range(len(held_out)), key=held_out["label"][:].__getitem__))
+    held_out = held_out.select(range(min(max(1000 // (len(names) - 1), 100), len(held_out))))  # to every other label
     encoded = encode_dataset(data["train"], tokenizer)
     if stream is not None:
         train = StreamedSentences(stream, tokenizer, streaming.shuffle_buffer)
@@ -121,7 +124,7 @@ def main() -> None:
     list_file = Path(training_arguments.output_dir, HIDDEN_WORDS_FILE)
     print(report_hidden_words(model, tokenizer, list_file, training_arguments.overwrite_output_dir))
 
-    # 5. Judges, trained on the training split only, at the first evaluation
+    # 5. Judges, trained on the training split only
     evaluator = StyleTransferEvaluator(
         tokenizer,
         held_out,
@@ -140,6 +143,10 @@ def main() -> None:
         processing_class=tokenizer,
         evaluator=evaluator,
     )
+    if trainer.accelerator.is_main_process:  # what the judges cannot tell apart is said before the training
+        print(evaluator.judges.reliability)
+        if warning := evaluator.floor_out_of_reach():
+            logger.warning(warning)
     result = trainer.train()
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
 
@@ -148,13 +155,16 @@ def main() -> None:
     last = StyleTransferEvaluator(
         tokenizer, test, lambda: evaluator.judges, num_printed=10, num_samples=evaluator.num_samples
     )
-    evaluation = last(model)
+    evaluation, transfers = last.evaluate(model)
     metrics = evaluation.metrics | leakage(model, tokenizer, held_out["text"], held_out["label"])
     if trainer.accelerator.is_main_process:
-        print(f"transfer classifier: {evaluator.judges.accuracy.held_out_accuracy:.1f} % on held-out real sentences")
-        print(f"\n{len(test)} held-out sentences, greedy:")
+        print(f"\n{len(test)} held-out sentences, greedy, {len(transfers)} transfers. {evaluator.judges.reliability}")
         for name, value in metrics.items():
-            print(f"  {name:22s} {value:8.2f}")
+            print(f"  {name:25s} {value:8.2f}")
+        if len(names) > 2:
+            table = markdown_table(direction_rows(evaluator.judges, transfers, names))
+            Path(training_arguments.output_dir, "directions.md").write_text(table + "\n", encoding="utf-8")
+            print(f"\nBy direction:\n\n{table}\n")
         print("\n".join(f"  {line}" for line in evaluation.samples))
         run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
         run["measured_split"] = measured_split(data)

@@ -10,10 +10,35 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from hf_arae.data.cutting import cut_ids
 
+logger = logging.get_logger(__name__)
+
 POOL_BATCHES = 50  # sentences are sorted by length within pools of this many batches: little padding, much mixing
+
+
+def balanced_batch_size(batch_size: int, num_groups: int, rank: int = 0) -> int:
+    """The largest multiple of the number of groups not above `batch_size`; the first process says if that is smaller.
+
+    Raises:
+        ValueError: it is smaller than the number of groups.
+    """
+    if batch_size < num_groups:
+        raise ValueError(
+            f"per_device_train_batch_size={batch_size} has no place for a row of each of the {num_groups} labels: "
+            f"give {num_groups} or a multiple of it"
+        )
+    balanced = batch_size - batch_size % num_groups
+    if balanced != batch_size and rank == 0:
+        logger.warning(
+            "A batch holds %d rows instead of per_device_train_batch_size=%d: as many of each of the %d labels.",
+            balanced,
+            batch_size,
+            num_groups,
+        )
+    return balanced
 
 
 class SentenceBatchSampler(Sampler[list[int]]):
@@ -26,14 +51,14 @@ class SentenceBatchSampler(Sampler[list[int]]):
 
     Args:
         lengths: length of each row.
-        batch_size: rows in a batch on each process; with groups, a multiple of their number.
+        batch_size: rows in a batch on each process; with groups, see [`balanced_batch_size`].
         groups: group (attribute value) of each row, or `None`.
         seed: of the order.
         rank, world_size: this process's place. Batches of `world_size * batch_size` rows are drawn, and process r
             takes every `world_size`-th row of each group, so all processes see about the same lengths.
 
     Raises:
-        ValueError: too few rows for one batch, an empty group, or a batch size that the groups do not divide.
+        ValueError: too few rows for one batch, an empty group, or a batch size below the number of groups.
     """
 
     def __init__(
@@ -52,16 +77,16 @@ class SentenceBatchSampler(Sampler[list[int]]):
         empty = [value for value, rows in enumerate(self.members) if not len(rows)]
         if empty:
             raise ValueError(f"no training row has attribute value {empty}: every value needs some")
-        if batch_size < 1 or batch_size % len(self.members):
-            raise ValueError(f"batch size {batch_size} is not a positive multiple of {len(self.members)} values")
+        batch_size = balanced_batch_size(batch_size, len(self.members), rank)
         self.share = batch_size // len(self.members)
         self.epoch, self.start = 0, 0
         largest = max(len(rows) for rows in self.members)
         self.batches_per_epoch = largest // (self.share * world_size)
         if not self.batches_per_epoch:
             raise ValueError(
-                f"a batch of {batch_size} on {world_size} process(es) needs at least {self.share * world_size} rows "
-                f"of one attribute value; the largest has {largest}"
+                f"per_device_train_batch_size={batch_size} on {world_size} process(es) needs at least "
+                f"{self.share * world_size} rows of one label, and the largest has {largest}: give at most "
+                f"{largest // world_size * len(self.members)}"
             )
 
     def set_position(self, epoch: int, start: int = 0) -> None:

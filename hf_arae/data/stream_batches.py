@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from hf_arae.data.batching import SentenceBatchSampler
+from hf_arae.data.batching import SentenceBatchSampler, balanced_batch_size
 from hf_arae.data.encoding import token_ids
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.streaming import TextStream
@@ -94,7 +94,7 @@ class StreamBatches:
         batch_size, seed, rank, world_size: see [`SentenceBatchSampler`].
 
     Raises:
-        ValueError: a batch size that the labels do not divide, or a buffer smaller than a batch.
+        ValueError: a batch size below the number of labels, or a buffer smaller than a batch.
     """
 
     def __init__(
@@ -107,8 +107,7 @@ class StreamBatches:
         world_size: int,
     ):
         names = sentences.stream.label_names
-        if batch_size % max(1, len(names)):
-            raise ValueError(f"batch size {batch_size} is not a positive multiple of {len(names)} values")
+        batch_size = balanced_batch_size(batch_size, max(1, len(names)), rank)
         if sentences.shuffle_buffer < batch_size * world_size:
             raise ValueError(
                 f"shuffle_buffer is {sentences.shuffle_buffer}, smaller than a batch of {batch_size} on {world_size} "

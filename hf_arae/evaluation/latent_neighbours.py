@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from hf_arae.evaluation.rewriting import encode_texts
+
+logger = logging.get_logger(__name__)
 
 _MOST_TRIES = 8  # sentences that are looked at for each that is wanted
 
@@ -63,7 +66,7 @@ def find_neighbours(
     num_neighbours: int = 100,
     max_distance: int = 5,
     seed: int = 0,
-) -> Neighbourhoods:
+) -> Neighbourhoods | None:
     """Draws sentences, and for each some others within an edit distance (thesis, section 4.6.1).
 
     Sentences are drawn until enough of them have `num_neighbours` neighbours, or eight times as many as are wanted
@@ -75,8 +78,11 @@ def find_neighbours(
         tokenizer: splits them into words; sentences over its limit are left out.
         max_distance: insertions, deletions and exchanges of words that lead from one to the other, at most.
 
+    Returns:
+        `None`, with a warning, where no sentence has a neighbour: their cosine is then left out.
+
     Raises:
-        ValueError: no sentence has a neighbour, or a number is below 1.
+        ValueError: a number is below 1.
     """
     for name, value in (
         ("num_sentences", num_sentences),
@@ -110,9 +116,13 @@ def find_neighbours(
     partial.sort(key=lambda pair: -len(pair[1]))
     chosen = (full + partial)[:num_sentences]
     if not chosen:
-        raise ValueError(
-            f"none of the sentences drawn from {len(sentences)} different ones has another within {max_distance} words"
+        logger.warning(
+            "The cosine to neighbours is left out: none of the sentences drawn from %d different ones has another "
+            "within %d words.",
+            len(sentences),
+            max_distance,
         )
+        return None
     pairs = np.concatenate([np.stack([np.full(len(near), row), near], 1) for row, near in chosen])
     strangers = np.stack([pairs[:, 0], source.integers(len(sentences), size=len(pairs))], 1)
     used, numbers = np.unique(np.concatenate([pairs, strangers]), return_inverse=True)

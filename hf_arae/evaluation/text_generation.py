@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from hf_arae.data.encoding import read_texts
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
@@ -15,6 +16,8 @@ from hf_arae.generation import LatentSpace
 from hf_arae.metrics import Bleu, Diversity, ExactMatch, Perplexity
 from hf_arae.training.distributed import from_main
 from hf_arae.training.results import Evaluation
+
+logger = logging.get_logger(__name__)
 
 
 def new_sentences(
@@ -43,16 +46,17 @@ def without_unknown_words(texts: Sequence[str], tokenizer: PreTrainedTokenizerBa
     """The texts whose words the tokenizer all knows.
 
     Models never write its token for unknown words, so a language model that has read what they write would pay for
-    each one in held-out text, and one that has read real text would not.
-
-    Raises:
-        ValueError: no text is left.
+    each one in held-out text, and one that has read real text would not. Where none is left, all are kept, with a
+    warning.
     """
     encoded = tokenizer(list(texts), return_attention_mask=False)["input_ids"]
     known = [text for text, ids in zip(texts, encoded, strict=True) if tokenizer.unk_token_id not in ids]
     if not known:
-        raise ValueError(f"each of the {len(texts)} texts has a word that the tokenizer does not know")
-    return known
+        logger.warning(
+            "Each of the %d held-out texts has a word that the tokenizer does not know: all are measured.",
+            len(texts),
+        )
+    return known or list(texts)
 
 
 class TextGenerationEvaluator:
@@ -106,8 +110,10 @@ class TextGenerationEvaluator:
             f"sample_{name}" for name in ("distinct_1", "distinct_2", "self_bleu", "distinct_sentences", "length")
         ]
         if hasattr(model, "encode"):
-            names += ["reconstruction_nll", "reconstruction_bleu", "exact_match", "code_norm", "code_variance"]
-            names += ["drawn_norm", "drawn_variance"] if self.train_texts is None else []
+            names += ["reconstruction_nll", "reconstruction_bleu", "exact_match"]
+            if len(self.texts) > 1:  # one code has no variance
+                names += ["code_norm", "code_variance"]
+                names += ["drawn_norm", "drawn_variance"] if self.train_texts is None else []
             names += ["neighbour_cosine", "random_cosine"] if self.neighbourhoods is not None else []
         else:
             names.append("perplexity")
@@ -119,8 +125,9 @@ class TextGenerationEvaluator:
             if self.train_texts is not None:
                 gaussian = CodeGaussian.fit(encode_texts(model, self.tokenizer, self.train_texts))
             metrics, lines = self._rebuild(model)
-            drawn = draw_codes(model, len(self.texts)) if gaussian is None else None
-            metrics |= code_statistics(encode_texts(model, self.tokenizer, self.texts), drawn)
+            if len(self.texts) > 1:
+                drawn = draw_codes(model, len(self.texts)) if gaussian is None else None
+                metrics |= code_statistics(encode_texts(model, self.tokenizer, self.texts), drawn)
             if self.neighbourhoods is not None:
                 metrics |= neighbour_cosine(model, self.tokenizer, self.neighbourhoods)
         else:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 # What the metadata calls the numbers of a run's report or of an evaluation's table; others are left out of it.
 METRIC_NAMES = {
     "transfer_accuracy": "Transfer accuracy (%)",
+    "second_transfer_accuracy": "Transfer accuracy by a second judge (%)",
+    "judges_agree": "Outputs to which both judges give the same label (%)",
     "self_bleu": "Self-BLEU among new sentences",  # of a transfer: to the source, see CardText.names
     "reference_bleu": "BLEU to the human references",
     "perplexity": "Perplexity",

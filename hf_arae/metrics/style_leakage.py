@@ -9,7 +9,7 @@ import numpy as np
 
 from hf_arae.metrics._checks import InMemoryMetric, check_labels, import_extra
 
-_LEAST_CODES_A_LABEL = 10
+MIN_CODES_A_LABEL = 10
 
 
 class StyleLeakage(InMemoryMetric):
@@ -53,9 +53,9 @@ class StyleLeakage(InMemoryMetric):
         codes = _check_codes(predictions)
         names, labels = np.unique(check_labels("references", references), return_inverse=True)
         counts = np.bincount(labels)
-        if len(names) < 2 or counts.min() < _LEAST_CODES_A_LABEL:
+        if len(names) < 2 or counts.min() < MIN_CODES_A_LABEL:
             raise ValueError(
-                f"references must hold at least two labels with at least {_LEAST_CODES_A_LABEL} codes each, got "
+                f"references must hold at least two labels with at least {MIN_CODES_A_LABEL} codes each, got "
                 f"{dict(zip(names.tolist(), counts.tolist(), strict=True))}"
             )
         split = import_extra("sklearn.model_selection").train_test_split

@@ -57,8 +57,8 @@ def test_two_processes_see_what_one_sees_with_twice_the_batch():
 @pytest.mark.parametrize(
     ("size", "groups", "message"),
     [
-        (21, GROUPS, "multiple of 2"),
-        (0, None, "multiple of 1"),
+        (1, GROUPS, "per_device_train_batch_size=1"),
+        (0, None, "per_device_train_batch_size=0"),
         (2000, None, "the largest has 1000"),
         (20, np.full(1000, 1), r"attribute value \[0\]"),
     ],

@@ -339,7 +339,7 @@ def test_sentences_that_would_be_cut_are_left_out_or_cut(make, warnings):
     [
         ({"buffer": 7}, r"shuffle_buffer is 7, smaller than a batch of 8 on 1 process"),
         ({"buffer": 15, "world_size": 2}, r"shuffle_buffer is 15, smaller than a batch of 8 on 2 process"),
-        ({"batch_size": 7}, "batch size 7 is not a positive multiple of 2"),
+        ({"batch_size": 1}, "per_device_train_batch_size=1"),
         ({"sizes": {"a": 3, "b": 2}}, "a batch needs 4 rows of a label for all processes; the stream has 3"),
         ({"sizes": {"a": 5}, "labelled": False}, "a batch needs 8 rows for all processes; the stream has 5"),
         ({"sizes": {"a": 9, "b": 9}, "max_length": 0, "drop_longer": True}, "no training row has the label a, b"),

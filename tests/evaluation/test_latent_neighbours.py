@@ -60,8 +60,7 @@ def test_sentences_with_few_neighbours_make_up_the_number(tokenizer):
     texts = ["awful food .", "great food .", "the service was lovely !", "friendly staff"]
     found = find_neighbours(texts, tokenizer, num_sentences=10, num_neighbours=3, max_distance=1)
     assert sorted({found.texts[row] for row in found.pairs[:, 0]}) == ["awful food .", "great food ."]
-    with pytest.raises(ValueError, match="4 different ones"):
-        find_neighbours([*texts[1:], "never coming back ."], tokenizer, max_distance=1)
+    assert find_neighbours([*texts[1:], "never coming back ."], tokenizer, max_distance=1) is None
     with pytest.raises(ValueError, match="max_distance"):
         find_neighbours(texts, tokenizer, max_distance=0)
 

@@ -256,10 +256,6 @@ def test_half_precision_is_a_storage_format(tmp_path, model):
         (lambda m: AraeObjectiveArguments(lipschitz="none"), "gradient_penalty, weight_clipping"),
         (lambda m: AraeObjectiveArguments(adversary_schedule="up"), "constant, linear, cosine"),
         (lambda m: AraeObjectiveArguments(freeze_autoencoder=True, adversary=False), "nothing to train"),
-        (
-            lambda m: AraeObjective(AraeModel(transfer_config(num_attributes=3, id2label={0: "a", 1: "b", 2: "c"}))),
-            "uniform",
-        ),
     ],
 )
 def test_wrong_input_is_refused_with_what_is_accepted(model, call, message):

@@ -56,7 +56,9 @@ class AraeObjectiveArguments:
     )
     concealment: str = field(
         default="other",
-        metadata={"help": "Encoder's target under the classifier: other (published; two values only) or uniform."},
+        metadata={
+            "help": "What the encoder wants the classifier to say: the other labels (published), or uniform: all."
+        },
     )
 
     def __post_init__(self):
@@ -86,9 +88,6 @@ class AraeObjective(Objective):
     Args:
         model: an [`AraeModel`]. Its config's `trained_generator` says from now on whether it has an adversary.
         settings: see [`AraeObjectiveArguments`].
-
-    Raises:
-        ValueError: `concealment="other"` with more than two attribute values.
     """
 
     def __init__(self, model: AraeModel, settings: AraeObjectiveArguments | None = None):
@@ -103,8 +102,6 @@ class AraeObjective(Objective):
         }
         if self.with_attributes:
             self.players["classifier"] = ("classifier",)
-            if self.settings.concealment == "other" and model.config.num_attributes > 2:
-                raise ValueError('concealment="other" needs two attribute values; use "uniform" with more')
         self._codes: Tensor | None = None
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
@@ -198,7 +195,10 @@ class AraeObjective(Objective):
         return {"loss": -self.model.critic(self.fake_codes(batch["input_ids"])).mean()}
 
     def conceal(self, batch: Batch) -> Terms:
-        """lambda1 * mean f(enc(x)) + lambda2 * (-log p(other label | enc(x))) for the encoder, on all classes."""
+        """lambda1 * mean f(enc(x)) + lambda2 * (-log p(other label | enc(x))) for the encoder, on all classes.
+
+        With more than two labels it is the mean of -log p over the others.
+        """
         code, self._codes = self._codes, None
         if code is None:
             code = self.model.encode(batch["input_ids"], batch["attention_mask"])
@@ -206,11 +206,12 @@ class AraeObjective(Objective):
         loss = self.settings.critic_scale * realness
         if not self.with_attributes:
             return {"loss": loss, "realness": realness}
-        logits = self.model.classifier(code)
+        log_probs = F.log_softmax(self.model.classifier(code), dim=1)
         if self.settings.concealment == "other":
-            giveaway = F.cross_entropy(logits, 1 - batch["attribute"])
+            own = F.one_hot(batch["attribute"], log_probs.shape[1]).bool()
+            giveaway = -(log_probs.masked_fill(own, 0).sum(1) / (log_probs.shape[1] - 1)).mean()
         else:
-            giveaway = -F.log_softmax(logits, dim=1).mean()
+            giveaway = -log_probs.mean()
         return {"loss": loss + self.settings.classifier_scale * giveaway, "realness": realness, "giveaway": giveaway}
 
     def fake_codes(self, like: Tensor) -> Tensor:
