@@ -121,7 +121,13 @@ class AdversarialTrainer:
         determining = {"max_steps": self.max_steps, "num_processes": self.accelerator.num_processes}
         determining |= {name: getattr(arguments, name) for name in ("seed", "per_device_train_batch_size", "bf16")}
         self.fingerprint = fingerprint(model, objective, self.batches.fingerprint(), processing_class, determining)
-        self.guard = NonFiniteGuard(arguments.non_finite, arguments.max_skipped_updates, model, self.output_dir)
+        self.guard = NonFiniteGuard(
+            arguments.non_finite,
+            arguments.max_skipped_updates,
+            model,
+            self.output_dir,
+            later=self.accelerator.device.type == "cuda",
+        )
         self.log = RunLog(self.output_dir, arguments.report_to, self.accelerator.is_main_process)
         self.repository: RunRepository | None = None
         self.step = 0
@@ -206,13 +212,15 @@ class AdversarialTrainer:
                 for schedule in self.schedules.values():
                     schedule.set(self.step)
                 bar.update()
+                self.guard.end_iteration(settle=self._is_due(arguments.logging_steps, arguments.eval_steps))
                 if self.step % arguments.logging_steps == 0:
                     means = log.flush(self.step, self._rates())
                     bar.set_postfix({k: f"{v:.3g}" for k, v in means.items() if k.endswith("/loss")}, refresh=False)
-                if arguments.eval_steps and (self._done or self.step % arguments.eval_steps == 0):
+                if arguments.eval_steps and self._is_due(arguments.eval_steps):
                     self._evaluate_and_compare(bar)
                 interrupted = not self._done and interruption.requested()
-                if self._done or interrupted or (arguments.save_steps and self.step % arguments.save_steps == 0):
+                if interrupted or self._is_due(arguments.save_steps):
+                    self.guard.end_iteration(settle=True)
                     folder = self.save_checkpoint()
                 if interrupted:
                     if self.accelerator.is_main_process:
@@ -222,6 +230,10 @@ class AdversarialTrainer:
                         )
                     self.accelerator.wait_for_everyone()
                     raise TrainingInterrupted(folder)
+
+    def _is_due(self, *intervals: int) -> bool:
+        """Whether one of the intervals ends with this step, or the run does; 0: never but at the end."""
+        return self._done or any(interval and self.step % interval == 0 for interval in intervals)
 
     @property
     def _done(self) -> bool:
@@ -252,11 +264,14 @@ class AdversarialTrainer:
             used = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
             averaged = [gradient for _, gradient in used]
             norm = torch.nn.utils.get_total_norm(averaged)
-            if not torch.isfinite(norm + loss):
+            if self.guard.later:
+                self.guard.watch(optimizer, self.step, phase, loss, norm)
+            elif not torch.isfinite(norm + loss):
                 self.guard.refuse(self.step, phase, loss.item(), norm.item())
                 continue
-            if phase.max_grad_norm is not None and norm > phase.max_grad_norm:
-                torch._foreach_mul_(averaged, phase.max_grad_norm / (norm + 1e-6))  # as torch's clip_grad_norm_
+            if phase.max_grad_norm is not None and (self.guard.later or norm > phase.max_grad_norm):
+                # As torch's clip_grad_norm_; a factor of 1 changes nothing, and to ask would wait for a GPU.
+                torch._foreach_mul_(averaged, (phase.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
             for parameter, gradient in used:
                 parameter.grad = gradient
             optimizer.step()
