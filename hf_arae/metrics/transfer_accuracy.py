@@ -8,11 +8,7 @@ import numpy as np
 
 from hf_arae.metrics._checks import InMemoryMetric, check_labels, check_texts, import_extra, labelled_texts
 
-# Longest n-gram, scikit-learn's module and class, and its settings.
-_CLASSIFIERS = {
-    "linear_svm": (3, "sklearn.svm", "LinearSVC", {"C": 0.1, "random_state": 0}),
-    "naive_bayes": (2, "sklearn.naive_bayes", "MultinomialNB", {"alpha": 0.5}),
-}
+_LONGEST_NGRAMS = {"linear_svm": 3, "naive_bayes": 2}
 
 
 class TransferAccuracy(InMemoryMetric):
@@ -46,8 +42,8 @@ class TransferAccuracy(InMemoryMetric):
 
     def __init__(self, classifier: str = "linear_svm", **kwargs: Any):
         super().__init__(**kwargs)
-        if classifier not in _CLASSIFIERS:
-            raise ValueError(f"classifier must be one of {', '.join(_CLASSIFIERS)}; got {classifier!r}")
+        if classifier not in _LONGEST_NGRAMS:
+            raise ValueError(f"classifier must be one of {', '.join(_LONGEST_NGRAMS)}; got {classifier!r}")
         self.classifier = classifier
         self.held_out_accuracy: float | None = None
         self._label_names: list[str] = []
@@ -94,18 +90,19 @@ class TransferAccuracy(InMemoryMetric):
         if not any(text.split() for text in texts):
             raise ValueError(f"train[{text_column!r}] holds no word: there is nothing to tell labels by")
 
-        longest, module, name, settings = _CLASSIFIERS[self.classifier]
+        if self.classifier == "linear_svm":
+            classifier = import_extra("sklearn.svm").LinearSVC(C=0.1, random_state=0)
+        else:
+            classifier = import_extra("sklearn.naive_bayes").MultinomialNB(alpha=0.5)
         vectorizer = import_extra("sklearn.feature_extraction.text").CountVectorizer(
-            ngram_range=(1, longest),
+            ngram_range=(1, _LONGEST_NGRAMS[self.classifier]),
             tokenizer=str.split,
             token_pattern=None,
             lowercase=False,
             binary=True,
             dtype=np.float32,
         )
-        self._classifier = import_extra("sklearn.pipeline").make_pipeline(
-            vectorizer, getattr(import_extra(module), name)(**settings)
-        )
+        self._classifier = import_extra("sklearn.pipeline").make_pipeline(vectorizer, classifier)
         self._classifier.fit(texts, labels)
         feature = train.features[label_column]
         self._label_names = feature.names if isinstance(feature, datasets.ClassLabel) else []
