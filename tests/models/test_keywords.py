@@ -6,7 +6,15 @@ import pytest
 import torch
 from datasets import Dataset
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModel, AutoTokenizer, Trainer, TrainingArguments
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    Trainer,
+    TrainingArguments,
+)
 from transformers.utils import logging as transformers_logging
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
@@ -109,3 +117,29 @@ def test_the_trainer_of_transformers_shifts_labels_that_it_smooths(tmp_path, cap
     logits = model(IDS).logits[:, :-1].flatten(0, 1)
     torch.testing.assert_close(loss, F.cross_entropy(logits, IDS[:, 1:].flatten(), label_smoothing=0.1))
     assert trainer.model_accepts_loss_kwargs is False  # the loss is a mean, which it divides by accumulated batches
+
+
+def test_the_trainer_of_transformers_writes_texts_to_evaluate(tmp_path):
+    rows = Dataset.from_dict({"input_ids": IDS.tolist(), "labels": IDS.tolist(), "attribute": [1, 0]})
+    arguments = Seq2SeqTrainingArguments(
+        str(tmp_path), predict_with_generate=True, report_to="none", use_cpu=True, disable_tqdm=True
+    )
+    for model, keeps in (
+        (AraeModel(AraeConfig(**SIZES, code_size=5)), ["input_ids", "labels"]),
+        (AraeModel(AraeConfig(**SIZES, code_size=5, num_attributes=2)), ["input_ids", "labels", "attribute"]),
+        (UrsaeForConditionalGeneration(UrsaeConfig(**SIZES, reader_size=5)), ["input_ids", "labels"]),
+    ):
+        trainer = Seq2SeqTrainer(model, arguments)
+        predicted = trainer.predict(rows.select_columns(keeps), max_new_tokens=3)
+        assert torch.equal(torch.tensor(predicted.predictions)[:, 0], torch.tensor([1, 1]))
+        assert predicted.metrics["test_loss"] > 0
+    with pytest.raises(ValueError, match="lables"):
+        model.generate(input_ids=IDS, lables=IDS)
+
+
+def test_a_guidance_that_changes_nothing_is_taken():
+    for model, _ in list(models())[:3]:
+        wanted = model.eval().generate(IDS[:, :2])
+        assert torch.equal(model.generate(IDS[:, :2], guidance_scale=1.0), wanted)
+        with pytest.raises(ValueError, match="guidance_scale"):
+            model.generate(IDS[:, :2], guidance_scale=1.5)

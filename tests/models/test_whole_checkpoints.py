@@ -11,6 +11,8 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
+    AutoTokenizer,
+    ByT5Tokenizer,
     pipeline,
 )
 
@@ -138,6 +140,14 @@ def test_files_beside_the_weights_are_named(folder, transfer_folder):
     (folder / "tokenizer_config.json").write_text("{}")
     with pytest.raises(ValueError, match=r"tokenizer_config\.json"):
         pipeline("text-style-transfer", model=str(folder))
+
+
+def test_a_tokenizer_without_a_vocabulary_is_whole_without_one(tmp_path):
+    tokenizer = ByT5Tokenizer()
+    model = AraeModel(AraeConfig(**SIZES | {"vocab_size": len(tokenizer)}, code_size=5))
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert AutoModel.from_pretrained(tmp_path).config.vocab_size == len(AutoTokenizer.from_pretrained(tmp_path))
 
 
 def test_a_pickle_is_read_on_demand_alone(folder):
