@@ -85,12 +85,12 @@ def load_labelled_text(arguments: DataArguments, label_required: bool = True) ->
     """Load the data that `arguments` names.
 
     Texts that are empty or all white space are dropped, with one warning. Where there is no validation split, 5 % of
-    the training split (a random choice, always the same) becomes one; each label keeps a training row, and rows of the
-    same text stay in one split. Splits of other names are left out. Labels of class `ClassLabel` keep their names,
-    without the classes that have no training row; others are named by themselves, without blanks around them, in
-    sorted order: integers, and whole floats, by their digits. The training split settles the mapping for all splits. A
-    held-out split in which no row has a label (as in GLUE's test sets) is left out, with a warning, when labels are
-    required.
+    the training split (a random choice, always the same) becomes one; each label keeps a training row, where labels
+    are required, and rows of the same text stay in one split. Splits of other names are left out. Labels of class
+    `ClassLabel` keep their names, without the classes that have no training row; others are named by themselves,
+    without blanks around them, in sorted order: integers, and whole floats, by their digits. The training split
+    settles the mapping for all splits. A held-out split in which no row has a label (as in GLUE's test sets) is left
+    out, with a warning, when labels are required.
 
     Args:
         arguments: The source, its columns and the size of subsets.
@@ -121,10 +121,9 @@ def load_labelled_text(arguments: DataArguments, label_required: bool = True) ->
                 raise
             splits = with_schema(splits, arguments.text_column, None, arguments.drop_incomplete)
             logger.warning("Labels are left out: %s", error)
-    label = "label" if "label" in splits["train"].column_names else None
     if label_required:
         _check_labels(splits["train"])
-    splits = split_off_validation(splits, label=label)
+    splits = split_off_validation(splits, label="label" if label_required else None)
     before = set(splits["train"]["label"][:]) if label_required else set()
     splits = shorten(splits, arguments.max_train_samples, arguments.max_eval_samples)
     if lost := before - set(splits["train"]["label"][:] if label_required else ()):

@@ -361,7 +361,7 @@ class TextAutoencoder(RecurrentTextModel):
         return output if return_dict is not False else output.to_tuple()
 
     def prepare_inputs_for_generation(
-        self, input_ids, cache=None, encoder_outputs=None, attribute=None, use_cache=None, **unused
+        self, input_ids, cache=None, encoder_outputs=None, attribute=None, use_cache=None, **kwargs
     ):
         if use_cache and cache is None:
             cache = RecurrentCache()

@@ -13,6 +13,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 from torch import nn
+from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 
 from .hf_arae_models_downloads import WHERE
@@ -88,7 +89,8 @@ def check_files_beside(name: str | os.PathLike | None, options: Mapping[str, Any
     others = any(True for pattern in _OTHER_VOCABULARIES for _ in folder.glob(pattern))
     if name is not None and folder.is_dir() and len(names & set(_TOKENIZER)) == 1 and not others:
         (lost,) = set(_TOKENIZER) - names
-        raise OSError(f"{folder} has no {lost}: without it the other half of the tokenizer is of no use")
+        if lost in _TOKENIZER[1:] or _has_vocabulary(folder / _TOKENIZER[1]):
+            raise OSError(f"{folder} has no {lost}: without it the other half of the tokenizer is of no use")
     for file in found:
         try:
             content = json.loads(file.read_bytes())
@@ -110,6 +112,16 @@ def _files_beside(name: str | os.PathLike | None, options: Mapping[str, Any]) ->
         found = cached_file(name, file, local_files_only=True, **quiet, **where)
         if found is not None:
             yield Path(found)
+
+
+def _has_vocabulary(config: Path) -> bool:
+    """Whether a tokenizer's config is of a class with a vocabulary, unlike those that read bytes or code points."""
+    try:
+        said = json.loads(config.read_bytes())
+        known = tokenizer_class_from_name(said["tokenizer_class"])
+    except Exception:  # damaged, which is said elsewhere, or of a class that needs another library
+        return True
+    return bool(known.vocab_files_names) if known is not None else "auto_map" not in said
 
 
 def _named(keys: set[str]) -> str:

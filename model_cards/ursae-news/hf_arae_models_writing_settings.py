@@ -42,6 +42,7 @@ _UNSUPPORTED = {
     "the text, or give stopping_criteria",
     "token_healing": "a token is a whole word here, so that no prompt ends within one",
 }
+_WITHOUT_EFFECT = {"guidance_scale": 1}
 
 
 def check_writing(settings: Mapping[str, Any]) -> None:
@@ -55,7 +56,7 @@ def check_writing(settings: Mapping[str, Any]) -> None:
         ValueError: a setting is out of its range, not finite, or not supported; it is named.
     """
     for name, reason in _UNSUPPORTED.items():
-        if settings.get(name) not in (None, False):
+        if settings.get(name) not in (None, False, _WITHOUT_EFFECT.get(name)):
             raise ValueError(f"{name} is not supported: {reason}")
     for name, least in _WHOLE.items():
         if (value := settings.get(name)) is not None:

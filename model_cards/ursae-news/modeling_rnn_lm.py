@@ -183,7 +183,7 @@ class RnnLmForCausalLM(RecurrentTextModel):
         return super().generate(inputs, generation_config, **arguments)
 
     def prepare_inputs_for_generation(
-        self, input_ids, cache=None, attention_mask=None, use_cache=None, is_first_iteration=False, **unused
+        self, input_ids, cache=None, attention_mask=None, use_cache=None, is_first_iteration=False, **kwargs
     ):
         if is_first_iteration and attention_mask is not None and not attention_mask.all():
             raise ValueError(

@@ -319,7 +319,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         self.writer.config.vocab_size = self.config.vocab_size
         return table
 
-    def prepare_inputs_for_generation(self, input_ids, cache=None, encoder_outputs=None, use_cache=None, **unused):
+    def prepare_inputs_for_generation(self, input_ids, cache=None, encoder_outputs=None, use_cache=None, **kwargs):
         if use_cache and cache is None:
             cache = RecurrentCache()
         begun = cache is not None and cache.get_seq_length() > 0

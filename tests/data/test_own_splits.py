@@ -242,3 +242,12 @@ def test_classes_without_rows_are_left_out(tmp_path, warnings):
     for read in (load, stream):
         with pytest.raises(ValueError, match=r"only the label 'good'"):
             read(train_file=str(tmp_path / "one.parquet"), validation_file=str(tmp_path / "one.parquet"))
+
+
+def test_labels_that_nobody_asked_for_hold_no_row_in_the_training_split(tmp_path):
+    file = write(tmp_path / "numbered.csv", csv([str(row) for row in range(40)]))
+    found = load(False, train_file=file)
+    assert {split: len(rows) for split, rows in found.items()} == {"train": 38, "validation": 2}
+    assert found["validation"]["text"][:] == [f"t {row}" for row in sample_rows(40, 2)]
+    with pytest.raises(ValueError, match="only one of its label"):
+        load(train_file=file)
