@@ -34,7 +34,9 @@ def with_read_texts(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, names:
     """The rows of a dataset, the columns that are named as `read_texts` gives them."""
     columns = dataset.with_format(None)[:]
     read = {name: read_texts(columns[name], tokenizer) for name in names}
-    return Dataset.from_dict(columns | read, features=dataset.features)
+    rows = Dataset.from_dict(columns | read, features=dataset.features)
+    rows.info.description = dataset.info.description  # says whether they were split off, see `measured_split`
+    return rows
 
 
 def read_dataset(

@@ -164,7 +164,8 @@ def _held_out(groups: np.ndarray, labels: Sequence, count: int) -> list[int]:
     for row, group in enumerate(groups.tolist()):
         members.setdefault(group, []).append(row)
     others = sorted(set(range(len(groups))) - set(drawn))
-    random.Random(1).shuffle(others)
+    for rows in (others, drawn):  # in their order, texts of many rows would fill the split from the first labels alone
+        random.Random(1).shuffle(rows)
 
     def taken(sets: Iterable[list[int]], most: int) -> list[int]:
         found: list[int] = []

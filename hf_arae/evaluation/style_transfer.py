@@ -294,6 +294,9 @@ def leakage(
         )
         return {}
     if left_out:
-        logger.warning("The probe for leakage leaves out labels of too few held-out sentences: ids %s.", left_out)
+        names = ", ".join(str(model.config.id2label.get(label, label)) for label in left_out)
+        logger.warning(
+            "The probe for leakage leaves out labels of under %d held-out sentences: %s.", MIN_CODES_A_LABEL, names
+        )
     codes = encode_texts(model, tokenizer, texts)
     return from_main(lambda: StyleLeakage().compute(predictions=codes.numpy(), references=list(labels)))

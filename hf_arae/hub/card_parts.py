@@ -45,6 +45,12 @@ OTHER_NAMES = {
     "sample_distinct_sentences": "New sentences that differ from one another (%)",
     "sample_length": "Mean length of new sentences (words)",
     "copy_rate": "Words of the summaries that the document has (%)",
+    "code_norm": "Mean norm of codes of sentences",
+    "code_variance": "Sum of the variances of coordinates, codes of sentences",
+    "drawn_norm": "Mean norm of drawn codes",
+    "drawn_variance": "Sum of the variances of coordinates, drawn codes",
+    "neighbour_cosine": "Cosine of the codes of sentences a few edits apart",
+    "random_cosine": "Cosine of the codes of random pairs of sentences",
     "validation_accuracy": "Accuracy on the validation split (%)",
 }
 

@@ -213,6 +213,16 @@ The first {SAMPLES} test documents, as in the first of the model's rows above.
 - It repeats what its training texts say, prejudice included.
 """,
         citation=_URSAE_CITATION,
+        names={
+            "compression": "Words of the summaries over words of the documents (%)",
+            "novel_bigrams": "Pairs of neighbouring words that do not stand so in the document (%)",
+            "prefix_overlap": "Words that are the document's at the same place (%)",
+            "distinct": "Summaries that differ from one another (%)",
+            "empty": "Summaries without a word (%)",
+            "reconstruction": "-log p of the document given its summary (nats a token)",
+            "language_model": "-log p of the summary by the frozen language model (nats a token)",
+            "writer_minutes": "Training of the language model (minutes)",
+        },
     )
 
 

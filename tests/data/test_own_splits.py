@@ -11,10 +11,12 @@ from huggingface_hub import HfApi
 from transformers.utils import logging
 
 from hf_arae.data.documents import DocumentArguments, load_documents
+from hf_arae.data.encoding import read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.pairs import PairArguments, load_labelled_pairs
 from hf_arae.data.splits import measured_split, sample_rows
 from hf_arae.data.streaming import load_text_stream
+from hf_arae.data.tokenization import train_tokenizer
 
 
 @pytest.fixture(autouse=True)
@@ -185,6 +187,22 @@ def test_where_no_label_is_rare_and_no_text_repeated_the_rows_are_those_of_alway
     rows = [(f"t {row}", "ab"[row % 2]) for row in range(300)]
     data = read_split_off(tmp_path, rows)
     assert data["validation"]["text"][:] == [rows[row][0] for row in sample_rows(300, 15)]
+
+
+def test_where_texts_repeat_held_out_rows_are_of_every_label_wherever_it_stands(tmp_path):
+    rows = [(f"{label} {row % 60}", label) for label in "ab" for row in range(600)]  # as of two text files
+    data = read_split_off(tmp_path, rows)
+    of_first = data["validation"]["label"][:].count(0)
+    assert len(data["validation"]) == 60 and 10 <= of_first <= 50
+
+
+def test_rows_that_were_split_off_are_known_as_such_when_a_tokenizer_has_read_them(tmp_path):
+    file = write(tmp_path / "train.csv", table([(f"Text {row}.", "ab"[row % 2]) for row in range(40)]))
+    for files, measured in (({}, "split off"), ({"validation_file": file}, "validation")):
+        data = load(train_file=file, **files)
+        tokenizer = train_tokenizer(data["train"]["text"], max_length=8)
+        data["validation"] = read_dataset(data["validation"], tokenizer, "validation")
+        assert measured_split(data) == measured, "what a style transfer's card says"
 
 
 def test_rows_of_one_text_are_never_in_both_splits(tmp_path, warnings):

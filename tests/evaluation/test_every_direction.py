@@ -6,6 +6,7 @@ import pytest
 import torch
 from datasets import ClassLabel, Dataset, Features, Value
 from torch.nn import functional as F
+from transformers.utils import logging
 
 from hf_arae.data.batching import SentenceBatchSampler
 from hf_arae.data.salience import attribute_log_odds
@@ -88,10 +89,13 @@ def test_few_held_out_sentences_are_measured_once_each(model, tokenizer, judges,
     assert leakage(model, tokenizer, list(stars(rows)["text"]), list(stars(rows)["label"])) == {}
 
 
-def test_labels_of_few_sentences_are_left_out_of_the_probe(model, tokenizer):
+def test_labels_of_few_sentences_are_left_out_of_the_probe(model, tokenizer, caplog):
+    logging.enable_propagation()
     data = stars(60)
     texts, labels = [*data["text"], *["tea ."] * 3], [*(0 if label == 0 else 1 for label in data["label"]), 2, 2, 2]
     assert leakage(model, tokenizer, texts, labels) == leakage(model, tokenizer, texts[:60], labels[:60]) != {}
+    logging.disable_propagation()
+    assert "10 held-out sentences: 3." in caplog.text, "the label's name, not its id"
 
 
 def test_two_judges_of_two_kinds_and_how_often_they_agree(judges):

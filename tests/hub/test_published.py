@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+import torch
 from families import save_family, tiny_models
 from huggingface_hub import ModelCard
 from testing_mixins import made_up_sentences
@@ -16,6 +17,7 @@ from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
 from hf_arae.evaluation.curves import draw_run_curves
+from hf_arae.evaluation.latent_codes import code_statistics
 from hf_arae.evaluation.summarization import samples_over_training
 from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub import card_texts
@@ -23,6 +25,7 @@ from hf_arae.hub.cards import write_run_card
 from hf_arae.hub.places import without_places
 from hf_arae.hub.pushing import push_folder
 from hf_arae.hub.staging import CardArguments, stage
+from hf_arae.metrics import SummaryShape
 from hf_arae.models.vae.configuration_vae import VaeConfig
 from hf_arae.models.vae.modeling_vae import VaeModel
 from hf_arae.training import Evaluation
@@ -219,6 +222,15 @@ def test_rows_that_were_split_off_are_known_as_such(tmp_path):
     for name, measured in (("train", "split off"), ("validation", "validation"), ("test", "test")):
         files[f"{name}_file"] = str(tmp_path / f"{name}.csv")
         assert measured_split(load_labelled_text(DataArguments(**files, max_eval_samples=10))) == measured
+
+
+def test_every_number_of_a_run_has_a_name():
+    numbers = {
+        "ursae-writer": [*SummaryShape().compute(predictions=["a"], references=["a b"]), "reconstruction"],
+        "arae": [*code_statistics(torch.eye(2), torch.eye(2)), "neighbour_cosine", "random_cosine"],
+    }
+    for kind, some in numbers.items():
+        assert not [number for number in some if card_texts.CARD_TEXTS[kind].name_of(number) == number]
 
 
 def test_labels_and_settings_of_others_are_only_shown(transfer_model, tokenizer, tmp_path):
