@@ -83,10 +83,11 @@ class SentenceBatchSampler(Sampler[list[int]]):
         largest = max(len(rows) for rows in self.members)
         self.batches_per_epoch = largest // (self.share * world_size)
         if not self.batches_per_epoch:
+            kind = "rows" if len(self.members) == 1 else "rows of one label"
+            processes = f" on {world_size} processes" if world_size > 1 else ""
             raise ValueError(
-                f"per_device_train_batch_size={batch_size} on {world_size} process(es) needs at least "
-                f"{self.share * world_size} rows of one label, and the largest has {largest}: give at most "
-                f"{largest // world_size * len(self.members)}"
+                f"per_device_train_batch_size={batch_size}{processes} needs at least {self.share * world_size} "
+                f"{kind}, and there are at most {largest}: give at most {largest // world_size * len(self.members)}"
             )
 
     def set_position(self, epoch: int, start: int = 0) -> None:

@@ -205,8 +205,8 @@ class OnnxTextAutoencoder:
         """Maps token ids to codes, `(rows, code_size)` float32.
 
         Args:
-            input_ids: integers `(rows, sequence)`, `<bos> ... <eos>` padded on the right; or a list of rows without
-                padding, each of its own length.
+            input_ids: integers `(rows, sequence)`, `<bos> ... <eos>` with padding on either side; or a list of rows
+                without padding, each of its own length.
             attention_mask: 1 for tokens, 0 for padding; derived from the padding token if `None`.
 
         Raises:
@@ -381,11 +381,11 @@ class OnnxTextAutoencoder:
         mask = ids != self.config.pad_token_id if attention_mask is None else np.asarray(attention_mask)
         if mask.shape != ids.shape:
             raise ValueError(f"attention_mask must have the shape of input_ids, {ids.shape}, got {mask.shape}")
-        lengths = mask.astype(np.int64).sum(1)
-        short = np.flatnonzero(lengths < 1)
-        if len(short):
-            raise ValueError(f"row {short[0]} of input_ids holds no token")
-        return [row[:length] for row, length in zip(ids, lengths, strict=True)]
+        mask = mask.astype(bool)
+        empty = np.flatnonzero(~mask.any(1))
+        if len(empty):
+            raise ValueError(f"row {empty[0]} of input_ids holds no token")
+        return [row[there] for row, there in zip(ids, mask, strict=True)]
 
     def _values(self, attribute: Attribute | None, rows: int) -> np.ndarray:
         """The attribute value of each row, `(rows,)`."""

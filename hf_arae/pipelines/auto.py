@@ -2,6 +2,7 @@
 
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from hf_arae.pipelines.feature_extraction import CodePipeline
 from hf_arae.pipelines.text_generation import WordGenerationPipeline
 from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
@@ -15,4 +16,5 @@ def register() -> None:
         if task not in PIPELINE_REGISTRY.get_supported_tasks():
             PIPELINE_REGISTRY.register_pipeline(task, pipeline_class, pt_model=pipeline_class.auto_models)
     # There is no place for a pipeline of one family beside transformers' own of that task.
+    PIPELINE_REGISTRY.supported_tasks["feature-extraction"]["impl"] = CodePipeline
     PIPELINE_REGISTRY.supported_tasks["text-generation"]["impl"] = WordGenerationPipeline

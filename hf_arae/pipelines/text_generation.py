@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from transformers import TextGenerationPipeline
 
+from hf_arae.models.text_checks import check_tokenizer
+
 
 class WordGenerationPipeline(TextGenerationPipeline):
     """transformers' "text-generation", for this package's language models and, unchanged, for all others.
 
     Their tokenizer frames every text by `<bos>` and `<eos>`, and its words are parted by spaces. So the `<eos>` behind
     a prompt is taken off, and a space comes before what is written.
+
+    Raises:
+        ValueError: the tokenizer is not the model's.
     """
+
+    def __init__(self, *positional, **named):
+        super().__init__(*positional, **named)
+        if self._is_ours():
+            check_tokenizer(self.tokenizer, self.model.config)
 
     def _is_ours(self) -> bool:
         return getattr(self.model.config, "model_type", None) == "rnn_lm"

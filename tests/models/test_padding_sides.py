@@ -60,7 +60,7 @@ def test_codes_and_sentences_are_those_of_one_by_one(kind):
     written = [model.generate(torch.tensor([row]), max_new_tokens=5) for row in SENTENCES]
     for side in ("left", "within", "right"):
         ids, mask = padded(side)
-        for given in (mask, mask.bool(), *([] if side == "within" else [None])):
+        for given in (mask, mask.bool(), mask.float(), 2 * mask, *([] if side == "within" else [None])):
             torch.testing.assert_close(model.encode(ids, given), alone)
         batch = model.generate(ids, attention_mask=mask, max_new_tokens=5)
         for row, text in zip(batch, written, strict=True):
@@ -72,6 +72,12 @@ def test_codes_and_sentences_are_those_of_one_by_one(kind):
         model(input_ids=ids, attention_mask=mask, labels=ids.masked_fill(ids == 0, -100))
     with pytest.raises(ValueError, match="decoder_input_ids must be padded on the right"):
         model(input_ids=ids, attention_mask=mask, decoder_input_ids=ids)
+    with pytest.raises(ValueError, match="attention_mask"):
+        model.encode(ids, mask[:, :-1])
+    with pytest.raises(ValueError, match="input_ids"):
+        model.encode(ids[0], mask[0])
+    with pytest.raises(ValueError, match="row 1"):
+        model.encode(ids, mask * torch.tensor([[1], [0], [1]]))
 
 
 @torch.no_grad()

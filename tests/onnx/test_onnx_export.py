@@ -106,6 +106,22 @@ def test_codes_and_logits_are_the_model_s_at_any_shape(both):
 
 
 @torch.no_grad()
+def test_padding_may_be_on_either_side_or_within(both):
+    model, exported = both
+    ids, mask = sentences(4, 5)
+    wanted = model.encode(ids, mask)
+    steps = (5 - mask.sum(1)).tolist()
+    left, left_mask = (
+        torch.stack([row.roll(step) for row, step in zip(part, steps, strict=True)]) for part in (ids, mask)
+    )
+    close(exported.encode_ids(left.numpy(), left_mask.numpy()), wanted)
+    close(exported.encode_ids(left.numpy()), wanted)
+    within = torch.stack([ids[:, 0], torch.full((4,), 7), *ids.T[1:]], 1)
+    within_mask = torch.stack([mask[:, 0], torch.zeros(4), *mask.T[1:]], 1)
+    close(exported.encode_ids(within.numpy(), within_mask.numpy()), wanted)
+
+
+@torch.no_grad()
 def test_the_encoder_does_not_see_padding(both):
     model, exported = both
     ids, mask = sentences(4, 5)

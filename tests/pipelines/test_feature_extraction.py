@@ -5,6 +5,7 @@ import torch
 from transformers import AutoModel, pipeline
 
 from hf_arae import AaeConfig, AaeModel, LatentSpace, VaeConfig, VaeModel
+from hf_arae.data.tokenization import train_tokenizer
 
 TEXTS = ["The food was great!", "awful .", "i am coming back , friendly staff ."]
 SIZES = {"embedding_size": 8, "hidden_size": 12, "code_size": 6}
@@ -36,3 +37,10 @@ def test_long_sentences_are_cut_on_demand(folder, tokenizer):
     extract = pipeline("feature-extraction", model=str(folder), truncation=True)
     long = "great " * 12
     torch.testing.assert_close(extract(long, return_tensors=True), extract("great " * 10, return_tensors=True))
+
+
+def test_a_foreign_tokenizer_is_refused(folder, tokenizer):
+    other = train_tokenizer(["two dogs run .", "two dogs sleep ."])
+    assert len(other) != len(tokenizer)
+    with pytest.raises(ValueError, match="tokenizer"):
+        pipeline("feature-extraction", model=str(folder), tokenizer=other)

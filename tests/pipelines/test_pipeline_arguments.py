@@ -243,3 +243,5 @@ def test_a_prompt_is_gone_on_with(tokenizer):
     assert f"the food {new}" == text
     with pytest.raises(ValueError, match="stop_strings"):
         generate("the food", stop_strings=["great"], tokenizer=words)
+    with pytest.raises(ValueError, match="tokenizer"):
+        pipeline("text-generation", model=model, tokenizer=train_tokenizer(["two dogs run ."]))
