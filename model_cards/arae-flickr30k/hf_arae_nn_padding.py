@@ -17,18 +17,34 @@ def padded_right(input_ids: Tensor, attention_mask: Tensor, padding: int) -> tup
 
     Args:
         input_ids: `(batch, sequence)`.
-        attention_mask: `(batch, sequence)`: 1 for what is to be read.
+        attention_mask: `(batch, sequence)`: whatever is not 0 stands for a token that is to be read.
         padding: the padding token.
 
     Returns:
-        Token ids and mask, of the same shapes.
+        Token ids and mask, of the same shapes; the mask holds 0 and 1 or, if it came as bool, bool.
+
+    Raises:
+        ValueError: the shapes are not `(batch, sequence)` and the same; on a CPU also where a row has no token.
     """
     if torch.jit.is_tracing():  # the graph is for what tokenizers give, and an order of rows costs it an operator
         return input_ids, attention_mask
+    if input_ids.ndim != 2:
+        raise ValueError(f"input_ids must have the shape (batch, sequence), got {tuple(input_ids.shape)}")
+    if attention_mask.shape != input_ids.shape:
+        raise ValueError(
+            f"attention_mask must have the shape of input_ids, {tuple(input_ids.shape)}, "
+            f"got {tuple(attention_mask.shape)}"
+        )
     mask = attention_mask.bool()
-    # Elsewhere than on a CPU the question costs more than the answer: it waits for the device.
-    if input_ids.device.type == "cpu" and not _holes(mask).any():
-        return input_ids, attention_mask
+    if attention_mask.dtype != torch.bool:
+        attention_mask = mask.long()  # its sums are lengths, so no other number may stand for a token
+    # Elsewhere than on a CPU the questions cost more than the answer: they wait for the device.
+    if input_ids.device.type == "cpu":
+        empty = ~mask.any(1)
+        if empty.any():
+            raise ValueError(f"row {int(empty.int().argmax())} of input_ids holds no token")
+        if not _holes(mask).any():
+            return input_ids, attention_mask
     order = (~mask).int().argsort(dim=1, stable=True)
     moved = attention_mask.gather(1, order)
     return input_ids.gather(1, order).masked_fill(~moved.bool(), padding), moved

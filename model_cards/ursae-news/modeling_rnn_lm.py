@@ -170,7 +170,7 @@ class RnnLmForCausalLM(RecurrentTextModel):
         mask = arguments.get("attention_mask")
         if inputs is not None and arguments.get("cache") is None and (mask is None or mask.shape == inputs.shape):
             pad, end = self.config.pad_token_id, self.config.eos_token_id
-            mask = inputs != pad if mask is None else mask
+            mask = inputs != pad if mask is None else mask.bool()
             lengths = mask.sum(1)
             if (lengths == lengths[0]).all():
                 inputs, mask = (part[:, : lengths[0]] for part in padded_right(inputs, mask, pad))

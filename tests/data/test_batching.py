@@ -59,7 +59,8 @@ def test_two_processes_see_what_one_sees_with_twice_the_batch():
     [
         (1, GROUPS, "per_device_train_batch_size=1"),
         (0, None, "per_device_train_batch_size=0"),
-        (2000, None, "the largest has 1000"),
+        (2000, None, "2000 rows, .* 1000"),
+        (2000, GROUPS, "rows of one label"),
         (20, np.full(1000, 1), r"attribute value \[0\]"),
     ],
 )
