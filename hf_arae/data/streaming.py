@@ -321,7 +321,8 @@ def load_text_stream(
     shards = usual_splits(shards, names)
     if "validation" not in shards:
         raise ValueError(
-            f"The data have no validation split, and from a stream none is taken. Splits found: {', '.join(shards)}."
+            f"The data have no validation split, and from a stream none is taken. Splits found: {', '.join(shards)}. "
+            "Give validation_file, or a dataset with a validation split."
         )
     files = {split: files[name] for split, name in names.items() if name in files}
     drop = arguments.drop_incomplete

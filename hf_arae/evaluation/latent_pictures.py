@@ -20,6 +20,16 @@ _PANELS = {
 }
 _STYLES = {"drawn": ("--", ", drawn"), "random": (":", ", random pairs")}
 _MOST_LABELS = 10  # as many colours as a person tells apart
+_LONGEST_NAME = 24  # characters of a model's name in a legend; of a longer one, such as a whole path, the end is shown
+
+
+def _short(model: str) -> str:
+    return _as_written(model if len(model) <= _LONGEST_NAME else f"...{model[3 - _LONGEST_NAME :]}")
+
+
+def _as_written(text: str) -> str:
+    """Text whose dollar signs are no formulas to matplotlib."""
+    return text.replace("$", r"\$")
 
 
 def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | os.PathLike) -> bool:
@@ -49,7 +59,7 @@ def draw_code_curves(log_files: Mapping[str, str | os.PathLike], picture: str | 
                 ]
                 if points:
                     style, suffix = _STYLES.get(name.split("_")[0], ("-", ""))
-                    axes.plot(*zip(*points, strict=True), style, color=f"C{number}", label=f"{model}{suffix}")
+                    axes.plot(*zip(*points, strict=True), style, color=f"C{number}", label=f"{_short(model)}{suffix}")
         axes.set_title(title)
         axes.set_xlabel("updates")
         axes.set_ylim(bottom=0)  # so that lines which differ by a hundredth are seen to have met
@@ -109,8 +119,8 @@ def draw_code_maps(
         places = map_codes(cloud, seed)
         for number, name in enumerate(names or [None]):
             rows = [row for row in range(len(cloud)) if name is None or labels[row] == name]
-            axes.scatter(*places[rows].T, s=5, color=f"C{number}", label=name)
-        axes.set_title(model)
+            axes.scatter(*places[rows].T, s=5, color=f"C{number}", label=name and _as_written(name))
+        axes.set_title(_as_written(model))
         axes.set_xticks([])
         axes.set_yticks([])
         if names:

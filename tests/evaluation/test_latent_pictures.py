@@ -38,6 +38,12 @@ def test_each_line_says_what_it_is_of(tmp_path, log_file, monkeypatch):
     assert lines[2] == [("arae", "-"), ("arae, random pairs", ":")]
 
 
+def test_a_model_in_a_far_folder_leaves_room_for_the_curves(tmp_path, log_file, recwarn):
+    pytest.importorskip("matplotlib")
+    assert draw_code_curves({f"{'/far' * 30}/arae": log_file}, tmp_path / "curves.png")
+    assert not [warning for warning in recwarn if "layout" in str(warning.message)]
+
+
 def test_without_numbers_there_is_no_picture(tmp_path):
     pytest.importorskip("matplotlib")
     (tmp_path / "log").write_text('{"step": 1, "predict/loss": 2.0}\n')
@@ -49,7 +55,8 @@ def test_without_numbers_there_is_no_picture(tmp_path):
 def test_maps_show_each_model(tmp_path):
     pytest.importorskip("matplotlib")
     codes = {name: torch.randn(20, 4, generator=torch.Generator().manual_seed(0)) for name in ("ae", "arae")}
-    assert draw_code_maps(codes, ["a", "b"] * 10, tmp_path / "codes.png")
+    for labels in (["a", "b"], ["$5", "$x^$"]):  # no formulas
+        assert draw_code_maps(codes, labels * 10, tmp_path / "codes.png")
     assert (tmp_path / "codes.png").stat().st_size > 1000
     with pytest.raises(ValueError, match="at most 10 labels"):
         draw_code_maps(codes, [str(row) for row in range(20)], tmp_path / "codes.png")
