@@ -66,7 +66,8 @@ def run(transfer_model, tokenizer, tmp_path):
     report(folder)
     lines = [{"step": 1, "eval/self_bleu": float("nan"), "samples": [SECRET]}, {"step": 2, "reconstruct/loss": 1.0}]
     (folder / "training_log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    for name in ("samples.md", "outputs.jsonl", "outputs-tiny.jsonl", "notes.md", "mine.py", "mine.png", "data.csv"):
+    others = ("notes.md", "mine.py", "mine.png", "data.csv", "tokenizer_texts.json")
+    for name in ("samples.md", "outputs.jsonl", "outputs-tiny.jsonl", *others):
         (folder / name).write_text(SECRET)
     return folder
 

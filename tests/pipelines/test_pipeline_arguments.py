@@ -245,3 +245,13 @@ def test_a_prompt_is_gone_on_with(tokenizer):
         generate("the food", stop_strings=["great"], tokenizer=words)
     with pytest.raises(ValueError, match="tokenizer"):
         pipeline("text-generation", model=model, tokenizer=train_tokenizer(["two dogs run ."]))
+
+
+def test_a_tokenizer_may_do_without_a_mask(transfer_folder, transfer_model, tokenizer):
+    without = AutoTokenizer.from_pretrained(transfer_folder)
+    without.mask_token = without.unk_token = None
+    latent = LatentSpace(transfer_model, without, "positive")
+    assert latent.encode(["good food ."]).equal(LatentSpace(transfer_model, tokenizer).encode(["good food ."]))
+    without.eos_token = None
+    with pytest.raises(ValueError, match="not the model's"):
+        LatentSpace(transfer_model, without)
