@@ -21,6 +21,7 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, HfArgum
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.encoding import read_texts
 from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.data.splits import measured_split
 from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.display import visible
 from hf_arae.evaluation.rewriting import rewrite_texts
@@ -58,6 +59,7 @@ def main() -> None:
 
     # 2. Data
     data = load_labelled_text(data_arguments)
+    measured = measured_split(data)
     test = data.get("test", data["validation"])
     names = test.features["label"].names
     if len(names) > 2 and (script.references_config or script.systems_config):
@@ -138,7 +140,7 @@ def main() -> None:
     # 6. The table
     table = markdown_table(rows)
     print("\n".join(samples))
-    print(f"\n{len(test)} test sentences, {len(targets)} transfers. {judges.reliability}\n")
+    print(f"\n{len(test)} sentences ({measured}), {len(targets)} transfers. {judges.reliability}\n")
     print(table)
     write_text(output_dir / "table.md", table + "\n")
     write_json(output_dir / "table.json", rows)

@@ -3,7 +3,8 @@
     python examples/transfer_interactively.py --model runs/arae-reviews
     echo "the soup was cold ." | python examples/transfer_interactively.py --model runs/arae-reviews
 
-With two labels the target is the other one than the words suggest; `LABEL: sentence` asks for a label by name.
+With two labels the target is the other one than the words suggest; `LABEL: sentence` asks for a label by name,
+which with more labels is needed.
 An empty line or end of file ends it.
 """
 
@@ -37,7 +38,8 @@ def main() -> None:
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # bytes that are no text end no session
     if typed_by_hand:
-        print(f"Labels: {', '.join(labels)}. Type a sentence, or LABEL: sentence.")
+        what = "LABEL: sentence" if len(labels) > 2 else "a sentence, or LABEL: sentence"
+        print(f"Labels: {', '.join(labels)}. Type {what}.")
     while True:
         try:
             line = input("> " if typed_by_hand else "").strip()
@@ -63,7 +65,8 @@ def main() -> None:
                 for one in sampled if isinstance(sampled, list) else [sampled]:
                     print(f"    {visible(one['text'])}")
         except ValueError as error:
-            print(f"! {visible(str(error))}")
+            how = "" if arguments or len(labels) <= 2 else ". Type LABEL: sentence."
+            print(f"! {visible(str(error))}{how}")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from warm_python import run_python
@@ -102,6 +105,27 @@ def test_sentences_can_be_typed(trained):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("positive: ") and lines[1].startswith("    ") and lines[3].startswith("positive: ")
     assert "not read" not in done.stdout
+
+
+def test_with_more_than_two_labels_who_types_is_told_to_name_one(monkeypatch, capsys):
+    path = ROOT / "examples" / "transfer_interactively.py"
+    specification = importlib.util.spec_from_file_location("transfer_interactively", path)
+    script = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "transfer_interactively", script)
+    specification.loader.exec_module(script)
+
+    def rewrite(line, target=None, **_):
+        if target is None:
+            raise ValueError("target is needed")
+        return {"target": target, "text": line}
+
+    rewrite.model = SimpleNamespace(config=SimpleNamespace(id2label=dict(enumerate("12345"))))
+    monkeypatch.setattr(script, "pipeline", lambda *_, **__: rewrite)
+    monkeypatch.setattr(sys, "argv", [str(path), "--model", "stars"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("so so\n5: so so\n"))
+    script.main()
+    first, second = capsys.readouterr().out.splitlines()
+    assert "LABEL: sentence" in first and second == "5: so so"
 
 
 def test_evaluation_writes_the_table(trained, tmp_path):
