@@ -10,6 +10,8 @@ from typing import Any
 import datasets
 import evaluate
 
+from hf_arae.data.text_rules import seen
+
 
 class InMemoryMetric(evaluate.Metric, abc.ABC):
     """An `evaluate.Metric` that checks its inputs at once and writes nothing to disk.
@@ -100,24 +102,30 @@ def _dimensions(values: Any) -> int:
 
 
 def check_texts(name: str, values: Any) -> list[str]:
-    """Return `values` as a list of str, empty ones included, or raise a TypeError that names the first other item."""
+    """Return `values` as a list of str, or raise a TypeError that names the first other item.
+
+    Empty ones are included. Characters that nobody sees are taken out: they part no words and make none.
+    """
     texts = list(values)
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"{name} must hold str, got {type(text).__name__} at position {position}")
-    return texts
+    return [seen(text) for text in texts]
 
 
 def check_reference_lists(references: Any) -> list[list[str]]:
-    """Return one list of references a prediction, from a list of str or a list of lists whose lengths may differ."""
+    """Return one list of references a prediction, from a list of str or a list of lists whose lengths may differ.
+
+    Characters that nobody sees are taken out, as in `check_texts`.
+    """
     lists = []
     for position, item in enumerate(references):
         if isinstance(item, str):
-            lists.append([item])
+            lists.append([seen(item)])
         elif isinstance(item, (list, tuple)) and all(isinstance(reference, str) for reference in item):
             if not item:
                 raise ValueError(f"references at position {position} is an empty list: give at least one str")
-            lists.append(list(item))
+            lists.append([seen(reference) for reference in item])
         else:
             raise TypeError(f"references must hold str, or lists of str, got {item!r} at position {position}")
     return lists

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.models.autoencoder import TextAutoencoder
+from hf_arae.models.text_checks import check_tokenizer
 from hf_arae.onnx.layout import ACCEPTED, ENCODER, GENERATOR, decoder_files, has_trained_generator, import_extra
 from hf_arae.onnx.quantization import quantize
 from hf_arae.onnx.writing import Writing
@@ -81,13 +82,16 @@ def export_onnx(
     Raises:
         ImportError: onnx, or for `int8` onnxruntime, is not installed.
         ValueError: another model; its `generation_config` asks for more than greedy decoding or plain sampling; the
-            folder holds a checkpoint, whose config would be overwritten; `opset` is out of range.
+            folder holds a checkpoint, whose config would be overwritten; `opset` is out of range; the tokenizer is
+            not the model's.
     """
     import_extra("onnx")
     if not isinstance(model, TextAutoencoder) or model.config.model_type not in ACCEPTED:
         raise ValueError(f"a {type(model).__name__} has no ONNX form. Accepted: {', '.join(ACCEPTED.values())}")
     if not 13 <= opset <= 20:
         raise ValueError(f"opset must lie in 13..20, got {opset}")
+    if tokenizer is not None:
+        check_tokenizer(tokenizer, model.config)
     Writing.from_generation_config(model.generation_config.to_diff_dict())
     folder = Path(folder)
     if (folder / "model.safetensors").exists():

@@ -162,3 +162,15 @@ def test_the_tenth_that_is_held_out_takes_no_label_s_last_text():
         train = Dataset.from_dict({"text": order, "label": [int("bad" in text) for text in order]})
         metric = TransferAccuracy().fit(train)
         assert metric.compute(predictions=["good 1"], references=[0])["transfer_accuracy"] == 100
+
+
+@pytest.mark.parametrize("metric", [Rouge, Bleu, ExactMatch])
+def test_characters_that_nobody_sees_do_not_count(metric):
+    plain = ["the food was good .", "the food was good ."]
+    for texts in (
+        ["the fo\u200bod was good .", "\ufeffthe food was good ."],
+        ["the food was go\u00adod .", *plain[:1]],
+    ):
+        for predictions, references in ((texts, plain), (plain, texts)):
+            scores = metric().compute(predictions=predictions, references=references)
+            assert scores == pytest.approx(dict.fromkeys(scores, 100))

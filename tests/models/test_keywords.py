@@ -143,3 +143,14 @@ def test_a_guidance_that_changes_nothing_is_taken():
         assert torch.equal(model.generate(IDS[:, :2], guidance_scale=1.0), wanted)
         with pytest.raises(ValueError, match="guidance_scale"):
             model.generate(IDS[:, :2], guidance_scale=1.5)
+
+
+def test_a_label_s_name_is_no_id(transfer_model):
+    """Pipelines take names; a model takes ids, and says where they are."""
+    for verb in (
+        transfer_model.sample,
+        lambda count, attribute: transfer_model.generate(IDS[:count], attribute=attribute),
+    ):
+        for attribute in ("positive", ["positive"]):
+            with pytest.raises(TypeError, match="label2id"):
+                verb(1, attribute=attribute)

@@ -85,6 +85,9 @@ def test_what_a_call_gives_goes_before_what_is_kept(folder, tokenizer):
     assert summarize(TEXTS[0], compression=0.4)["summary_words"] == 6
     assert summarize(TEXTS[0], max_new_tokens=3)["summary_words"] <= 2
     assert summarize(TEXTS[0], max_length=3)["summary_words"] <= 2
+    with torch.no_grad():
+        plain.writer.projection.bias[tokenizer.eos_token_id] = 100.0
+    assert plain.generate(**batch, max_new_tokens=5).shape[1] == 3  # a word, between <bos> and <eos>
     config = GenerationConfig(max_new_tokens=3)
     assert model.generate(**batch, generation_config=config).shape[1] <= 4
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from hf_arae.data.tokenization import train_tokenizer
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
@@ -229,6 +230,12 @@ def test_the_model_stays_as_it_is(tmp_path):
         close(
             OnnxTextAutoencoder(tmp_path).encode_ids(ids.numpy(), mask.numpy()), model.float().eval().encode(ids, mask)
         )
+
+
+def test_a_foreign_tokenizer_is_refused(transfer_model, tmp_path):
+    with pytest.raises(ValueError, match="tokenizer"):
+        export_onnx(transfer_model, tmp_path / "exported", train_tokenizer(["two dogs run ."]))
+    assert not (tmp_path / "exported").exists()
 
 
 def test_a_checkpoint_is_not_written_over(transfer_model, transfer_folder):
