@@ -5,11 +5,7 @@ A rule is a regular expression of the `tokenizers` library (Oniguruma) and what 
 
 from __future__ import annotations
 
-from functools import cache
-
 from tokenizers import Regex, normalizers
-
-from hf_arae.data.characters import whole_characters
 
 Rule = tuple[str, str]
 
@@ -88,13 +84,3 @@ TREEBANK_QUOTES: tuple[Rule, ...] = (
 def replacements(rules: tuple[Rule, ...]) -> list[normalizers.Normalizer]:
     """The rules, one after another, as parts of a tokenizer's normalizer."""
     return [normalizers.Replace(Regex(pattern), by) for pattern, by in rules]
-
-
-@cache
-def _unseen() -> normalizers.Normalizer:
-    return normalizers.Sequence(replacements(UNSEEN_RULES))
-
-
-def seen(text: str) -> str:
-    """The text without characters that nobody sees, as every style of reading takes it."""
-    return text if text.isascii() and text.isprintable() else _unseen().normalize_str(whole_characters(text))

@@ -33,7 +33,6 @@ _REQUIREMENTS = {
     "rouge_score": "rouge_score>=0.1.2,<0.2",
     "sacrebleu": "sacrebleu>=2.4,<2.7",
     "sklearn": "scikit-learn>=1.5,<1.10",
-    "tokenizers": "tokenizers>=0.23.3,<0.24",
     "torch": "torch>=2.13,<2.14",
     "transformers": "transformers>=5.24,<5.25",
 }

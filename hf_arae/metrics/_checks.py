@@ -3,6 +3,7 @@
 import abc
 import importlib
 import numbers
+import re
 from collections.abc import Mapping, Set
 from types import ModuleType
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 import datasets
 import evaluate
 
-from hf_arae.data.text_rules import seen
+# As models read (hf_arae.data.text_rules), which cannot be imported: `evaluate` copies what a metric itself imports.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_PARTING = re.compile(rf"(?<=[{_UNSPACED}])\u200b(?=[{_UNSPACED}])")
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    "|(?<=[ -~])[\u200c\u200d]|[\u200c\u200d](?=[ -~])"
+)
 
 
 class InMemoryMetric(evaluate.Metric, abc.ABC):
@@ -101,6 +108,11 @@ def _dimensions(values: Any) -> int:
     return getattr(values, "ndim", 1)
 
 
+def _seen(text: str) -> str:
+    """The text without the characters that nobody sees."""
+    return text if text.isascii() else _UNSEEN.sub("", _PARTING.sub(" ", text))
+
+
 def check_texts(name: str, values: Any) -> list[str]:
     """Return `values` as a list of str, or raise a TypeError that names the first other item.
 
@@ -110,7 +122,7 @@ def check_texts(name: str, values: Any) -> list[str]:
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"{name} must hold str, got {type(text).__name__} at position {position}")
-    return [seen(text) for text in texts]
+    return [_seen(text) for text in texts]
 
 
 def check_reference_lists(references: Any) -> list[list[str]]:
@@ -121,11 +133,11 @@ def check_reference_lists(references: Any) -> list[list[str]]:
     lists = []
     for position, item in enumerate(references):
         if isinstance(item, str):
-            lists.append([seen(item)])
+            lists.append([_seen(item)])
         elif isinstance(item, (list, tuple)) and all(isinstance(reference, str) for reference in item):
             if not item:
                 raise ValueError(f"references at position {position} is an empty list: give at least one str")
-            lists.append([seen(reference) for reference in item])
+            lists.append([_seen(reference) for reference in item])
         else:
             raise TypeError(f"references must hold str, or lists of str, got {item!r} at position {position}")
     return lists

@@ -496,6 +496,8 @@ class TextAutoencoder(RecurrentTextModel):
             return None
         if attribute is None:
             raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
+        if isinstance(attribute, str) or (isinstance(attribute, (list, tuple)) and str in map(type, attribute)):
+            raise TypeError(f"attribute must be ids, which config.label2id has for the labels; got {attribute!r}")
         values = torch.as_tensor(attribute, device=self.device)
         if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
             raise TypeError(f"attribute values must be whole numbers, got {values.dtype}")

@@ -372,6 +372,8 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             else:  # transformers warns of one that comes with arguments beside it
                 generation_config = copy.deepcopy(generation_config)
                 generation_config.max_new_tokens, generation_config.max_length = int(shortest.max()) + 1, None
+        else:  # ended by the model, after a word at least
+            processors.append(SummaryLengthProcessor(shortest, shortest * torch.iinfo(torch.long).max, end))
         if source_order is None:
             source_order = config.write_source_order and source_words_only is not False
         if source_words_only is None:
