@@ -182,28 +182,6 @@ def test_what_metrics_pass_over_is_what_models_do():
     letters = [
         chr(code) for code in codes if unicodedata.category(chr(code)) == "Cf" or code in (0x34F, 0x301, 0x2019)
     ]
-    texts = [f"good {number}" for number in range(12)]
-    for rare in range(13):  # wherever the rare one stands in the draw
-        order = [*texts[:rare], "bad", *texts[rare:]]
-        train = Dataset.from_dict({"text": order, "label": [int("bad" in text) for text in order]})
-        metric = TransferAccuracy().fit(train)
-        assert metric.compute(predictions=["good 1"], references=[0])["transfer_accuracy"] == 100
-
-
-@pytest.mark.parametrize("metric", [Rouge, Bleu, ExactMatch])
-def test_characters_that_nobody_sees_do_not_count(metric):
-    plain = ["the food was good .", "the food was good ."]
-    for texts in (
-        ["the fo\u200bod was good .", "\ufeffthe food was good ."],
-        ["the food was go\u00adod .", *plain[:1]],
-    ):
-        for predictions, references in ((texts, plain), (plain, texts)):
-            scores = metric().compute(predictions=predictions, references=references)
-            assert scores == pytest.approx(dict.fromkeys(scores, 100))
-
-
-def test_what_metrics_pass_over_is_what_models_do():
-    letters = [chr(code) for code in (*range(0xA1, 0x3164), 0xFEFF, *range(0xFFF9, 0xFFFC)) if chr(code).strip()]
     texts = [f"fo{letter}od" for letter in letters]
     models = train_tokenizer(["food"]).backend_tokenizer.normalizer
     for text in texts:
