@@ -19,7 +19,8 @@ from hf_arae.models.wholeness import check_result
 from hf_arae.training.run_folder import is_in_use
 
 # Files whose texts are looked through for places on this machine. The others hold none, or are written without them.
-_TEXTS = (CARD_FILE, "table.md", "samples.md", "config.json", "generation_config.json", "tokenizer_config.json")
+_TEXTS = (CARD_FILE, "table.md", "directions.md", "samples.md")
+_TEXTS += ("config.json", "generation_config.json", "tokenizer_config.json")
 
 
 def check_can_be_published(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None) -> None:

@@ -32,6 +32,7 @@ MODEL_FILES = (
     "*processor_config.json",
     CARD_FILE,
     "table.md",
+    "directions.md",
     "table.json",
     REPORT_FILE,
     LOG_FILE,

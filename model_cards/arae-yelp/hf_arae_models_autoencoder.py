@@ -454,7 +454,7 @@ class TextAutoencoder(RecurrentTextModel):
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        target: Tensor | int = 0,
+        target: Tensor | int | None = None,
         **generate_arguments,
     ) -> Tensor:
         """Rewrites sentences with another attribute value; returns token ids `(batch, sequence)`, `<bos>` first.
@@ -465,10 +465,12 @@ class TextAutoencoder(RecurrentTextModel):
             target: wanted value, one for all or `(batch,)`.
 
         Raises:
-            ValueError: the model has one decoder only, or a value is out of range.
+            ValueError: the model has one decoder only, there is no target, or a value is out of range.
         """
         if len(self.decoders) == 1:
             raise ValueError("this model was trained without attributes (num_attributes=1): it cannot transfer")
+        if target is None:
+            raise ValueError(f"target is needed: an attribute value, 0 to {len(self.decoders) - 1}")
         return self.reconstruct(input_ids, attention_mask, target, **generate_arguments)
 
     @torch.no_grad()

@@ -51,9 +51,10 @@ def test_a_repository_that_exists_is_updated_only_if_told_so(local_hub, folder):
     before = local_hub.commit("alice/tiny").sha
     assert "exists already" in refusal("push", folder, "alice/tiny")
     assert local_hub.commit("alice/tiny").sha == before
-    (folder / "table.md").write_text("more")
+    for name in ("table.md", "directions.md"):
+        (folder / name).write_text("more")
     push_folder(folder, "alice/tiny", update=True)
-    assert local_hub.files("alice/tiny")["table.md"] == b"more"
+    assert {local_hub.files("alice/tiny")[name] for name in ("table.md", "directions.md")} == {b"more"}
 
 
 @pytest.mark.parametrize(

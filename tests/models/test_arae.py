@@ -245,6 +245,7 @@ def test_half_precision_is_a_storage_format(tmp_path, model):
     ("call", "message"),
     [
         (lambda m: m.transfer(IDS, target=2), "0..1"),
+        (lambda m: m.transfer(IDS), "target is needed"),
         (lambda m: m.transfer(IDS, target=torch.tensor([0, -1, 0])), "0..1"),
         (lambda m: m.sample(0), "at least 1"),
         (lambda m: m.decoder_states(m.encode(IDS), IDS), "attribute is needed"),
