@@ -32,6 +32,7 @@ from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 from hf_arae.training.report import write_report
+from hf_arae.utils.files import write_text
 
 logger = logging.get_logger(__name__)
 
@@ -163,7 +164,7 @@ def main() -> None:
             print(f"  {name:25s} {value:8.2f}")
         if len(names) > 2:
             table = markdown_table(direction_rows(evaluator.judges, transfers, names))
-            Path(training_arguments.output_dir, "directions.md").write_text(table + "\n", encoding="utf-8")
+            write_text(Path(training_arguments.output_dir, "directions.md"), table + "\n")
             print(f"\nBy direction:\n\n{table}\n")
         print("\n".join(f"  {line}" for line in evaluation.samples))
         run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}

@@ -15,6 +15,7 @@ from hf_arae.hub.cards import CARD_FILE
 from hf_arae.hub.metadata import PIPELINE_TAGS, listed, wrong_dataset, wrong_language, wrong_license
 from hf_arae.hub.whole import check_whole
 from hf_arae.models.auto import FAMILIES
+from hf_arae.models.text_checks import check_tokenizer
 from hf_arae.models.wholeness import check_result
 from hf_arae.training.run_folder import is_in_use
 
@@ -27,7 +28,7 @@ def check_can_be_published(model: PreTrainedModel, tokenizer: PreTrainedTokenize
     """Makes sure, before a training, that its result can be pushed.
 
     Raises:
-        ValueError: the model is of no family that can, or comes without a tokenizer.
+        ValueError: the model is of no family that can, or comes without its tokenizer.
     """
     known = [family.config.model_type for family in FAMILIES]
     if model.config.model_type not in known:
@@ -38,10 +39,10 @@ def check_can_be_published(model: PreTrainedModel, tokenizer: PreTrainedTokenize
     card_kind(model.config, architecture=type(model).__name__)
     if tokenizer is None:
         raise ValueError("push_to_hub needs the tokenizer, as processing_class: it goes up beside the model")
-    if len(tokenizer) != model.config.vocab_size:
-        raise ValueError(
-            f"push_to_hub: the tokenizer has {len(tokenizer)} words, and the model has {model.config.vocab_size}"
-        )
+    try:
+        check_tokenizer(tokenizer, model.config)
+    except ValueError as error:
+        raise ValueError(f"push_to_hub: {error}") from error
 
 
 def check_model_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrained
 from hf_arae.hub.export import code_files
 from hf_arae.hub.weights import count_parameters
 from hf_arae.models.auto import FAMILIES
+from hf_arae.models.text_checks import check_tokenizer
 
 _SHOWN = 3  # names in a message
 _AGAIN = "The model, loaded and saved again, writes it"
@@ -59,16 +60,16 @@ def _check_tokenizer(folder: Path, config: PreTrainedConfig) -> None:
     if not any(folder.glob("tokenizer*.json")):
         raise FileNotFoundError(f"{folder} has no tokenizer: save it there too, `tokenizer.save_pretrained(...)`")
     try:
-        words = len(AutoTokenizer.from_pretrained(folder))
+        tokenizer = AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # of many kinds; the file is damaged, whichever it is
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"the tokenizer (tokenizer*.json) in {folder} is damaged or half written: {reason}"
         ) from error
-    if words != config.vocab_size:
-        raise ValueError(
-            f"the tokenizer in {folder} has {words} words, and the model of config.json has {config.vocab_size}"
-        )
+    try:
+        check_tokenizer(tokenizer, config)
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
 
 
 def _check_generation_config(folder: Path, own: GenerationConfig) -> None:
