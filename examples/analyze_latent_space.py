@@ -30,23 +30,23 @@ from transformers import (
 )
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.display import visible
+from hf_arae.data.text.encoding import encode_dataset, read_dataset
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
 from hf_arae.evaluation.latent_neighbours import find_neighbours, neighbour_cosine
 from hf_arae.evaluation.latent_noise import SwapNoise, swap_noise
 from hf_arae.evaluation.latent_pictures import draw_code_curves, draw_code_maps
 from hf_arae.evaluation.posterior import posterior_statistics
 from hf_arae.evaluation.rewriting import encode_texts
-from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.evaluation.text_generation import new_sentences, without_unknown_words
-from hf_arae.generation import LatentSpace
+from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Diversity
 from hf_arae.metrics.language_model import reverse_perplexity
+from hf_arae.storage.files import write_json, write_text
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import read_report
-from hf_arae.utils.files import write_json, write_text
+from hf_arae.utils.display import visible
+from hf_arae.utils.tables import markdown_table, outputs_name
 
 SWAPS = (0, 1, 2, 3, 4)
 

@@ -28,9 +28,9 @@ from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer, HfArgumentParser, pipeline
 
 from hf_arae import LatentSpace
-from hf_arae.data.reviews import LABELS, build_reviews
+from hf_arae.data.corpora.reviews import LABELS, build_reviews
 from hf_arae.evaluation.latent_pictures import map_codes
-from hf_arae.nn.paths import interpolation
+from hf_arae.latent.paths import interpolation
 
 CARDS = Path(__file__).parents[1] / "model_cards"
 TRAINING = ("--eval_steps", "55", "--logging_steps", "5")

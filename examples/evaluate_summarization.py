@@ -23,17 +23,17 @@ from datasets import DatasetDict
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser, pipeline
 
 import hf_arae  # noqa: F401 (registers the models and the pipeline)
+from hf_arae.data.corpora.news import build_titles
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
-from hf_arae.data.encoding import read_texts
-from hf_arae.data.news import build_titles
-from hf_arae.data.tokenization import train_tokenizer
-from hf_arae.display import visible
+from hf_arae.data.text.encoding import read_texts
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
-from hf_arae.evaluation.tables import markdown_table, outputs_name
 from hf_arae.metrics import Perplexity, Rouge, SummaryShape
 from hf_arae.metrics.language_model import train_language_model
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
-from hf_arae.utils.files import write_json, write_text
+from hf_arae.storage.files import write_json, write_text
+from hf_arae.utils.display import visible
+from hf_arae.utils.tables import markdown_table, outputs_name
 
 SAMPLES = 10
 SHAPES = ("mean_length", "copy_rate")

@@ -17,14 +17,14 @@ from pathlib import Path
 from transformers import AutoModel, AutoTokenizer, HfArgumentParser
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.data.caption_parts import PARTS, parse_captions, spacy_parser
-from hf_arae.data.encoding import read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.display import visible
+from hf_arae.data.text.encoding import read_dataset
 from hf_arae.evaluation.arithmetic import PUBLISHED, ParsedSentences, Transform, score_transform
-from hf_arae.evaluation.tables import markdown_table
-from hf_arae.generation import LatentSpace
-from hf_arae.utils.files import write_text
+from hf_arae.evaluation.caption_parts import PARTS, parse_captions, spacy_parser
+from hf_arae.latent.space import LatentSpace
+from hf_arae.storage.files import write_text
+from hf_arae.utils.display import visible
+from hf_arae.utils.tables import markdown_table
 
 
 @dataclass

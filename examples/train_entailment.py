@@ -29,30 +29,30 @@ from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
 
-from hf_arae.data.encoding import encode_dataset, read_dataset, read_texts
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.pair_batches import PairBatches
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
 from hf_arae.data.splits import measured_split
-from hf_arae.data.text_report import warn_of_texts
-from hf_arae.data.tokenization import train_tokenizer
-from hf_arae.display import visible
+from hf_arae.data.text.encoding import encode_dataset, read_dataset, read_texts
+from hf_arae.data.text.hidden_words import warn_of_texts
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective
 from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, AraePairObjectiveArguments
 from hf_arae.models.text_recipes import AraeArguments, config_fields
-from hf_arae.models.wholeness import find_result_damage, result_state
+from hf_arae.storage.files import read_json, write_json, write_text
+from hf_arae.storage.wholeness import find_result_damage, result_state
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 from hf_arae.training.checkpoint import list_checkpoints
 from hf_arae.training.fingerprint import OF_NO_EFFECT
 from hf_arae.training.interruption import time_left
 from hf_arae.training.report import read_report, write_report
 from hf_arae.training.run_folder import refuse_earlier_run
-from hf_arae.utils.files import read_json, write_json, write_text
+from hf_arae.utils.display import visible
+from hf_arae.utils.tables import markdown_table
 
 
 @dataclass

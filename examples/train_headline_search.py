@@ -20,23 +20,23 @@ from datasets import Dataset
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser, pipeline, set_seed
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data.corpora.news import build_titles
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
-from hf_arae.data.encoding import read_texts, with_read_texts
-from hf_arae.data.headline_forms import headline_forms
-from hf_arae.data.headline_signals import headline_signals
-from hf_arae.data.mining import mine_titles, title_words
-from hf_arae.data.news import build_titles
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
-from hf_arae.display import visible
+from hf_arae.data.text.encoding import read_texts, with_read_texts
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.cards import PICTURES
+from hf_arae.models.headline_selector.forms import headline_forms
+from hf_arae.models.headline_selector.mining import mine_titles, title_words
+from hf_arae.models.headline_selector.signals import headline_signals
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 from hf_arae.training.report import write_report
+from hf_arae.utils.display import visible
+from hf_arae.utils.tables import markdown_table
 
 LEAD = 10  # words of the simplest baseline
 

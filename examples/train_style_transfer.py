@@ -18,21 +18,21 @@ from pathlib import Path
 from transformers import HfArgumentParser, set_seed
 from transformers.utils import logging
 
-from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
-from hf_arae.data.text_report import HIDDEN_WORDS_FILE, report_hidden_words
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import encode_dataset, read_dataset
+from hf_arae.data.text.hidden_words import HIDDEN_WORDS_FILE, report_hidden_words
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, direction_rows, leakage
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
+from hf_arae.storage.files import write_text
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 from hf_arae.training.report import write_report
-from hf_arae.utils.files import write_text
+from hf_arae.utils.tables import markdown_table
 
 logger = logging.get_logger(__name__)
 

@@ -22,14 +22,13 @@ from pathlib import Path
 from datasets import Dataset
 from transformers import HfArgumentParser, set_seed
 
+from hf_arae.data.corpora.news import build_titles
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titles
-from hf_arae.data.encoding import encode_dataset, read_texts
-from hf_arae.data.news import build_titles
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
-from hf_arae.data.text_report import warn_of_texts
-from hf_arae.data.tokenization import train_tokenizer
-from hf_arae.display import visible
+from hf_arae.data.text.encoding import encode_dataset, read_texts
+from hf_arae.data.text.hidden_words import warn_of_texts
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.curves import draw_curves
 from hf_arae.evaluation.summarization import (
     SummarizationEvaluator,
@@ -38,16 +37,17 @@ from hf_arae.evaluation.summarization import (
     samples_over_training,
     summary_scores,
 )
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
+from hf_arae.storage.files import write_text
 from hf_arae.training import AdversarialTrainer, TrainingArguments
 from hf_arae.training.interruption import time_left
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import write_report
-from hf_arae.utils.files import write_text
+from hf_arae.utils.display import visible
+from hf_arae.utils.tables import markdown_table
 
 COLUMNS = ("rouge1", "rouge2", "rougeL", "mean_length", "copy_rate", "prefix_overlap", "distinct")
 

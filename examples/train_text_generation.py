@@ -30,13 +30,13 @@ from dataclasses import dataclass, field
 
 from transformers import AutoTokenizer, HfArgumentParser, set_seed
 
-from hf_arae.data.encoding import encode_dataset, read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import encode_dataset, read_dataset
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator, without_unknown_words
 from hf_arae.models.text_recipes import TEXT_RECIPES

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from transformers import HfArgumentParser, pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
-from hf_arae.display import visible
+from hf_arae.utils.display import visible
 
 
 @dataclass

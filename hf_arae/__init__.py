@@ -26,7 +26,7 @@ _MODULES = {
     "AraeObjectiveArguments": "hf_arae.models.arae.objective_arae",
     "AraePairObjective": "hf_arae.models.arae.objective_pairs",
     "AraePairObjectiveArguments": "hf_arae.models.arae.objective_pairs",
-    "LatentSpace": "hf_arae.generation",
+    "LatentSpace": "hf_arae.latent.space",
     "Objective": "hf_arae.training.objective",
     "Phase": "hf_arae.training.objective",
     "RnnLmConfig": "hf_arae.models.rnn_lm.configuration_rnn_lm",
@@ -42,12 +42,12 @@ _MODULES = {
     "VaeModel": "hf_arae.models.vae.modeling_vae",
     "VaeObjective": "hf_arae.models.vae.objective_vae",
     "VaeObjectiveArguments": "hf_arae.models.vae.objective_vae",
-    "train_tokenizer": "hf_arae.data.tokenization",
+    "train_tokenizer": "hf_arae.data.text.tokenization",
 }
 
 if TYPE_CHECKING:
-    from hf_arae.data.tokenization import train_tokenizer
-    from hf_arae.generation import LatentSpace
+    from hf_arae.data.text.tokenization import train_tokenizer
+    from hf_arae.latent.space import LatentSpace
     from hf_arae.models.aae.configuration_aae import AaeConfig
     from hf_arae.models.aae.modeling_aae import AaeModel
     from hf_arae.models.aae.objective_aae import AaeObjective, AaeObjectiveArguments

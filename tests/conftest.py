@@ -9,8 +9,8 @@ import pytest
 import torch
 from local_hub.fixtures import local_hub  # noqa: F401 (a fixture)
 
-from hf_arae.data.salience import attribute_log_odds
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.salience import attribute_log_odds
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 

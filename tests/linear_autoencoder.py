@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 
 MODIFIERS, SUBJECTS, VERBS = ("a", "two", "several"), ("man", "dog", "people"), ("sleeping", "walking", "standing")
 SLOTS = (MODIFIERS, SUBJECTS, VERBS)

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjectiveArguments
-from hf_arae.training.distributed import SharedRandom
+from hf_arae.utils.distributed import SharedRandom
 
 
 class PlainArae:

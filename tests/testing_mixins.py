@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.training import AdversarialTrainer, Evaluation, NonFiniteLossError, TrainingArguments
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.state import TRAINING_FILE

@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 import hf_arae
-from hf_arae.data.characters import whole_characters
+from hf_arae.data.text.characters import whole_characters
 
 logger = logging.getLogger("hf_arae.space")
 

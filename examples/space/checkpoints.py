@@ -23,7 +23,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, Pipeline, pipelin
 
 from hf_arae import LatentSpace
 from hf_arae.models.auto import FAMILIES
-from hf_arae.models.downloads import check_downloaded_weights
+from hf_arae.storage.downloads import check_downloaded_weights
 
 _LONGEST_NAME = 300
 _MILLION = 1_000_000

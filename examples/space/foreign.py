@@ -14,8 +14,8 @@ from pathlib import Path
 from tokenizers import Tokenizer, normalizers
 from tokenizers.models import WordLevel
 
-from hf_arae.data.news_text import news_normalizer
-from hf_arae.data.tokenization import sentence_normalizer
+from hf_arae.data.text.news import news_normalizer
+from hf_arae.data.text.tokenization import sentence_normalizer
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 _GENERATION, _TOKENIZER_CONFIG = "generation_config.json", "tokenizer_config.json"

@@ -12,7 +12,7 @@ from markup import note, readable, table
 from model_choice import ModelChoice, cleared
 from scatter import CLICKS, HEIGHT, WIDTH, Frame, draw
 
-from hf_arae.nn.code_map import CodeMap, principal_map
+from hf_arae.latent.code_map import CodeMap, principal_map
 
 MOST_LINES, MOST_CHARACTERS, NEIGHBOURS = 200, 30_000, 5
 _EXAMPLE = """A man is sleeping on a bench.

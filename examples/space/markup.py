@@ -14,8 +14,8 @@ from difflib import SequenceMatcher
 from html import escape
 from itertools import groupby
 
-from hf_arae.data.detokenization import detokenize
-from hf_arae.data.tokenization import NUMBER_TOKEN
+from hf_arae.data.text.detokenization import detokenize
+from hf_arae.data.text.tokenization import NUMBER_TOKEN
 
 # Digits stand alone, as some models write "#" for each.
 _MOST_PAIRS = 40_000  # of words, that are compared each with each

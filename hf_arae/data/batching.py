@@ -12,7 +12,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from hf_arae.data.cutting import cut_ids
+from hf_arae.data.text.cutting import cut_ids
 
 logger = logging.get_logger(__name__)
 

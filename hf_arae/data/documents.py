@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict, Features, Value, concatenate_datasets
 from transformers.utils import logging
 
+from hf_arae.data.corpora.news import build_news
 from hf_arae.data.files import EXTENSIONS, Columns, extension, file_paths, read_columns, read_lines
-from hf_arae.data.news import build_news
-from hf_arae.data.news_text import first_sentence, normalize_news
 from hf_arae.data.sources import (
     TEXT_TYPES,
     Source,
@@ -26,6 +25,7 @@ from hf_arae.data.sources import (
     rows_with_text,
 )
 from hf_arae.data.splits import SPLITS, shorten, split_off_validation, usual_splits
+from hf_arae.data.text.news import first_sentence, normalize_news
 
 logger = logging.get_logger(__name__)
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetDict, DatasetInfo, Features, Value
 from transformers.utils import logging
 
+from hf_arae.data.corpora.reviews import build_reviews
 from hf_arae.data.files import EXTENSIONS, Columns, extension, file_paths, in_chunks, iterate_lines, read_columns
 from hf_arae.data.labels import LabelNames, check_label_type, clean_name, is_label_type, label_order, left_out_classes
-from hf_arae.data.reviews import build_reviews
 from hf_arae.data.sources import (
     DataError,
     Source,

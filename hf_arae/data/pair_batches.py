@@ -9,7 +9,7 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from hf_arae.training.distributed import place
+from hf_arae.utils.distributed import place
 
 
 class PairBatches:

@@ -9,9 +9,9 @@ from pathlib import Path
 from datasets import ClassLabel, Dataset, DatasetDict
 from transformers.utils import logging
 
+from hf_arae.data.corpora.scenes import build_scenes
 from hf_arae.data.files import EXTENSIONS, Columns, extension, file_paths, read_columns
 from hf_arae.data.labels import LabelNames, check_label_type, label_order
-from hf_arae.data.scenes import build_scenes
 from hf_arae.data.sources import (
     DataError,
     Source,

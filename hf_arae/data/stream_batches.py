@@ -12,9 +12,9 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hf_arae.data.batching import SentenceBatchSampler, balanced_batch_size
-from hf_arae.data.encoding import token_ids
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.streaming import TextStream
+from hf_arae.data.text.encoding import token_ids
+from hf_arae.data.text.token_arrays import PackedSentences
 
 logger = logging.get_logger(__name__)
 
@@ -24,7 +24,7 @@ class StreamedSentences:
 
     Args:
         stream: the texts, with labels or without.
-        tokenizer: see [`~hf_arae.data.tokenization.train_tokenizer`].
+        tokenizer: see [`~hf_arae.data.text.tokenization.train_tokenizer`].
         shuffle_buffer: sentences, of all labels together, that are shuffled together and held in memory.
         drop_longer: leave out the sentences that the tokenizer would cut.
     """

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hf_arae.data.caption_parts import PARTS, CaptionParts, Parser, parse_captions
-from hf_arae.generation import LatentSpace, word_precision
+from hf_arae.evaluation.caption_parts import PARTS, CaptionParts, Parser, parse_captions
+from hf_arae.latent.space import LatentSpace, word_precision
 
 
 class Transform(NamedTuple):

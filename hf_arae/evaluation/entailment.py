@@ -10,9 +10,9 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_arae.metrics._checks import import_extra
-from hf_arae.training.distributed import gather_rows, rows_of_this_process
 from hf_arae.training.results import Evaluation
+from hf_arae.utils.distributed import gather_rows, rows_of_this_process
+from hf_arae.utils.extras import import_extra
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from hf_arae.metrics._checks import import_extra
+from hf_arae.utils.extras import import_extra
 
 _PANELS = {
     "l2 norm of codes": ("code_norm", "drawn_norm"),

@@ -9,10 +9,10 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.losses.gaussian import draw_gaussian, gaussian_log_density
 from hf_arae.models.vae.modeling_vae import VaeModel
-from hf_arae.nn.gaussian import draw_gaussian, gaussian_log_density
-from hf_arae.training.distributed import gather_rows, rows_of_this_process
+from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5
 _PAIRS_AT_ONCE = 2**22  # numbers in a matrix of densities: 32 MB

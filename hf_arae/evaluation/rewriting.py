@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
-from hf_arae.training.distributed import gather_rows, rows_of_this_process
+from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 
 
 @torch.no_grad()

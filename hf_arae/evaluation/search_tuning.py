@@ -9,9 +9,9 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
-from hf_arae.data.mining import stems
+from hf_arae.models.headline_selector.layers import WEIGHTED
+from hf_arae.models.headline_selector.mining import stems
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.nn.word_selector import WEIGHTED
 
 # Where the search begins: little of each, and no word twice.
 _START = {"smoothed_ratio": 0.1, "position": -0.5, "repetition": -2.0}

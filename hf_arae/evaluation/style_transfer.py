@@ -13,7 +13,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from hf_arae.data.encoding import read_texts, with_read_texts
+from hf_arae.data.text.encoding import read_texts, with_read_texts
 from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts, sample_texts
 from hf_arae.metrics import (
     Bleu,
@@ -25,8 +25,8 @@ from hf_arae.metrics import (
     TransferAccuracy,
 )
 from hf_arae.metrics.style_leakage import MIN_CODES_A_LABEL
-from hf_arae.training.distributed import from_main
 from hf_arae.training.results import Evaluation
+from hf_arae.utils.distributed import from_main
 
 logger = logging.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class TransferJudges:
         second: classifier of another kind: where the two differ, the share of transfers is not known better than that.
         content: word overlap without the attribute's words.
         language_model: scores the perplexity of the outputs; `None` leaves it out.
-        tokenizer: reads every text that is judged (see [`~hf_arae.data.encoding.read_texts`]), and is the language
+        tokenizer: reads every text that is judged ([`~hf_arae.data.text.encoding.read_texts`]), and is the language
             model's; `None`: texts come in a tokenizer's words already.
     """
 
@@ -58,7 +58,7 @@ class TransferJudges:
 
         Args:
             train, validation: texts as people write them, with a tokenizer; else in the words of the model's, as
-                [`~hf_arae.data.encoding.read_dataset`] gives them.
+                [`~hf_arae.data.text.encoding.read_dataset`] gives them.
             tokenizer: see the class.
         """
         if tokenizer is not None:

@@ -12,11 +12,11 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.batching import batches_by_length
-from hf_arae.data.encoding import read_texts
-from hf_arae.hub.escapes import plain
+from hf_arae.data.text.encoding import read_texts
 from hf_arae.metrics import Rouge, SummaryShape
-from hf_arae.training.distributed import from_main, gather_rows, rows_of_this_process
 from hf_arae.training.results import Evaluation
+from hf_arae.utils.distributed import from_main, gather_rows, rows_of_this_process
+from hf_arae.utils.escapes import plain
 
 _ARROW = "  ->  "
 

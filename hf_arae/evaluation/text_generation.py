@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from hf_arae.data.encoding import read_texts
+from hf_arae.data.text.encoding import read_texts
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
 from hf_arae.evaluation.latent_neighbours import Neighbourhoods, neighbour_cosine
 from hf_arae.evaluation.latent_noise import swap_noise
 from hf_arae.evaluation.rewriting import encode_texts, sample_texts
-from hf_arae.generation import LatentSpace
+from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Bleu, Diversity, ExactMatch, Perplexity
-from hf_arae.training.distributed import from_main
 from hf_arae.training.results import Evaluation
+from hf_arae.utils.distributed import from_main
 
 logger = logging.get_logger(__name__)
 

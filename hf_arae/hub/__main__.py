@@ -12,18 +12,18 @@ from typing import Any
 from transformers import AutoConfig
 
 from hf_arae.data.corpora import CORPORA, push_corpus
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.cards import write_run_card
 from hf_arae.hub.checks import check_family
 from hf_arae.hub.errors import HubError, clear_errors, connect
 from hf_arae.hub.export import renew_code
-from hf_arae.hub.metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.hub.metrics import METRICS, push_metric
 from hf_arae.hub.published import REPO_TYPES, published_files, publishes_samples
 from hf_arae.hub.pulling import list_models, pull
 from hf_arae.hub.pushing import open_repository, push_folder
 from hf_arae.hub.staging import CardArguments, stage
 from hf_arae.hub.whole import model_class_of
+from hf_arae.utils.card_metadata import languages, listed, wrong_language, wrong_license
+from hf_arae.utils.tables import markdown_table
 
 INTRODUCTION = """\
 Models, corpora and metrics to the Hugging Face Hub and back.

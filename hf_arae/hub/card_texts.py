@@ -13,7 +13,7 @@ from transformers import (
 )
 
 from hf_arae.hub.card_parts import CardText
-from hf_arae.hub.escapes import plain
+from hf_arae.utils.escapes import plain
 
 SAMPLES = 10
 

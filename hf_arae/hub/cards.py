@@ -13,15 +13,15 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig, PretrainedConfig
 
 from hf_arae.evaluation.curves import draw_run_curves
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub.card_parts import METRIC_NAMES, template
 from hf_arae.hub.card_texts import card_text
-from hf_arae.hub.escapes import fenced, literal, plain
-from hf_arae.hub.metadata import languages
-from hf_arae.hub.places import repositories, without_place, without_places
 from hf_arae.hub.weights import count_parameters
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import read_report
+from hf_arae.utils.card_metadata import languages
+from hf_arae.utils.escapes import fenced, literal, plain
+from hf_arae.utils.places import repositories, without_place, without_places
+from hf_arae.utils.tables import markdown_table
 
 CARD_FILE = "README.md"
 SAMPLES_FILE = "samples.md"

@@ -12,12 +12,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.hub.card_texts import card_kind
 from hf_arae.hub.cards import CARD_FILE
-from hf_arae.hub.metadata import PIPELINE_TAGS, listed, wrong_dataset, wrong_language, wrong_license
 from hf_arae.hub.whole import check_whole
 from hf_arae.models.auto import FAMILIES
-from hf_arae.models.text_checks import check_tokenizer
-from hf_arae.models.wholeness import check_result
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
+from hf_arae.storage.wholeness import check_result
 from hf_arae.training.run_folder import is_in_use
+from hf_arae.utils.card_metadata import PIPELINE_TAGS, listed, wrong_dataset, wrong_language, wrong_license
 
 # Files whose texts are looked through for places on this machine. The others hold none, or are written without them.
 _TEXTS = (CARD_FILE, "table.md", "directions.md", "samples.md")

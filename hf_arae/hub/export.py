@@ -14,9 +14,9 @@ from transformers.utils import CONFIG_NAME
 
 from hf_arae.hub.flat_sources import EXPORTED, PACKAGE, ExportError, collect, flat_name
 from hf_arae.models.auto import FAMILIES, Family
-from hf_arae.models.wholeness import DIGESTS_FILE, check_result, digests_of
 from hf_arae.pipelines.auto import TASKS
-from hf_arae.utils.files import write_json
+from hf_arae.storage.files import write_json
+from hf_arae.storage.wholeness import DIGESTS_FILE, check_result, digests_of
 
 # transformers copies what the modeling file imports, and nothing else, when a model that was loaded from such a folder
 # is saved again. This import keeps the pipeline with the model.

@@ -11,11 +11,11 @@ from huggingface_hub import CommitOperationAdd
 
 from hf_arae.hub.cards import CARD_FILE, SAMPLES_FILE, samples_wanted
 from hf_arae.hub.export import is_exported
-from hf_arae.hub.places import without_place, without_places
+from hf_arae.storage.files import read_json
+from hf_arae.storage.json_numbers import to_json
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import REPORT_FILE, read_report
-from hf_arae.utils.files import read_json
-from hf_arae.utils.json_numbers import to_json
+from hf_arae.utils.places import without_place, without_places
 
 REPO_TYPES = ("model", "dataset", "space")
 # Of a model's folder: what it takes to load it, how it was trained, and what it says. Not checkpoint-N/ with its

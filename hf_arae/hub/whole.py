@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrained
 from hf_arae.hub.export import code_files
 from hf_arae.hub.weights import count_parameters
 from hf_arae.models.auto import FAMILIES
-from hf_arae.models.text_checks import check_tokenizer
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 
 _SHOWN = 3  # names in a message
 _AGAIN = "The model, loaded and saved again, writes it"

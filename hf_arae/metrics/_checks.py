@@ -1,17 +1,15 @@
 """What all metrics share: the checks of their inputs, and a `compute` that keeps its inputs in memory."""
 
 import abc
-import importlib
 import numbers
 import re
 from collections.abc import Mapping, Set
-from types import ModuleType
 from typing import Any
 
 import datasets
 import evaluate
 
-# As models read (hf_arae.data.text_rules), which cannot be imported: `evaluate` copies what a metric itself imports.
+# As models read (hf_arae.data.text.rules), which cannot be imported: `evaluate` copies what a metric itself imports.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _PARTING = re.compile(rf"(?<=[{_UNSPACED}])\u200b(?=[{_UNSPACED}])")
 _UNSEEN = re.compile(
@@ -173,12 +171,3 @@ def labelled_texts(
     if any(isinstance(label, int) and label < 0 for label in labels):
         raise ValueError(f"{name}[{label_column!r}] has negative labels: leave unlabelled rows out")
     return texts, labels
-
-
-def import_extra(module: str) -> ModuleType:
-    """Import a module of the `metrics` extra, or say how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0].replace("sklearn", "scikit-learn")
-        raise ImportError(f"this metric needs {package}: pip install {package}, or hf_arae[metrics]") from error

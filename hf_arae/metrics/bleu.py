@@ -5,7 +5,8 @@ from typing import Any
 import datasets
 import evaluate
 
-from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts, import_extra
+from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts
+from hf_arae.utils.extras import import_extra
 
 _MOST_ORDER = 4
 

@@ -11,8 +11,8 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from hf_arae.data.characters import whole_characters
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.characters import whole_characters
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.metrics._checks import check_collection, check_texts
 from hf_arae.metrics.perplexity import Perplexity
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
@@ -49,7 +49,7 @@ def train_language_model(
 
     Args:
         texts: training sentences, at least one; those over the tokenizer's `model_max_length` are cut there.
-        tokenizer: frames sentences as `<bos> ... <eos>` (see `hf_arae.data.tokenization`).
+        tokenizer: frames sentences as `<bos> ... <eos>` (see `hf_arae.data.text.tokenization`).
         epochs: passes over the texts, > 0.
         embedding_size, hidden_size, num_layers, dropout, share_embeddings: see [`RnnLmConfig`].
         learning_rate: of Adam, at the start.

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
-from hf_arae.data.characters import whole_characters
+from hf_arae.data.text.characters import whole_characters
 from hf_arae.metrics._checks import InMemoryMetric, check_texts
 
 _IGNORED = -100

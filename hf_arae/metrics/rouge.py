@@ -8,7 +8,8 @@ import datasets
 import evaluate
 import numpy as np
 
-from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts, import_extra
+from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts
+from hf_arae.utils.extras import import_extra
 
 _TYPES = ("rouge1", "rouge2", "rougeL")
 _FIRST_SYMBOL = 0x2190  # arrows; emoji and other pictures come after them, signs of trade and degrees before

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hf_arae.nn.gaussian import gaussian_log_density, kl_to_standard_normal
+from hf_arae.losses.gaussian import gaussian_log_density, kl_to_standard_normal
 
 
 @dataclass(frozen=True)

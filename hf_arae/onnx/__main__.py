@@ -14,8 +14,8 @@ from pathlib import Path
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 import hf_arae  # noqa: F401 (registers the models)
-from hf_arae.data.reviews import build_reviews
-from hf_arae.data.scenes import build_scenes
+from hf_arae.data.corpora.reviews import build_reviews
+from hf_arae.data.corpora.scenes import build_scenes
 from hf_arae.onnx.check import check_export
 from hf_arae.onnx.export import OPSET, export_onnx
 from hf_arae.onnx.layout import check_family

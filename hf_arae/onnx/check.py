@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from hf_arae.models.autoencoder import TextAutoencoder
+from hf_arae.models.recurrent.autoencoder import TextAutoencoder
 from hf_arae.onnx.runtime import OnnxTextAutoencoder
 
 

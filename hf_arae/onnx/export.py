@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_arae.models.autoencoder import TextAutoencoder
-from hf_arae.models.text_checks import check_tokenizer
-from hf_arae.onnx.layout import ACCEPTED, ENCODER, GENERATOR, decoder_files, has_trained_generator, import_extra
+from hf_arae.models.recurrent.autoencoder import TextAutoencoder
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
+from hf_arae.onnx.layout import ACCEPTED, ENCODER, GENERATOR, decoder_files, has_trained_generator
 from hf_arae.onnx.quantization import quantize
 from hf_arae.onnx.writing import Writing
+from hf_arae.utils.extras import import_extra
 
 OPSET = 17
 
@@ -85,7 +86,7 @@ def export_onnx(
             folder holds a checkpoint, whose config would be overwritten; `opset` is out of range; the tokenizer is
             not the model's.
     """
-    import_extra("onnx")
+    import_extra("onnx", "onnx")
     if not isinstance(model, TextAutoencoder) or model.config.model_type not in ACCEPTED:
         raise ValueError(f"a {type(model).__name__} has no ONNX form. Accepted: {', '.join(ACCEPTED.values())}")
     if not 13 <= opset <= 20:
@@ -97,7 +98,7 @@ def export_onnx(
     if (folder / "model.safetensors").exists():
         raise ValueError(f"{folder} holds a checkpoint, whose config.json would be overwritten: try {folder / 'onnx'}")
     if int8:
-        import_extra("onnxruntime")
+        import_extra("onnxruntime", "onnx")
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("decoder_step*.onnx"), folder / ENCODER, folder / GENERATOR):
         old.unlink(missing_ok=True)
@@ -177,7 +178,7 @@ def _trace(
 
 def _name_widths(file: Path, shapes: list[torch.Size], free: list[tuple[str, ...]]) -> None:
     """Writes down the fixed dimensions of a graph's outputs, some of which the tracer does not see."""
-    onnx = import_extra("onnx")
+    onnx = import_extra("onnx", "onnx")
     graph = onnx.load(file)
     for output, shape, names in zip(graph.graph.output, shapes, free, strict=True):
         for place, (part, size) in enumerate(zip(output.type.tensor_type.shape.dim, shape, strict=True)):

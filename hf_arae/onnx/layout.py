@@ -17,9 +17,8 @@ was given, the tokenizer.
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
@@ -54,18 +53,6 @@ def check_family(model_type: str | None, where: str) -> None:
     if model_type not in ACCEPTED:
         accepted = ", ".join(f"{name} ({kind})" for kind, name in ACCEPTED.items())
         raise ValueError(f"{where} is of the family {model_type!r}, which has no ONNX form. Accepted: {accepted}")
-
-
-def import_extra(module: str) -> ModuleType:
-    """Imports a package of the extra `onnx`.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ImportError(f'{module} is not installed: pip install "hf_arae[onnx]"') from error
 
 
 def require_files(folder: Path, names: list[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hf_arae.onnx.layout import import_extra
+from hf_arae.utils.extras import import_extra
 
 
 def quantize(file: Path) -> None:
@@ -22,7 +22,7 @@ def quantize(file: Path) -> None:
     Raises:
         ImportError: onnx or onnxruntime is not installed.
     """
-    onnx, tools = import_extra("onnx"), import_extra("onnxruntime.quantization")
+    onnx, tools = import_extra("onnx", "onnx"), import_extra("onnxruntime.quantization", "onnx")
     graph = onnx.load(file)
     _part_tied_tables(graph)
     kept = [node.name for node in graph.graph.node if any(name.endswith("attribute_log_odds") for name in node.input)]
@@ -43,7 +43,7 @@ def _part_tied_tables(model) -> None:
     An embedding table may be the output projection too. The quantizer transposes such a table for the product, and
     the look-up of embeddings would then read the transposed one.
     """
-    numpy_helper = import_extra("onnx.numpy_helper")
+    numpy_helper = import_extra("onnx.numpy_helper", "onnx")
     tables = {tensor.name: tensor for tensor in model.graph.initializer}
     looked_up = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
     for node in model.graph.node:

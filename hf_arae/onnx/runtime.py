@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hf_arae.data.text.attribute_labels import AttributeLabels
+from hf_arae.data.text.inputs import check_inputs, check_length, check_text, place_of
 from hf_arae.onnx.layout import (
     CONFIG,
     ENCODER,
@@ -24,8 +26,6 @@ from hf_arae.onnx.layout import (
 from hf_arae.onnx.sessions import check_values, open_sessions
 from hf_arae.onnx.text_codec import TextCodec
 from hf_arae.onnx.writing import StepDecoder, Writing, write_texts
-from hf_arae.pipelines.attribute_labels import AttributeLabels
-from hf_arae.pipelines.text_inputs import check_inputs, check_length, check_text, place_of
 
 Texts = str | Iterable[str]
 Ids = np.ndarray | list[list[int]]

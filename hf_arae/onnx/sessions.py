@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hf_arae.onnx.layout import ENCODER, GENERATOR, import_extra
+from hf_arae.onnx.layout import ENCODER, GENERATOR
 from hf_arae.onnx.weights import check_weights
+from hf_arae.utils.extras import import_extra
 
 
 def open_sessions(
@@ -31,7 +32,7 @@ def open_sessions(
         ValueError: a provider is not available; `num_threads` is below 1; a file is no ONNX graph, or another one, or
             has weights that are not finite.
     """
-    runtime = import_extra("onnxruntime")
+    runtime = import_extra("onnxruntime", "onnx")
     providers = ["CPUExecutionProvider"] if providers is None else list(providers)
     unknown = [name for name in providers if name not in runtime.get_available_providers()]
     if unknown or not providers:

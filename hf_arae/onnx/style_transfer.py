@@ -8,10 +8,10 @@ from itertools import islice
 
 import numpy as np
 
-from hf_arae.data.detokenization import detokenize as join_words
+from hf_arae.data.text.detokenization import detokenize as join_words
+from hf_arae.data.text.inputs import UNKNOWN_WORDS, check_arguments, check_inputs
 from hf_arae.onnx.runtime import OnnxTextAutoencoder
 from hf_arae.onnx.writing import Writing
-from hf_arae.pipelines.text_inputs import UNKNOWN_WORDS, check_arguments, check_inputs
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from transformers import FeatureExtractionPipeline
 
 from hf_arae.models.base import FamilyModel
-from hf_arae.models.text_checks import check_tokenizer
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 
 
 class CodePipeline(FeatureExtractionPipeline):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import TextGenerationPipeline
 
-from hf_arae.models.text_checks import check_tokenizer
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 
 
 class WordGenerationPipeline(TextGenerationPipeline):

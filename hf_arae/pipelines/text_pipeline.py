@@ -6,11 +6,11 @@ import torch
 from transformers import Pipeline, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
-from hf_arae.display import progress, shown
-from hf_arae.models.text_checks import check_tokenizer
-from hf_arae.models.wholeness import check_read_together
-from hf_arae.models.writing_settings import check_writing
-from hf_arae.pipelines.text_inputs import check_inputs, check_on_error, skipping
+from hf_arae.data.text.inputs import check_inputs, check_on_error, skipping
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
+from hf_arae.models.recurrent.writing_settings import check_writing
+from hf_arae.storage.wholeness import check_read_together
+from hf_arae.utils.display import progress, shown
 
 # What `generate()` gives beside the words, for which a result has no place.
 _RAW_OUTPUTS = (

@@ -6,11 +6,10 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
-from hf_arae.data.cutting import cut_ids
-from hf_arae.data.detokenization import detokenize as join_words
-from hf_arae.models.text import GENERATE_ARGUMENTS
-from hf_arae.pipelines.attribute_labels import AttributeLabels
-from hf_arae.pipelines.text_inputs import (
+from hf_arae.data.text.attribute_labels import AttributeLabels
+from hf_arae.data.text.cutting import cut_ids
+from hf_arae.data.text.detokenization import detokenize as join_words
+from hf_arae.data.text.inputs import (
     CALL_ARGUMENTS,
     UNKNOWN_WORDS,
     Skipped,
@@ -20,6 +19,7 @@ from hf_arae.pipelines.text_inputs import (
     no_word_known,
     place_of,
 )
+from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
 from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
 
 logger = logging.get_logger(__name__)

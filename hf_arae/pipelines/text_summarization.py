@@ -10,12 +10,9 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, BatchEncoding
 from transformers.utils import logging
 
-from hf_arae.data.cutting import cut_ids
-from hf_arae.data.detokenization import detokenize as join_words
-from hf_arae.data.news_text import first_sentence as first_sentence_of
-from hf_arae.models.text import GENERATE_ARGUMENTS
-from hf_arae.nn.padding import padded_right
-from hf_arae.pipelines.text_inputs import (
+from hf_arae.data.text.cutting import cut_ids
+from hf_arae.data.text.detokenization import detokenize as join_words
+from hf_arae.data.text.inputs import (
     CALL_ARGUMENTS,
     Skipped,
     check_arguments,
@@ -24,6 +21,9 @@ from hf_arae.pipelines.text_inputs import (
     no_word_known,
     place_of,
 )
+from hf_arae.data.text.news import first_sentence as first_sentence_of
+from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
+from hf_arae.nn.text.padding import padded_right
 from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
 
 logger = logging.get_logger(__name__)

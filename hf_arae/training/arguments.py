@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transformers.utils import logging
 
-from hf_arae.hub.metadata import languages, listed, wrong_language, wrong_license
+from hf_arae.utils.card_metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.utils.validation import check_choice, check_range
 
 logger = logging.get_logger(__name__)

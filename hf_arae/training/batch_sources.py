@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hf_arae.data.batching import SentenceBatchSampler
-from hf_arae.data.packing import PackedSentences
-from hf_arae.training.fingerprint import digest, digest_rows
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.utils.digests import digest, digest_rows
 
 
 class BatchSource(Protocol):

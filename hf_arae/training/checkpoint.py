@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 
 from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
-from hf_arae.models.downloads import file_sha256
+from hf_arae.storage.downloads import file_sha256
+from hf_arae.storage.files import delete, sync, write_json
 from hf_arae.training.state import PROGRESS_FILE, TRAINING_FILE
-from hf_arae.utils.files import delete, sync, write_json
 
 logger = logging.get_logger(__name__)
 

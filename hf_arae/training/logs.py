@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from transformers.utils import logging
 
-from hf_arae.training.distributed import mean_over_processes
-from hf_arae.utils.json_numbers import to_json
+from hf_arae.storage.json_numbers import to_json
+from hf_arae.utils.distributed import mean_over_processes
 
 logger = logging.get_logger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hf_arae.training.distributed import SharedRandom, mean_over_processes
 from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.distributed import SharedRandom, mean_over_processes
 from hf_arae.utils.validation import check_choice, check_range
 
 Batch = dict[str, Tensor]

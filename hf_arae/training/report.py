@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from hf_arae.hub.places import repository_names
-from hf_arae.utils.files import read_json, write_json
+from hf_arae.storage.files import read_json, write_json
+from hf_arae.utils.places import repository_names
 
 REPORT_FILE = "metrics.json"
 

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from hf_arae.models.wholeness import DIGESTS_FILE, digests_of
+from hf_arae.storage.files import read_json, sync, write_json
+from hf_arae.storage.wholeness import DIGESTS_FILE, digests_of
 from hf_arae.training.checkpoint import (
     MANIFEST_FILE,
     checkpoint_step,
@@ -26,7 +27,6 @@ from hf_arae.training.checkpoint import (
 )
 from hf_arae.training.logs import BOARD_FOLDER, LOG_FILE
 from hf_arae.training.report import REPORT_FILE
-from hf_arae.utils.files import read_json, sync, write_json
 
 try:
     import fcntl
@@ -186,7 +186,7 @@ def adopt(source: Path, best: Path | None, output_dir: Path) -> None:
 def export(output_dir: Path, write: Callable[[Path], None]) -> None:
     """Calls `write(temporary folder)` and puts what it wrote, with its digests, into `output_dir`.
 
-    The digests go first, so the folder is refused until the last file has come (see `hf_arae.models.wholeness`). What
+    The digests go first, so the folder is refused until the last file has come (see `hf_arae.storage.wholeness`). What
     a killed process left undone the next run in the folder does. The report of another result goes.
 
     Raises:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from hf_arae.utils.files import read_json, write_json
+from hf_arae.storage.files import read_json, write_json
 
 TRAINING_FILE = "training_state.safetensors"
 PROGRESS_FILE = "trainer_state.json"

@@ -18,16 +18,15 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
-from hf_arae.display import visible
-from hf_arae.models.downloads import file_sha256
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.storage.downloads import file_sha256
+from hf_arae.storage.json_numbers import exact, restored
 from hf_arae.training import checkpoint, run_folder, state
 from hf_arae.training.allocator import keep_freed_memory
 from hf_arae.training.arguments import OF_ONE_PROCESS, TrainingArguments
 from hf_arae.training.batch_sources import BatchSource, MemoryBatches
 from hf_arae.training.best_metric import check_metric_name, is_better
-from hf_arae.training.distributed import average_gradients, from_main, same_on_all, share_weights
 from hf_arae.training.fingerprint import check_unchanged, fingerprint
 from hf_arae.training.interruption import Interruption, TrainingInterrupted
 from hf_arae.training.launch import warn_of_ignored_flags, warn_of_missing_processes
@@ -36,7 +35,8 @@ from hf_arae.training.non_finite import NonFiniteGuard
 from hf_arae.training.objective import Batch, Objective, Phase
 from hf_arae.training.results import Evaluation, TrainingResult
 from hf_arae.training.schedules import Schedule
-from hf_arae.utils.json_numbers import exact, restored
+from hf_arae.utils.display import visible
+from hf_arae.utils.distributed import average_gradients, from_main, same_on_all, share_weights
 
 if TYPE_CHECKING:
     from hf_arae.hub.run_repository import RunRepository

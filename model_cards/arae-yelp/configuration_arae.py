@@ -7,7 +7,7 @@ from dataclasses import field
 
 from huggingface_hub.dataclasses import strict
 
-from .hf_arae_models_autoencoder_config import TextAutoencoderConfig
+from .hf_arae_models_recurrent_autoencoder_config import TextAutoencoderConfig
 from .hf_arae_utils_validation import WIDTHS, check_range, check_widths
 
 

@@ -15,9 +15,9 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, logging
 
-from .hf_arae_models_downloads import check_downloaded_weights
-from .hf_arae_models_loading import check_files_beside, check_finite, check_not_pickled, check_whole
-from .hf_arae_models_wholeness import DIGESTS_FILE, ResultState, check_result, check_unreplaced, result_state
+from .hf_arae_storage_downloads import check_downloaded_weights
+from .hf_arae_storage_loading import check_files_beside, check_finite, check_not_pickled, check_whole
+from .hf_arae_storage_wholeness import DIGESTS_FILE, ResultState, check_result, check_unreplaced, result_state
 
 # Keys that transformers itself writes into a config.json or hands to a config, beside the declared fields.
 _TRANSFORMERS_KEYS = {

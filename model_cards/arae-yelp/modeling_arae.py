@@ -12,8 +12,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from .configuration_arae import AraeConfig
-from .hf_arae_models_autoencoder import TextAutoencoder
 from .hf_arae_models_base import FamilyModel
+from .hf_arae_models_recurrent_autoencoder import TextAutoencoder
 from .hf_arae_nn_mlp import Mlp
 
 

@@ -9,11 +9,11 @@ import torch
 from transformers import Pipeline, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
-from .hf_arae_display import progress, shown
-from .hf_arae_models_text_checks import check_tokenizer
-from .hf_arae_models_wholeness import check_read_together
-from .hf_arae_models_writing_settings import check_writing
-from .text_inputs import check_inputs, check_on_error, skipping
+from .hf_arae_data_text_inputs import check_inputs, check_on_error, skipping
+from .hf_arae_models_recurrent_tokenizer_check import check_tokenizer
+from .hf_arae_models_recurrent_writing_settings import check_writing
+from .hf_arae_storage_wholeness import check_read_together
+from .hf_arae_utils_display import progress, shown
 
 # What `generate()` gives beside the words, for which a result has no place.
 _RAW_OUTPUTS = (

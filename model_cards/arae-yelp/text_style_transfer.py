@@ -9,11 +9,10 @@ import torch
 from transformers import AutoModelForSeq2SeqLM
 from transformers.utils import logging
 
-from .hf_arae_data_cutting import cut_ids
-from .hf_arae_data_detokenization import detokenize as join_words
-from .hf_arae_models_text import GENERATE_ARGUMENTS
-from .attribute_labels import AttributeLabels
-from .text_inputs import (
+from .hf_arae_data_text_attribute_labels import AttributeLabels
+from .hf_arae_data_text_cutting import cut_ids
+from .hf_arae_data_text_detokenization import detokenize as join_words
+from .hf_arae_data_text_inputs import (
     CALL_ARGUMENTS,
     UNKNOWN_WORDS,
     Skipped,
@@ -23,6 +22,7 @@ from .text_inputs import (
     no_word_known,
     place_of,
 )
+from .hf_arae_models_recurrent_text_model import GENERATE_ARGUMENTS
 from .text_pipeline import TextPipeline, sequences_of, words_of
 
 logger = logging.get_logger(__name__)

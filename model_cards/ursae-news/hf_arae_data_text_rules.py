@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Exported from hf_arae/data/text_rules.py of hf_arae 0.1.0.
+# Exported from hf_arae/data/text/rules.py of hf_arae 0.1.0.
 # Edits belong there: the next save_pretrained overwrites this file.
 """What every style of reading shares: characters that nobody sees, and what web pages put in place of characters.
 

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
 from .configuration_ursae import UrsaeConfig
-from .hf_arae_nn_convolution import ConvolutionalDecoder, ConvolutionalEncoder, attend
-from .hf_arae_nn_vocabulary import VocabularyProjection
+from .hf_arae_nn_text_convolution import ConvolutionalDecoder, ConvolutionalEncoder, attend
+from .hf_arae_nn_text_vocabulary import VocabularyProjection
 
 
 @dataclass

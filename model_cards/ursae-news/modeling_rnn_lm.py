@@ -13,14 +13,14 @@ from torch.nn import functional as F
 from transformers import GenerationConfig
 from transformers.utils import ModelOutput
 
+from .hf_arae_models_recurrent_text_model import RecurrentTextModel
 from .configuration_rnn_lm import RnnLmConfig
-from .hf_arae_models_text import RecurrentTextModel
-from .hf_arae_nn_decoding import WriterCell
-from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
-from .hf_arae_nn_padding import check_padded_right, padded_right
-from .hf_arae_nn_recurrent_cache import RecurrentCache
-from .hf_arae_nn_seeding import seeded
-from .hf_arae_nn_vocabulary import VocabularyProjection
+from .hf_arae_nn_text_decoding import WriterCell
+from .hf_arae_nn_text_linear_cross_entropy import linear_cross_entropy
+from .hf_arae_nn_text_padding import check_padded_right, padded_right
+from .hf_arae_nn_text_recurrent_cache import RecurrentCache
+from .hf_arae_nn_text_vocabulary import VocabularyProjection
+from .hf_arae_utils_seeding import seeded
 
 
 @dataclass

@@ -15,17 +15,17 @@ from transformers import GenerationConfig, LogitsProcessorList, NoRepeatNGramLog
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
+from .hf_arae_models_headline_selector_layers import WordSelector
+from .hf_arae_models_recurrent_text_model import RecurrentTextModel
 from .configuration_rnn_lm import RnnLmConfig
 from .modeling_rnn_lm import RnnLmForCausalLM
-from .hf_arae_models_text import RecurrentTextModel
 from .configuration_ursae import UrsaeConfig
 from .hf_arae_models_ursae_layers_ursae import Reader, Reconstructor, UrsaeReading
-from .hf_arae_nn_linear_cross_entropy import linear_cross_entropy
-from .hf_arae_nn_padding import check_padded_right, padded_right
-from .hf_arae_nn_recurrent_cache import RecurrentCache
-from .hf_arae_nn_summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
-from .hf_arae_nn_token_log_probs import token_log_probs
-from .hf_arae_nn_word_selector import WordSelector
+from .hf_arae_nn_text_linear_cross_entropy import linear_cross_entropy
+from .hf_arae_nn_text_padding import check_padded_right, padded_right
+from .hf_arae_nn_text_recurrent_cache import RecurrentCache
+from .hf_arae_nn_text_summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
+from .hf_arae_nn_text_token_log_probs import token_log_probs
 
 
 @dataclass

@@ -13,12 +13,9 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, BatchEncoding
 from transformers.utils import logging
 
-from .hf_arae_data_cutting import cut_ids
-from .hf_arae_data_detokenization import detokenize as join_words
-from .hf_arae_data_news_text import first_sentence as first_sentence_of
-from .hf_arae_models_text import GENERATE_ARGUMENTS
-from .hf_arae_nn_padding import padded_right
-from .text_inputs import (
+from .hf_arae_data_text_cutting import cut_ids
+from .hf_arae_data_text_detokenization import detokenize as join_words
+from .hf_arae_data_text_inputs import (
     CALL_ARGUMENTS,
     Skipped,
     check_arguments,
@@ -27,6 +24,9 @@ from .text_inputs import (
     no_word_known,
     place_of,
 )
+from .hf_arae_data_text_news import first_sentence as first_sentence_of
+from .hf_arae_models_recurrent_text_model import GENERATE_ARGUMENTS
+from .hf_arae_nn_text_padding import padded_right
 from .text_pipeline import TextPipeline, sequences_of, words_of
 
 logger = logging.get_logger(__name__)

@@ -31,17 +31,17 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from plain_arae import PlainArae  # noqa: E402
 
-from hf_arae.data.encoding import encode_dataset  # noqa: E402
 from hf_arae.data.loading import DataArguments, load_labelled_text  # noqa: E402
-from hf_arae.data.packing import PackedSentences  # noqa: E402
-from hf_arae.data.tokenization import train_tokenizer  # noqa: E402
-from hf_arae.evaluation.tables import markdown_table  # noqa: E402
+from hf_arae.data.text.encoding import encode_dataset  # noqa: E402
+from hf_arae.data.text.token_arrays import PackedSentences  # noqa: E402
+from hf_arae.data.text.tokenization import train_tokenizer  # noqa: E402
 from hf_arae.metrics import Bleu  # noqa: E402
 from hf_arae.models.arae.building import AraeModelArguments, build_arae  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
 from hf_arae.training import AdversarialTrainer, TrainingArguments  # noqa: E402
 from hf_arae.training import trainer as trainer_module  # noqa: E402
 from hf_arae.training.allocator import keep_freed_memory  # noqa: E402
+from hf_arae.utils.tables import markdown_table  # noqa: E402
 
 PHASES = ("reconstruct", "criticise", "classify", "imitate", "conceal")
 PUBLISHED = AraeModelArguments(

@@ -41,7 +41,7 @@ sys.path.insert(0, str(ROOT / "tests" / "gpu"))
 
 from device_runs import FAMILIES, Run, make_trainer, train_and_resume, use_model  # noqa: E402
 
-from hf_arae.data.packing import PackedSentences  # noqa: E402
+from hf_arae.data.text.token_arrays import PackedSentences  # noqa: E402
 from hf_arae.models.arae.configuration_arae import AraeConfig  # noqa: E402
 from hf_arae.models.arae.modeling_arae import AraeModel  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402

@@ -22,9 +22,9 @@ from transformers import AutoModel, AutoTokenizer
 
 import hf_arae  # noqa: F401 (registers the models)
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.metrics import Bleu
 from hf_arae.onnx import OnnxTextAutoencoder, export_onnx
+from hf_arae.utils.tables import markdown_table
 
 
 def main() -> None:

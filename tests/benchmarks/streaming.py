@@ -27,12 +27,12 @@ import pyarrow.parquet as pq
 import torch
 from datasets import ClassLabel, Features, Value
 
-from hf_arae.data.encoding import encode_dataset, token_ids
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
 from hf_arae.data.streaming import load_text_stream
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import encode_dataset, token_ids
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments

@@ -14,7 +14,7 @@ import time
 import torch
 from torch.nn import functional as F
 
-from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
+from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy
 from hf_arae.training.allocator import keep_freed_memory
 
 ROWS, WIDTH, WORDS, RUNS = 1150, 128, 9100, 15  # a Yelp batch of 128 sentences

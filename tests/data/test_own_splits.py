@@ -11,12 +11,12 @@ from huggingface_hub import HfApi
 from transformers.utils import logging
 
 from hf_arae.data.documents import DocumentArguments, load_documents
-from hf_arae.data.encoding import read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.pairs import PairArguments, load_labelled_pairs
 from hf_arae.data.splits import measured_split, sample_rows
 from hf_arae.data.streaming import load_text_stream
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import read_dataset
+from hf_arae.data.text.tokenization import train_tokenizer
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from transformers.utils import logging
 
+from hf_arae.data.corpora.scenes import LABELS, SPLIT_SIZES, build_scenes
 from hf_arae.data.pair_batches import PairBatches
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
-from hf_arae.data.scenes import LABELS, SPLIT_SIZES, build_scenes
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 
 
 def write(folder, rows, name="train.jsonl"):

@@ -13,7 +13,7 @@ from transformers.utils import logging
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, TextStream, load_text_stream
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 
 WORDS = [f"w{number}" for number in range(50)]
 

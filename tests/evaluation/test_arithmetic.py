@@ -5,8 +5,8 @@ import torch
 from linear_autoencoder import SENTENCES, LinearAutoencoder
 
 from hf_arae.evaluation.arithmetic import PUBLISHED, ParsedSentences, Transform, score_transform
-from hf_arae.evaluation.tables import markdown_table
-from hf_arae.generation import LatentSpace
+from hf_arae.latent.space import LatentSpace
+from hf_arae.utils.tables import markdown_table
 
 WALKING = Transform("verb", "walking")
 

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from transformers.utils import logging
 
 from hf_arae.data.batching import SentenceBatchSampler
-from hf_arae.data.salience import attribute_log_odds
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.salience import attribute_log_odds
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import (
     StyleTransferEvaluator,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hf_arae.data.reviews import build_reviews
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.corpora.reviews import build_reviews
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.latent_neighbours import Neighbourhoods, edit_distances, find_neighbours, neighbour_cosine
 from hf_arae.evaluation.rewriting import encode_texts
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from testing_mixins import made_up_sentences
 
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.evaluation.posterior import active_units, mutual_information, posterior_statistics
 from hf_arae.models.vae import VaeConfig, VaeModel
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from datasets import ClassLabel, Dataset, Features, Value
 
-from hf_arae.data.encoding import read_dataset
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import read_dataset
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges
 from hf_arae.evaluation.summarization import SummarizationEvaluator
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator

@@ -8,8 +8,8 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts, sample_texts
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, leakage, other_labels
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.metrics import Bleu
+from hf_arae.utils.tables import markdown_table
 
 FEATURES = Features({"text": Value("string"), "label": ClassLabel(names=["negative", "positive"])})
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from datasets import Dataset
 
-from hf_arae.data.news import build_news
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.corpora.news import build_news
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.curves import draw_curves
 from hf_arae.evaluation.summarization import (
     SummarizationEvaluator,

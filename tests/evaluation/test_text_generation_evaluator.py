@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from hf_arae.data.encoding import read_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import read_dataset
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.latent_codes import CodeGaussian
 from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts

@@ -11,7 +11,7 @@ from datasets import DatasetDict
 pytest.importorskip("matplotlib", reason="needs hf_arae[plots]")
 from PIL import Image
 
-from hf_arae.data.reviews import build_reviews
+from hf_arae.data.corpora.reviews import build_reviews
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = {"training.png", "codes-reviews.png", "codes-captions.png", "transfers.png"}

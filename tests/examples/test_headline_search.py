@@ -12,8 +12,8 @@ from transformers import pipeline
 from warm_python import run_python
 
 import hf_arae  # noqa: F401 (registers the pipeline)
-from hf_arae.data.news import build_news
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.corpora.news import build_news
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 
 ROOT = Path(__file__).parents[2]

@@ -36,8 +36,8 @@ from gradio_client.exceptions import AppError
 from markup import mark, shared_words, table
 
 from hf_arae import AraeConfig, AraeModel, RnnLmConfig, RnnLmForCausalLM, UrsaeConfig, UrsaeForConditionalGeneration
-from hf_arae.data.news import build_news
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.corpora.news import build_news
+from hf_arae.data.text.tokenization import train_tokenizer
 
 TEXTS = [text for texts in SENTENCES.values() for text in texts]
 HOSTILE = "<img src=x onerror=alert(1)> <script>alert(2)</script> ${alert(3)} {{value}} `'\""

@@ -34,7 +34,7 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from markup import readable, shared_words
 
 from hf_arae import UrsaeConfig, UrsaeForConditionalGeneration
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 
 TEXT = SENTENCES["negative"][0]
 

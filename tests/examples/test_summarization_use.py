@@ -11,8 +11,8 @@ import pytest
 import torch
 from warm_python import run_python
 
-from hf_arae.data.news import build_news, build_titles
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.corpora.news import build_news, build_titles
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 

@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, PreTrainedModel, pipeline
 
 from hf_arae.data.documents import DocumentArguments, load_documents
-from hf_arae.data.encoding import encode_dataset
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.data.packing import PackedSentences
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import encode_dataset
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges
 from hf_arae.evaluation.summarization import SummarizationEvaluator
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator

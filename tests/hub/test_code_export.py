@@ -274,12 +274,12 @@ def test_an_import_inside_a_function_stops_the_export(monkeypatch):
         hf_arae.hub.flat_sources, "_read", lambda module: "def f():\n    from hf_arae.nn.mlp import Mlp\n"
     )
     with pytest.raises(ExportError, match="line 2"):
-        collect(["hf_arae.nn.rnn"], "me")
+        collect(["hf_arae.nn.text.rnn"], "me")
 
 
 def test_imports_are_rewritten_and_prose_is_not(monkeypatch):
     source = '''"""Says: from hf_arae.nn.mlp import Mlp."""
-from hf_arae.nn.rnn import (
+from hf_arae.nn.text.rnn import (
     RecurrentDecoder,
 )
 try:
@@ -287,9 +287,9 @@ try:
 except ModuleNotFoundError:
     pass
 '''
-    sources = {"hf_arae.nn.mlp": source, "hf_arae.nn.rnn": ""}
+    sources = {"hf_arae.nn.mlp": source, "hf_arae.nn.text.rnn": ""}
     monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", sources.__getitem__)
     files = collect(["hf_arae.nn.mlp"], "me")
     assert files.keys() == {"hf_arae_nn_mlp", "hf_arae_nn_rnn"}
-    rewritten = source.replace("from hf_arae.nn.rnn import (", "from .hf_arae_nn_rnn import (")
+    rewritten = source.replace("from hf_arae.nn.text.rnn import (", "from .hf_arae_nn_rnn import (")
     assert files["hf_arae_nn_mlp"].endswith(rewritten)

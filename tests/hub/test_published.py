@@ -14,21 +14,21 @@ from testing_mixins import made_up_sentences
 
 import hf_arae
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.data.packing import PackedSentences
 from hf_arae.data.splits import measured_split
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.evaluation.curves import draw_run_curves
 from hf_arae.evaluation.latent_codes import code_statistics
 from hf_arae.evaluation.summarization import samples_over_training
-from hf_arae.evaluation.tables import markdown_table
 from hf_arae.hub import card_texts
 from hf_arae.hub.cards import write_run_card
-from hf_arae.hub.places import without_places
 from hf_arae.hub.pushing import push_folder
 from hf_arae.hub.staging import CardArguments, stage
 from hf_arae.metrics import SummaryShape
 from hf_arae.models.vae.configuration_vae import VaeConfig
 from hf_arae.models.vae.modeling_vae import VaeModel
 from hf_arae.training import Evaluation
+from hf_arae.utils.places import without_places
+from hf_arae.utils.tables import markdown_table
 
 SECRET = "mrs. miller of room 12 complained"
 HOSTILE = ('pos"); import os; os.system("x") #', "a|b\n<img src=x onerror=alert(1)>")

@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from testing_mixins import made_up_sentences
 
 import hf_arae
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.hub.errors import HubError
 from hf_arae.training import Evaluation
 from hf_arae.training.report import write_report

@@ -45,7 +45,7 @@ for metric, predictions in (
 """
     packages = ["sacrebleu", "rouge_score", "sacrebleu", "scikit-learn"]
     assert run_python(["-c", code]).stdout.splitlines() == [
-        f"this metric needs {package}: pip install {package}, or hf_arae[metrics]" for package in packages
+        f"{package} is not installed: pip install {package}, or hf_arae[metrics]" for package in packages
     ]
 
 

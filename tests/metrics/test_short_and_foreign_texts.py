@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 from rouge_score.rouge_scorer import RougeScorer
 
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.metrics import (
     Bleu,
     ContentPreservation,

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from transformers import AutoModel
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments

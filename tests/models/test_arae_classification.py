@@ -10,10 +10,10 @@ from torch.nn import functional as F
 from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.corpora.scenes import LABELS, build_scenes
 from hf_arae.data.pair_batches import PairBatches
-from hf_arae.data.scenes import LABELS, build_scenes
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae import AraeConfig, AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_pairs import AraePairObjective, AraePairObjectiveArguments
 from hf_arae.training import AdversarialTrainer, TrainingArguments

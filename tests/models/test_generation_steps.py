@@ -12,7 +12,7 @@ from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.nn.recurrent_cache import RecurrentCache
+from hf_arae.nn.text.recurrent_cache import RecurrentCache
 
 SIZES = {"vocab_size": 20, "embedding_size": 6, "hidden_size": 8, "num_layers": 2}
 IDS = torch.tensor([[1, 9, 8, 7, 2], [1, 6, 5, 2, 0], [1, 12, 2, 0, 0]])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, pipeline
 
-from hf_arae.data.tokenization import train_tokenizer
-from hf_arae.generation import LatentSpace
+from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.latent.space import LatentSpace
 from hf_arae.models.aae.configuration_aae import AaeConfig
 from hf_arae.models.aae.modeling_aae import AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig

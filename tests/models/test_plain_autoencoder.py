@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from hf_arae.generation import LatentSpace
+from hf_arae.latent.space import LatentSpace
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective

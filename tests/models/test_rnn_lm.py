@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
-from hf_arae.nn.recurrent_cache import RecurrentCache
+from hf_arae.nn.text.recurrent_cache import RecurrentCache
 
 PAD, BOS, EOS, UNK, MASK = range(5)
 NEVER_WRITTEN = [PAD, BOS, UNK, MASK]

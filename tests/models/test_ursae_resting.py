@@ -8,7 +8,7 @@ import pytest
 import torch
 from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, read_log
 
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments

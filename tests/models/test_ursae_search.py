@@ -10,11 +10,11 @@ from transformers import AutoModelForSeq2SeqLM
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.evaluation.search_tuning import tune_search
+from hf_arae.models.headline_selector.layers import WEIGHTED
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_selection import SelectionObjective
-from hf_arae.nn.word_selector import WEIGHTED
 
 PAD, BOS, EOS, UNK, COMMA = 0, 1, 2, 3, 5
 SIZES = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 8, "reader_size": 5, "conv_size": 10}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from hf_arae.nn.gaussian import kl_to_standard_normal
+from hf_arae.losses.gaussian import kl_to_standard_normal
 from hf_arae.nn.posteriors import BalancedPosterior, BatchNormPosterior, CommittedPosterior, committed_variances
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, Normal, kl_divergence
 
-from hf_arae.nn import mmd
-from hf_arae.nn.gaussian import draw_gaussian, gaussian_log_density, kl_to_standard_normal
-from hf_arae.nn.mmd import SCALES, maximum_mean_discrepancy
+from hf_arae.losses import mmd
+from hf_arae.losses.gaussian import draw_gaussian, gaussian_log_density, kl_to_standard_normal
+from hf_arae.losses.mmd import SCALES, maximum_mean_discrepancy
 from hf_arae.nn.priors import FixedPrior
 
 SPARSE = FixedPrior(0.8, 0.05)

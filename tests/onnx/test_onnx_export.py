@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel

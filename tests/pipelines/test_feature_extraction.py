@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModel, pipeline
 
 from hf_arae import AaeConfig, AaeModel, LatentSpace, VaeConfig, VaeModel
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 
 TEXTS = ["The food was great!", "awful .", "i am coming back , friendly staff ."]
 SIZES = {"embedding_size": 8, "hidden_size": 12, "code_size": 6}

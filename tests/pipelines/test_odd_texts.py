@@ -14,7 +14,7 @@ from transformers import AutoModel, AutoTokenizer, pipeline
 from transformers.utils import logging
 
 from hf_arae import LatentSpace
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration

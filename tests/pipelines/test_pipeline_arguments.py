@@ -8,13 +8,13 @@ import torch
 from transformers import AutoTokenizer, GenerationConfig, pipeline
 from transformers.utils import logging as transformers_logging
 
-from hf_arae.data.tokenization import train_tokenizer
-from hf_arae.generation import LatentSpace
+from hf_arae.data.text.attribute_labels import AttributeLabels
+from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.latent.space import LatentSpace
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.pipelines.attribute_labels import AttributeLabels
 
 TEXT = "The food was awful!"
 

@@ -8,7 +8,7 @@ from datasets import Dataset
 from transformers import T5Config, T5ForConditionalGeneration, pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline, logger

@@ -8,8 +8,8 @@ import pytest
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoModel
 
-from hf_arae.data.salience import attribute_log_odds
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.salience import attribute_log_odds
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.aae.configuration_aae import AaeConfig
 from hf_arae.models.aae.objective_aae import AaeObjectiveArguments
 from hf_arae.models.arae.configuration_arae import AraeConfig

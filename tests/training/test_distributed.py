@@ -20,7 +20,7 @@ TRAIN = """
     import torch
     from safetensors.torch import save_file
 
-    from hf_arae.data.packing import PackedSentences
+    from hf_arae.data.text.token_arrays import PackedSentences
     from hf_arae.models.aae.configuration_aae import AaeConfig
     from hf_arae.models.aae.modeling_aae import AaeModel
     from hf_arae.models.aae.objective_aae import AaeObjective, AaeObjectiveArguments
@@ -82,7 +82,7 @@ WRITE = """
 
     import hf_arae
     from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts, sample_texts
-    from hf_arae.training.distributed import from_main, rows_of_this_process
+    from hf_arae.utils.distributed import from_main, rows_of_this_process
 
     folder, processes, model_folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     torch.set_num_threads(1)

@@ -11,11 +11,11 @@ from test_trainer import Scripted, make_trainer
 from testing_mixins import assert_same_run, made_up_sentences, read_log
 from transformers.utils import logging
 
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.training import AdversarialTrainer
 from hf_arae.training.checkpoint import find_damage, list_checkpoints, weights_digest
-from hf_arae.training.fingerprint import digest_rows
 from hf_arae.training.logs import LOG_FILE
+from hf_arae.utils.digests import digest_rows
 
 
 @pytest.fixture

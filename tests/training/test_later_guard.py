@@ -9,7 +9,7 @@ import pytest
 import torch
 from testing_mixins import broken, made_up_sentences
 
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments

@@ -10,9 +10,9 @@ from test_trainer import Scripted, make_trainer
 from testing_mixins import read_log
 from transformers.utils import logging
 
-from hf_arae.display import visible
 from hf_arae.training import Evaluation, logs
 from hf_arae.training.launch import warn_of_ignored_flags
+from hf_arae.utils.display import visible
 
 
 @pytest.fixture

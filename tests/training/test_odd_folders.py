@@ -14,11 +14,11 @@ from testing_mixins import assert_same_run, weight_size
 from transformers.utils import logging
 
 from hf_arae.hub.checks import check_model_folder
+from hf_arae.storage.files import read_json, write_json
 from hf_arae.training import checkpoint, run_folder
 from hf_arae.training.checkpoint import find_checkpoint, find_damage, list_checkpoints
 from hf_arae.training.interruption import time_left
 from hf_arae.training.report import read_report, write_report
-from hf_arae.utils.files import read_json, write_json
 
 SETTINGS = {"max_steps": 6, "save_steps": 2, "save_total_limit": 1, "eval_steps": 0}
 

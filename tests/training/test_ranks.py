@@ -21,7 +21,7 @@ SCRIPT = """
     from test_trainer import make_trainer
     from testing_mixins import made_up_sentences, weight_size
 
-    from hf_arae.data.packing import PackedSentences
+    from hf_arae.data.text.token_arrays import PackedSentences
     from hf_arae.training import AdversarialTrainer, Objective, OptimizerSettings, Phase
 
     torch.set_num_threads(1)

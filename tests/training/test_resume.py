@@ -14,7 +14,7 @@ from test_trainer import Scripted, make_trainer
 from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, read_log, weight_size
 from transformers.utils import logging
 
-from hf_arae.data.packing import PackedSentences
+from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.training import (
     AdversarialTrainer,
     CheckpointDamagedError,

@@ -20,10 +20,10 @@ SCRIPT = """
     from dataclasses import replace
     import torch
     from hf_arae.data.loading import DataArguments
-    from hf_arae.data.packing import PackedSentences
+    from hf_arae.data.text.token_arrays import PackedSentences
     from hf_arae.data.stream_batches import StreamedSentences
     from hf_arae.data.streaming import load_text_stream
-    from hf_arae.data.tokenization import train_tokenizer
+    from hf_arae.data.text.tokenization import train_tokenizer
     from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
     from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
     from hf_arae.training import AdversarialTrainer, TrainingArguments, TrainingInterrupted

@@ -15,14 +15,14 @@ from transformers import AutoModel, AutoTokenizer, pipeline
 from transformers.utils import logging
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.data.encoding import encode_dataset
-from hf_arae.data.packing import PackedSentences
-from hf_arae.data.tokenization import train_tokenizer
+from hf_arae.data.text.encoding import encode_dataset
+from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.hub.checks import check_model_folder
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective
-from hf_arae.models.wholeness import DIGESTS_FILE
+from hf_arae.storage.wholeness import DIGESTS_FILE
 from hf_arae.training import AdversarialTrainer, NonFiniteLossError, TrainingArguments, run_folder
 from hf_arae.training.report import write_report
 

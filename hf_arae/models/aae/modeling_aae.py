@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from hf_arae.models.aae.configuration_aae import AaeConfig
-from hf_arae.models.prior_autoencoder import PriorAutoencoder
+from hf_arae.models.recurrent.prior_autoencoder import PriorAutoencoder
 from hf_arae.nn.mlp import Mlp
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hf_arae.models.aae.modeling_aae import AaeModel
-from hf_arae.nn.word_noise import delete_words, shuffle_words
+from hf_arae.nn.text.word_noise import delete_words, shuffle_words
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
 from hf_arae.utils.validation import check_choice, check_range

@@ -8,8 +8,8 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from hf_arae.data.packing import flat_column
-from hf_arae.data.salience import attribute_log_odds
+from hf_arae.data.text.salience import attribute_log_odds
+from hf_arae.data.text.token_arrays import flat_column
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 

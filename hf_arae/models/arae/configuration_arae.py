@@ -4,7 +4,7 @@ from dataclasses import field
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.autoencoder_config import TextAutoencoderConfig
+from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
 from hf_arae.utils.validation import WIDTHS, check_range, check_widths
 
 

@@ -9,8 +9,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.autoencoder import TextAutoencoder
 from hf_arae.models.base import FamilyModel
+from hf_arae.models.recurrent.autoencoder import TextAutoencoder
 from hf_arae.nn.mlp import Mlp
 
 

@@ -10,14 +10,14 @@ from torch.nn import functional as F
 from transformers import GenerationConfig
 from transformers.utils import ModelOutput
 
+from hf_arae.models.recurrent.text_model import RecurrentTextModel
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
-from hf_arae.models.text import RecurrentTextModel
-from hf_arae.nn.decoding import WriterCell
-from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
-from hf_arae.nn.padding import check_padded_right, padded_right
-from hf_arae.nn.recurrent_cache import RecurrentCache
-from hf_arae.nn.seeding import seeded
-from hf_arae.nn.vocabulary import VocabularyProjection
+from hf_arae.nn.text.decoding import WriterCell
+from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy
+from hf_arae.nn.text.padding import check_padded_right, padded_right
+from hf_arae.nn.text.recurrent_cache import RecurrentCache
+from hf_arae.nn.text.vocabulary import VocabularyProjection
+from hf_arae.utils.seeding import seeded
 
 
 @dataclass

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from hf_arae.models.headline_selector.layers import WordSelector
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.nn.word_selector import WordSelector
 
 
 @dataclass
@@ -84,8 +84,8 @@ def add_selector(
 
     Args:
         model: a summarizer.
-        signals, selectable: see `hf_arae.data.headline_signals.headline_signals`.
-        forms, phrases: what is written for a word or two; see `hf_arae.data.headline_forms`.
+        signals, selectable: see `hf_arae.models.headline_selector.signals.headline_signals`.
+        forms, phrases: what is written for a word or two; see `hf_arae.models.headline_selector.forms`.
         selector_size, selector_members: see [`UrsaeConfig`].
     """
     config = model.config

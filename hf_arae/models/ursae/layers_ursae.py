@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from transformers.utils import ModelOutput
 
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
-from hf_arae.nn.convolution import ConvolutionalDecoder, ConvolutionalEncoder, attend
-from hf_arae.nn.vocabulary import VocabularyProjection
+from hf_arae.nn.text.convolution import ConvolutionalDecoder, ConvolutionalEncoder, attend
+from hf_arae.nn.text.vocabulary import VocabularyProjection
 
 
 @dataclass

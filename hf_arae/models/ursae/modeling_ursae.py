@@ -12,17 +12,17 @@ from transformers import GenerationConfig, LogitsProcessorList, NoRepeatNGramLog
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
+from hf_arae.models.headline_selector.layers import WordSelector
+from hf_arae.models.recurrent.text_model import RecurrentTextModel
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
-from hf_arae.models.text import RecurrentTextModel
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.layers_ursae import Reader, Reconstructor, UrsaeReading
-from hf_arae.nn.linear_cross_entropy import linear_cross_entropy
-from hf_arae.nn.padding import check_padded_right, padded_right
-from hf_arae.nn.recurrent_cache import RecurrentCache
-from hf_arae.nn.summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
-from hf_arae.nn.token_log_probs import token_log_probs
-from hf_arae.nn.word_selector import WordSelector
+from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy
+from hf_arae.nn.text.padding import check_padded_right, padded_right
+from hf_arae.nn.text.recurrent_cache import RecurrentCache
+from hf_arae.nn.text.summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
+from hf_arae.nn.text.token_log_probs import token_log_probs
 
 
 @dataclass

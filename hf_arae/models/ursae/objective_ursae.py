@@ -9,9 +9,9 @@ from torch import Tensor
 
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.policy import Drafts, SourceWordsPolicy, SummaryPolicy
-from hf_arae.training.distributed import mean_over_processes
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
+from hf_arae.utils.distributed import mean_over_processes
 from hf_arae.utils.validation import check_choice, check_range
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.nn.summary_processors import nearest_places, places_ahead
+from hf_arae.nn.text.summary_processors import nearest_places, places_ahead
 
 _NEVER = -1e9  # a logit; not -inf, whose product with a probability of 0 is not a number
 

@@ -2,7 +2,7 @@
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.autoencoder_config import PriorAutoencoderConfig
+from hf_arae.models.recurrent.autoencoder_config import PriorAutoencoderConfig
 from hf_arae.utils.validation import check_choice, check_range, check_widths
 
 POSTERIORS = ("gaussian", "batch_norm", "balanced", "committed")

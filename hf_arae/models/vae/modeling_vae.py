@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import initialization as init
 
-from hf_arae.models.prior_autoencoder import PriorAutoencoder
+from hf_arae.losses.gaussian import draw_gaussian, gaussian_log_density
+from hf_arae.models.recurrent.prior_autoencoder import PriorAutoencoder
 from hf_arae.models.vae.configuration_vae import VaeConfig
-from hf_arae.nn.gaussian import draw_gaussian, gaussian_log_density
 from hf_arae.nn.mlp import Mlp
 from hf_arae.nn.posteriors import BalancedPosterior, BatchNormPosterior, CommittedPosterior, GaussianPosterior
 

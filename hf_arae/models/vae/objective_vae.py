@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from hf_arae.losses.gaussian import draw_gaussian
+from hf_arae.losses.mmd import maximum_mean_discrepancy
 from hf_arae.models.vae.modeling_vae import VaeModel
-from hf_arae.nn.gaussian import draw_gaussian
-from hf_arae.nn.mmd import maximum_mean_discrepancy
-from hf_arae.nn.word_noise import replace_words
+from hf_arae.nn.text.word_noise import replace_words
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
 from hf_arae.utils.validation import check_choice, check_range

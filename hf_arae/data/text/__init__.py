@@ -1,0 +1,1 @@
+"""What is known of texts before a model sees them."""

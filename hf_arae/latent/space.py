@@ -1,0 +1,443 @@
+"""One interface to the latent space of every family: texts in, texts out, vectors in between.
+
+A point is a *code*, which the encoder gives and the decoder reads, or, for a model with a generator, a *z*: noise that
+the generator maps to a code. The thesis works on z (sections 4.6.3 and 4.8); sentences have codes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from hf_arae.data.batching import batches_by_length
+from hf_arae.data.text.attribute_labels import AttributeLabels
+from hf_arae.data.text.characters import whole_characters
+from hf_arae.data.text.cutting import cut_ids
+from hf_arae.data.text.inputs import (
+    check_arguments,
+    check_inputs,
+    check_length,
+    check_text,
+    place_of,
+)
+from hf_arae.latent.paths import check_least, interpolation, random_walk
+from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
+from hf_arae.models.recurrent.writing_settings import check_writing
+from hf_arae.nn.text.decoding import MOST_ROWS
+from hf_arae.utils.display import progress, shown
+from hf_arae.utils.seeding import seeded
+
+SPACES = ("code", "z")
+# One point gives one text here; `decode_samples` draws several, and faster than `generate` does.
+_REFUSED = ("num_return_sequences", "return_dict_in_generate")
+_ACCEPTED = ("precision", *(name for name in GENERATE_ARGUMENTS if name not in _REFUSED))
+
+Texts = str | Iterable[str]
+
+
+class Neighbour(NamedTuple):
+    """A text near another one.
+
+    Args:
+        text: the neighbour.
+        similarity: cosine of the two codes, in -1..1.
+        row: its place among the texts that were searched.
+    """
+
+    text: str
+    similarity: float
+    row: int
+
+
+class LatentSpace:
+    """Walks through the latent space of a text autoencoder.
+
+    ```python
+    latent = LatentSpace(AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
+    latent.interpolate("a man is sleeping .", "two dogs run .", steps=7)[0]  # seven sentences
+    latent.interpolate(latent.draw(5, "z", seed=0), latent.draw(5, "z", seed=1), space="z")  # five lines
+    latent.arithmetic("a man is sleeping .", minus=sleeping, plus=walking, wanted=lambda text: "walking" in text)
+    ```
+
+    Every method takes a batch and returns one result a row; lists are shown as tables. Where it takes points, these
+    are sentences (one or many, which are encoded first) or a tensor of rows, with `space` to say whether they are
+    codes or z. Generation arguments go to the model's `decode`; greedy decoding and plain sampling take its fast path.
+    The same call with the same seed gives the same texts, whatever was drawn before, and leaves torch's own generators
+    as they were; with a seed of `None` draws are torch's own. Unless `max_new_tokens` or `max_length` is given, what
+    is written is never longer than what can be encoded.
+
+    Args:
+        model: a model with `encode`, `decode` and `draw_codes`, such as an `AraeModel`. It is put in evaluation mode.
+        tokenizer: its tokenizer.
+        attribute: label (name or id) that everything is written with, for a model with several decoders.
+        batch_size: sentences that are read or written at once.
+
+    Raises:
+        TypeError: the model lacks one of these methods; the label is neither a name nor an id.
+        ValueError: the tokenizer is not the model's, or the model does not have that label.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        attribute: str | int | None = None,
+        batch_size: int = MOST_ROWS,
+    ):
+        missing = [name for name in ("encode", "decode", "draw_codes") if not callable(getattr(model, name, None))]
+        if missing:
+            raise TypeError(f"a {type(model).__name__} has no {' and no '.join(missing)}: it is no text autoencoder")
+        check_tokenizer(tokenizer, model.config)
+        if attribute is not None:
+            if getattr(model.config, "num_attributes", 1) < 2:
+                raise ValueError(f"this model has no attributes, got {attribute!r}")
+            attribute = AttributeLabels(model.config.id2label).id_of("attribute", attribute)
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.model, self.tokenizer, self.attribute, self.batch_size = model.eval(), tokenizer, attribute, batch_size
+
+    # Between texts and vectors
+
+    @property
+    def has_generator(self) -> bool:
+        """Whether the model maps z to codes, and has learned to."""
+        known = callable(getattr(self.model, "generate_codes", None))
+        return known and getattr(self.model.config, "trained_generator", True)
+
+    @property
+    def native_space(self) -> str:
+        """Where new sentences come from: "z" for a model with a generator, else "code"."""
+        return "z" if self.has_generator else "code"
+
+    def width(self, space: str = "code") -> int:
+        """The width of codes or of z.
+
+        Raises:
+            ValueError: the space is unknown, or z is asked of a model without a generator.
+        """
+        if space not in SPACES:
+            raise ValueError(f"space must be one of {', '.join(map(repr, SPACES))}; got {space!r}")
+        if space == "z" and not self.has_generator:
+            kind = "this" if getattr(self.model.config, "trained_generator", None) is False else "a"
+            trained = " that was trained" if kind == "this" else ""
+            raise ValueError(
+                f"{kind} {type(self.model).__name__} has no generator{trained}, so it has no z: give space='code'"
+            )
+        return self.model.config.code_size if space == "code" else self.model.config.latent_size
+
+    def encode(self, texts: Texts, truncation: bool = False) -> Tensor:
+        """Returns the codes of texts, `(rows, code_size)`, on the model's device.
+
+        Args:
+            texts: a sentence, or any collection of sentences.
+            truncation: cut sentences that are too long, instead of raising.
+
+        Raises:
+            TypeError: a text is no string.
+            ValueError: a text is empty or too long; it is named.
+        """
+        return self._encode(self._checked_texts(texts, truncation))
+
+    @torch.no_grad()
+    def to_codes(self, z: Tensor) -> Tensor:
+        """Maps z `(rows, latent_size)` to codes `(rows, code_size)` by the model's generator."""
+        parts = self._points(z, "z", "z").split(self.batch_size)
+        return torch.cat([self._codes(part, "z") for part in parts]) if len(z) else self._codes(z, "z")
+
+    def decode(self, points: Tensor, space: str = "code", seed: int | None = 0, **generate_arguments) -> list[str]:
+        """Writes a text from each row of `points`, `(rows, width)`; greedily, unless told otherwise.
+
+        Args:
+            points: codes or z.
+            space: which of them, "code" or "z".
+            seed: of the draws, with `do_sample`.
+            generate_arguments: `do_sample`, `temperature`, `num_beams`, `precision`, ...
+
+        Raises:
+            TypeError: an argument is unknown.
+            ValueError: the width is wrong, a value is not finite, or there is no such space.
+        """
+        return shown(self._write(self._points(points, space, "points"), space, seed, 1, generate_arguments))
+
+    def decode_samples(
+        self, points: Tensor, num_samples: int = 100, space: str = "code", seed: int | None = 0, **generate_arguments
+    ) -> list[list[str]]:
+        """Draws several texts from each row of `points`: a list of `num_samples` for each row.
+
+        The arguments are those of `decode`; `do_sample` is on.
+        """
+        check_least("num_samples", num_samples, 1)
+        arguments = {"do_sample": True} | generate_arguments
+        points = self._points(points, space, "points")
+        texts = self._write(points, space, seed, num_samples, arguments)
+        return _cut(texts, num_samples)
+
+    @torch.no_grad()
+    def draw(self, num_samples: int, space: str = "code", seed: int | None = 0) -> Tensor:
+        """Draws points of new sentences, `(num_samples, width)`: z ~ N(0, I), or codes as the model has them.
+
+        The codes of a model with a generator are those of the z of the same seed, and its `draw_noise`.
+
+        Raises:
+            ValueError: the model has not learned what its codes are drawn from (a plain autoencoder).
+        """
+        check_least("num_samples", num_samples, 1)
+        width = self.width(space)
+        source = None if seed is None else torch.Generator().manual_seed(seed)
+        if space == "code":
+            return self.model.draw_codes(num_samples, source)
+        return torch.randn(num_samples, width, generator=source).to(self.model.device, self.model.dtype)
+
+    def sample(self, num_samples: int, seed: int | None = 0, **generate_arguments) -> list[str]:
+        """Writes new sentences from drawn codes, see `draw`; 100 000 of them in one call are fine."""
+        return self.decode(self.draw(num_samples, "code", seed), "code", seed, **generate_arguments)
+
+    # What lies between and around points
+
+    def interpolate(
+        self,
+        a: Texts | Tensor,
+        b: Texts | Tensor,
+        steps: int = 7,
+        method: str = "linear",
+        space: str = "code",
+        seed: int | None = 0,
+        **generate_arguments,
+    ) -> list[list[str]]:
+        """Writes what lies on the way from each row of `a` to the same row of `b` (Figure 4.3).
+
+        Args:
+            a, b: sentences or points, as many of each, or one of either for all of the other.
+            steps: texts on each way, at least 2: both ends are among them.
+            method: "linear" (the thesis) or "spherical", see [`~hf_arae.latent.paths.interpolation`].
+            space: "code" or "z".
+            seed, generate_arguments: see `decode`.
+
+        Returns:
+            `steps` texts for each pair.
+        """
+        a, b = self._points(a, space, "a"), self._points(b, space, "b")
+        points = interpolation(a, b, steps, method)
+        return _cut(self.decode(points.flatten(0, 1), space, seed, **generate_arguments), steps)
+
+    def walk(
+        self,
+        start: Texts | Tensor,
+        steps: int = 10,
+        angle: float = 0.3,
+        space: str = "code",
+        seed: int | None = 0,
+        **generate_arguments,
+    ) -> list[list[str]]:
+        """Writes what a random walk from each row of `start` passes, see [`~hf_arae.latent.paths.random_walk`].
+
+        Args:
+            start: sentences or points.
+            steps: texts on each walk, the one at its start included; at least 2.
+            angle: turn at each step, in radians.
+            space: "code" or "z".
+            seed: of the walk, and of the draws with `do_sample`.
+            generate_arguments: see `decode`.
+        """
+        points = random_walk(self._points(start, space, "start"), steps, angle, seed)
+        return _cut(self.decode(points.flatten(0, 1), space, seed, **generate_arguments), steps)
+
+    def nearest(
+        self, texts: Texts | Tensor, among: Sequence[str], k: int = 5, codes: Tensor | None = None
+    ) -> list[list[Neighbour]]:
+        """Finds the texts whose codes have the largest cosine with each given one's, nearest first.
+
+        Args:
+            texts: sentences, or codes.
+            among: what is searched. A text that is both given and searched is its own first neighbour.
+            k: neighbours of each, from 1 to `len(among)`.
+            codes: those of `among`, `(len(among), code_size)`, if they are known.
+        """
+        if not 1 <= k <= len(among):
+            raise ValueError(f"k must lie in 1..{len(among)}, the number of texts searched; got {k}")
+        codes = self.encode(among) if codes is None else self._points(codes, "code", "codes")
+        if len(codes) != len(among):
+            raise ValueError(f"codes has {len(codes)} rows for {len(among)} texts")
+        codes, found = F.normalize(codes, dim=1), []
+        for part in F.normalize(self._points(texts, "code", "texts"), dim=1).split(64):
+            similarities, rows = (part @ codes.T).topk(k, dim=1)
+            for pairs in zip(similarities.tolist(), rows.tolist(), strict=True):
+                found.append([Neighbour(among[row], cosine, row) for cosine, row in zip(*pairs, strict=True)])
+        return shown(found)
+
+    # Arithmetic
+
+    def offset(self, minus: Texts | Tensor, plus: Texts | Tensor, space: str = "code") -> Tensor:
+        """The mean of the points `plus` less that of the points `minus`, `(width,)` (section 4.8).
+
+        Args:
+            minus, plus: sentences or points of one class each, such as those with "sleeping" and those with "walking"
+                as their verb.
+
+        Raises:
+            ValueError: a class is empty.
+        """
+        means = []
+        for name, given in (("minus", minus), ("plus", plus)):
+            points = self._points(given, space, name)
+            if not len(points):
+                raise ValueError(f"{name} is empty: a mean needs at least one sentence")
+            means.append(points.double().mean(0))
+        return (means[1] - means[0]).to(self.model.dtype)
+
+    def arithmetic(
+        self,
+        base: Texts | Tensor,
+        minus: Texts | Tensor,
+        plus: Texts | Tensor,
+        num_samples: int = 100,
+        wanted: Callable[[str], bool] | None = None,
+        space: str = "code",
+        seed: int | None = 0,
+        **generate_arguments,
+    ) -> list[list[str]]:
+        """Moves each row of `base` by `offset(minus, plus)` and draws texts there (section 4.8).
+
+        Args:
+            base: sentences or points.
+            minus, plus: see `offset`.
+            num_samples: texts drawn for each row; the thesis draws 100.
+            wanted: tells a text in which the change has happened. Only those are returned, each once, and those that
+                keep most of the original's words first: the search of the thesis. The originals of points are what
+                they decode to.
+            space: "code" or "z".
+            seed: of the draws.
+            generate_arguments: see `decode`; `do_sample` is on.
+
+        Returns:
+            For each row all samples, or, with `wanted`, the matching ones: none where the search failed.
+        """
+        self._check_writing(generate_arguments)  # before large classes are encoded
+        check_least("num_samples", num_samples, 1)
+        points = self._points(base, space, "base")
+        moved = points + self.offset(minus, plus, space)
+        samples = self.decode_samples(moved, num_samples, space, seed, **generate_arguments)
+        if wanted is None:
+            return samples
+        originals = self.decode(points, space) if isinstance(base, Tensor) else self.as_read(base)
+        found = []
+        for original, texts in zip(originals, samples, strict=True):
+            matches = [text for text in dict.fromkeys(texts) if wanted(text)]
+            found.append(sorted(matches, key=lambda text, original=original: -word_precision(text, original)))
+        return shown(found)
+
+    def as_read(self, texts: Texts) -> list[str]:
+        """Texts in the words that the model reads, separated by spaces as those it writes; unknown words are left out.
+
+        Longer texts are cut to the limit.
+        """
+        texts = [whole_characters(text) for text in ([texts] if isinstance(texts, str) else texts)]
+        if not texts:
+            return []
+        read = self.tokenizer(texts, verbose=False)["input_ids"]
+        limit = self.tokenizer.model_max_length - 2
+        return self.tokenizer.batch_decode([cut_ids(ids, limit) for ids in read], skip_special_tokens=True)
+
+    # Inside
+
+    def _checked_texts(self, texts: Texts, truncation: bool, name: str | None = None) -> list[str]:
+        def place(index: int | None) -> str:
+            return place_of("text", index) + (f" of {name}" if name else "")
+
+        def check(text: str, index: int | None) -> str:
+            return check_text(text, place(index))
+
+        single = isinstance(texts, str)
+        texts = [check_inputs(texts, check)] if single else list(check_inputs(texts, check))
+        # Those that are cut anyway are read here only if they may hold nothing that is seen.
+        rows = [row for row, text in enumerate(texts) if not truncation or not any(map(str.isalnum, text))]
+        if rows:
+            frame, limit = self.tokenizer.num_special_tokens_to_add(), None if truncation else self._longest()
+            ids = self.tokenizer([texts[row] for row in rows], verbose=False)["input_ids"]
+            for row, sentence in zip(rows, ids, strict=True):
+                check_length(texts[row], place(None if single else row), len(sentence) - frame, limit)
+        return texts
+
+    def _longest(self) -> int:
+        """The longest text that can be read, in tokens without special ones."""
+        return self.tokenizer.model_max_length - self.tokenizer.num_special_tokens_to_add()
+
+    @torch.no_grad()
+    def _encode(self, texts: list[str]) -> Tensor:
+        codes = torch.empty(len(texts), self.width(), device=self.model.device, dtype=self.model.dtype)
+        with progress(total=len(texts), description="Reading") as bar:
+            for rows, ids, mask in batches_by_length(texts, self.tokenizer, self.batch_size, self.model.device):
+                codes[rows] = self.model.encode(ids, mask)
+                bar.update(len(rows))
+        return codes
+
+    def _check_writing(self, generate_arguments: dict) -> None:
+        check_arguments(self, generate_arguments, _ACCEPTED)
+        check_writing(generate_arguments)
+        values = getattr(self.model.config, "num_attributes", 1)
+        if values > 1 and self.attribute is None:
+            raise ValueError(f"attribute is needed to write: this model has {values} decoders, one a value")
+
+    def _points(self, given: Texts | Tensor, space: str, name: str) -> Tensor:
+        """Rows of the space's width, of the model's dtype and on its device."""
+        width = self.width(space)
+        if not isinstance(given, Tensor):
+            if space == "z":
+                raise ValueError(
+                    f"{name} must be a tensor of z, (rows, {width}): a sentence has a code, but no z is known for it"
+                )
+            return self._encode(self._checked_texts(given, False, name))
+        if given.ndim != 2 or given.shape[1] != width:
+            hint = ""
+            if self.has_generator and given.shape[-1:] == (self.width("z" if space == "code" else "code"),):
+                hint = "; space says which of the two it is, 'code' or 'z'"
+            kind = "codes" if space == "code" else "z"
+            raise ValueError(f"{name} must be {kind} of shape (rows, {width}), got {tuple(given.shape)}{hint}")
+        if not given.is_floating_point():
+            raise ValueError(f"{name} must hold floating-point numbers, got {given.dtype}")
+        if not given.isfinite().all():
+            row = int((~given.isfinite()).any(1).nonzero()[0])
+            raise ValueError(f"{name} holds a value that is not finite, in row {row}")
+        return given.to(self.model.device, self.model.dtype)
+
+    def _codes(self, points: Tensor, space: str) -> Tensor:
+        return points if space == "code" else self.model.generate_codes(points)
+
+    @torch.no_grad()
+    def _write(self, points: Tensor, space: str, seed: int, copies: int, generate_arguments: dict) -> list[str]:
+        """Writes each row `copies` times, the copies one after another."""
+        self._check_writing(generate_arguments)
+        # The model's own limit leaves a token for <eos>; a row that has not ended by then has one word more than fits.
+        given = any(generate_arguments.get(name) for name in ("max_new_tokens", "max_length"))
+        width = None if given else 1 + self._longest()
+        rows, texts = torch.arange(len(points)).repeat_interleave(copies), []
+        with seeded(seed, self.model.device), progress(total=len(rows), description="Writing") as bar:
+            for part in rows.split(self.batch_size) if len(rows) else ():
+                codes = self._codes(points[part.to(points.device)], space)
+                written = self.model.decode(codes, attribute=self.attribute, **generate_arguments)
+                texts += self.tokenizer.batch_decode(written[:, :width], skip_special_tokens=True)
+                bar.update(len(part))
+        return texts
+
+
+def word_precision(text: str, original: str) -> float:
+    """Share of a text's words that its original has too, in 0..1; each of the original's words counts once.
+
+    "Prec" of Figure 4.4. A text without a word has precision 0.
+    """
+    words, others = Counter(text.split()), Counter(original.split())
+    return (words & others).total() / max(words.total(), 1)
+
+
+def _cut(texts: list[str], size: int) -> list[list[str]]:
+    return shown(texts[start : start + size] for start in range(0, len(texts), size))
+
+
+__all__ = ["LatentSpace", "Neighbour", "word_precision"]

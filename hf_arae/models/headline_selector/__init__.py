@@ -1,0 +1,1 @@
+"""The word selector: which words of a sentence its headline keeps."""
