@@ -45,7 +45,7 @@ from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, Arae
 from hf_arae.models.text_recipes import AraeArguments, config_fields
 from hf_arae.storage.files import read_json, write_json, write_text
 from hf_arae.storage.wholeness import find_result_damage, result_state
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.checkpoint import list_checkpoints
 from hf_arae.training.fingerprint import OF_NO_EFFECT
 from hf_arae.training.interruption import time_left
@@ -211,7 +211,7 @@ def first_stage(
         arguments = replace(arguments, resume_from_checkpoint="last", overwrite_output_dir=False)
     set_seed(arguments.seed)
     model = AraeModel(config)
-    trainer = AdversarialTrainer(model, AraeObjective(model, settings), arguments, sentences)
+    trainer = PhaseTrainer(model, AraeObjective(model, settings), arguments, sentences)
     trainer.train()
 
 
@@ -232,7 +232,7 @@ def run(
     else:
         model = AraeForSequenceClassification.from_pretrained(base, config=config)
     batches = PairBatches(data["train"], tokenizer, pairs_per_batch, arguments.seed)
-    trainer = AdversarialTrainer(
+    trainer = PhaseTrainer(
         model,
         AraePairObjective(model, settings),
         arguments,

@@ -33,7 +33,7 @@ from hf_arae.models.headline_selector.mining import mine_titles, title_words
 from hf_arae.models.headline_selector.signals import headline_signals
 from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.report import write_report
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
@@ -138,7 +138,7 @@ def main() -> None:
         print(f"    {visible(article)}\n      {visible(title)}")
 
     # 5. Training
-    trainer = AdversarialTrainer(
+    trainer = PhaseTrainer(
         model,
         SelectionObjective(model, objective_arguments),
         training_arguments,

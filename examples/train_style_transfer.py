@@ -30,7 +30,7 @@ from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJu
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.storage.files import write_text
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.report import write_report
 from hf_arae.utils.tables import markdown_table
 
@@ -136,7 +136,7 @@ def main() -> None:
     )
 
     # 6. Training
-    trainer = AdversarialTrainer(
+    trainer = PhaseTrainer(
         model,
         AraeObjective(model, objective_arguments),
         training_arguments,

@@ -42,7 +42,7 @@ from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiv
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.storage.files import write_text
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.interruption import time_left
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import write_report
@@ -203,7 +203,7 @@ def main() -> None:
             max_time=time_left(training_arguments.max_time, began),
         )
         settings = RnnLmObjectiveArguments(learning_rate=script.writer_learning_rate)
-        pretrainer = AdversarialTrainer(
+        pretrainer = PhaseTrainer(
             model.writer,
             RnnLmObjective(model.writer, settings),
             writer_arguments,
@@ -231,7 +231,7 @@ def main() -> None:
     config.write_length = decoding["target_length"]
     config.write_source_words_only, config.write_source_order = script.keep_source_words, script.keep_source_order
     config.write_longest_gap, config.write_no_repeat_ngram_size = decoding["longest_gap"], script.no_repeat_ngram_size
-    trainer = AdversarialTrainer(
+    trainer = PhaseTrainer(
         model,
         objective,
         replace(training_arguments, max_time=time_left(training_arguments.max_time, began)),

@@ -40,7 +40,7 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator, without_unknown_words
 from hf_arae.models.text_recipes import TEXT_RECIPES
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.report import write_report
 
 
@@ -133,7 +133,7 @@ def main() -> None:
     evaluator = TextGenerationEvaluator(tokenizer, held_out, fitted, neighbourhoods)
 
     # 6. Training
-    trainer = AdversarialTrainer(
+    trainer = PhaseTrainer(
         model,
         recipe.objective(model, objective_arguments),
         training_arguments,

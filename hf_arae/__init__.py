@@ -18,7 +18,7 @@ _MODULES = {
     "AaeModel": "hf_arae.models.aae.modeling_aae",
     "AaeObjective": "hf_arae.models.aae.objective_aae",
     "AaeObjectiveArguments": "hf_arae.models.aae.objective_aae",
-    "AdversarialTrainer": "hf_arae.training.trainer",
+    "PhaseTrainer": "hf_arae.training.trainer",
     "AraeConfig": "hf_arae.models.arae.configuration_arae",
     "AraeForSequenceClassification": "hf_arae.models.arae.modeling_arae",
     "AraeModel": "hf_arae.models.arae.modeling_arae",
@@ -67,14 +67,13 @@ if TYPE_CHECKING:
     from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
     from hf_arae.training.arguments import TrainingArguments
     from hf_arae.training.objective import Objective, Phase
-    from hf_arae.training.trainer import AdversarialTrainer
+    from hf_arae.training.trainer import PhaseTrainer
 
 __all__ = [
     "AaeConfig",
     "AaeModel",
     "AaeObjective",
     "AaeObjectiveArguments",
-    "AdversarialTrainer",
     "AraeConfig",
     "AraeForSequenceClassification",
     "AraeModel",
@@ -85,6 +84,7 @@ __all__ = [
     "LatentSpace",
     "Objective",
     "Phase",
+    "PhaseTrainer",
     "RnnLmConfig",
     "RnnLmForCausalLM",
     "TextStyleTransferPipeline",

@@ -12,7 +12,7 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from hf_arae.data.text.token_arrays import PackedSentences
-from hf_arae.training import AdversarialTrainer, Evaluation, NonFiniteLossError, TrainingArguments
+from hf_arae.training import Evaluation, NonFiniteLossError, PhaseTrainer, TrainingArguments
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.state import TRAINING_FILE
 
@@ -53,7 +53,7 @@ class FamilyTests:
     def batch(self) -> dict[str, torch.Tensor]:
         return PackedSentences(self.data(), 0).__getitems__(range(16))
 
-    def trainer(self, folder, model=None, evaluator=None, **changes) -> AdversarialTrainer:
+    def trainer(self, folder, model=None, evaluator=None, **changes) -> PhaseTrainer:
         if model is None:
             torch.manual_seed(0)
             model = self.build_model()
@@ -61,7 +61,7 @@ class FamilyTests:
         settings |= {"eval_steps": 0, "save_steps": 2, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(**(settings | changes))
         objective = self.build_objective(model)
-        return AdversarialTrainer(model, objective, arguments, PackedSentences(self.data(), 0), evaluator=evaluator)
+        return PhaseTrainer(model, objective, arguments, PackedSentences(self.data(), 0), evaluator=evaluator)
 
     def test_an_iteration_moves_every_parameter_and_a_phase_only_its_player(self, tmp_path):
         trainer = self.trainer(tmp_path)
@@ -154,7 +154,7 @@ class Halted(Exception):
     """Stands for a crash in the middle of a run."""
 
 
-def halt_after(trainer: AdversarialTrainer, step: int) -> None:
+def halt_after(trainer: PhaseTrainer, step: int) -> None:
     """Makes the trainer crash in the first phase of the iteration after `step`."""
     run = trainer.run_phase
 

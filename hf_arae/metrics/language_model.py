@@ -18,7 +18,7 @@ from hf_arae.metrics.perplexity import Perplexity
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.training.arguments import TrainingArguments
-from hf_arae.training.trainer import AdversarialTrainer
+from hf_arae.training.trainer import PhaseTrainer
 
 
 def train_language_model(
@@ -86,7 +86,7 @@ def train_language_model(
     with folder as path, torch.enable_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model = RnnLmForCausalLM(config)
-        trainer = AdversarialTrainer(
+        trainer = PhaseTrainer(
             model,
             RnnLmObjective(model, RnnLmObjectiveArguments(learning_rate=learning_rate)),
             TrainingArguments(

@@ -7,10 +7,9 @@ from hf_arae.training.non_finite import NonFiniteLossError
 from hf_arae.training.objective import Objective, OptimizerSettings, Phase
 from hf_arae.training.results import Evaluation, TrainingResult
 from hf_arae.training.run_folder import FolderInUseError
-from hf_arae.training.trainer import AdversarialTrainer
+from hf_arae.training.trainer import PhaseTrainer
 
 __all__ = [
-    "AdversarialTrainer",
     "CheckpointDamagedError",
     "CheckpointWriteError",
     "Evaluation",
@@ -19,6 +18,7 @@ __all__ = [
     "Objective",
     "OptimizerSettings",
     "Phase",
+    "PhaseTrainer",
     "TrainingArguments",
     "TrainingInterrupted",
     "TrainingResult",

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 logger = logging.get_logger(__name__)
 
 
-class AdversarialTrainer:
+class PhaseTrainer:
     """Runs an objective's phases over a dataset, evaluates, logs and keeps checkpoints.
 
     The loop knows phases, players and optimizers, and no model. A phase's gradients are taken for its player's

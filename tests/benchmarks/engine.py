@@ -38,7 +38,7 @@ from hf_arae.data.text.tokenization import train_tokenizer  # noqa: E402
 from hf_arae.metrics import Bleu  # noqa: E402
 from hf_arae.models.arae.building import AraeModelArguments, build_arae  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
-from hf_arae.training import AdversarialTrainer, TrainingArguments  # noqa: E402
+from hf_arae.training import PhaseTrainer, TrainingArguments  # noqa: E402
 from hf_arae.training import trainer as trainer_module  # noqa: E402
 from hf_arae.training.allocator import keep_freed_memory  # noqa: E402
 from hf_arae.utils.tables import markdown_table  # noqa: E402
@@ -70,7 +70,7 @@ class Setting:
             self.data["train"].features["label"].names,
         )
 
-    def trainer(self, settings: AraeObjectiveArguments, **changes) -> AdversarialTrainer:
+    def trainer(self, settings: AraeObjectiveArguments, **changes) -> PhaseTrainer:
         model = copy.deepcopy(self.model)
         arguments = TrainingArguments(
             tempfile.mkdtemp(),
@@ -83,7 +83,7 @@ class Setting:
         )
         arguments.disable_tqdm = True
         rows = PackedSentences(self.encoded, self.tokenizer.pad_token_id)
-        return AdversarialTrainer(model, AraeObjective(model, settings), arguments, rows)
+        return PhaseTrainer(model, AraeObjective(model, settings), arguments, rows)
 
 
 def spread(values: list[float], unit: float = 1.0) -> str:

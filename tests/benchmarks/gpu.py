@@ -45,7 +45,7 @@ from hf_arae.data.text.token_arrays import PackedSentences  # noqa: E402
 from hf_arae.models.arae.configuration_arae import AraeConfig  # noqa: E402
 from hf_arae.models.arae.modeling_arae import AraeModel  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
-from hf_arae.training import AdversarialTrainer  # noqa: E402
+from hf_arae.training import PhaseTrainer  # noqa: E402
 
 PARTS = {"families": 170, "speed": 90, "compiled": 60, "graphs": 30}  # seconds at most
 WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
@@ -53,7 +53,7 @@ READS = ("aten::_local_scalar_dense", "aten::nonzero")  # operators whose answer
 WARM_UP, TIMED = 5, 20  # iterations
 
 
-def yelp_sized(batch_size: int, device: str, bf16: bool, folder: str, small: bool) -> AdversarialTrainer:
+def yelp_sized(batch_size: int, device: str, bf16: bool, folder: str, small: bool) -> PhaseTrainer:
     """The loop over made-up sentences of two labels at the published sizes."""
     words, width = (200, 16) if small else (10_000, 128)
     source = np.random.default_rng(0)
@@ -76,7 +76,7 @@ def yelp_sized(batch_size: int, device: str, bf16: bool, folder: str, small: boo
     )
 
 
-def iterate(trainer: AdversarialTrainer, batch: dict[str, torch.Tensor], count: int) -> None:
+def iterate(trainer: PhaseTrainer, batch: dict[str, torch.Tensor], count: int) -> None:
     """Iterations on one batch."""
     for step in range(count):
         trainer.objective.begin_iteration(step)
@@ -84,7 +84,7 @@ def iterate(trainer: AdversarialTrainer, batch: dict[str, torch.Tensor], count: 
             trainer.run_phase(phase, batch)
 
 
-def seconds_an_iteration(trainer: AdversarialTrainer, batch: dict[str, torch.Tensor], count: int = TIMED) -> float:
+def seconds_an_iteration(trainer: PhaseTrainer, batch: dict[str, torch.Tensor], count: int = TIMED) -> float:
     """After a warm-up, with all work on the device finished."""
     iterate(trainer, batch, WARM_UP)
     wait(trainer)
@@ -94,13 +94,13 @@ def seconds_an_iteration(trainer: AdversarialTrainer, batch: dict[str, torch.Ten
     return (time.perf_counter() - began) / count
 
 
-def wait(trainer: AdversarialTrainer) -> None:
+def wait(trainer: PhaseTrainer) -> None:
     """Returns when the device has nothing left to do."""
     if trainer.accelerator.device.type == "cuda":
         torch.cuda.synchronize()
 
 
-def batch_of(trainer: AdversarialTrainer) -> dict[str, torch.Tensor]:
+def batch_of(trainer: PhaseTrainer) -> dict[str, torch.Tensor]:
     """The first batch that the loop would take, on the trainer's device."""
     return {name: value.to(trainer.accelerator.device) for name, value in next(iter(trainer.batches)).items()}
 
@@ -163,7 +163,7 @@ def part_speed(device: str, small: bool) -> dict[str, Any]:
     return results
 
 
-def profile(trainer: AdversarialTrainer, batch: dict[str, torch.Tensor], count: int = 10) -> dict[str, Any]:
+def profile(trainer: PhaseTrainer, batch: dict[str, torch.Tensor], count: int = 10) -> dict[str, Any]:
     """Share of the time in which the GPU computes, waits an iteration, and the operators that cause them."""
     iterate(trainer, batch, WARM_UP)
     wait(trainer)
@@ -217,7 +217,7 @@ def part_graphs(device: str, small: bool) -> dict[str, Any]:
     return results
 
 
-def graph_of(trainer: AdversarialTrainer, phase: Any, batch: dict[str, torch.Tensor]) -> dict[str, float]:
+def graph_of(trainer: PhaseTrainer, phase: Any, batch: dict[str, torch.Tensor]) -> dict[str, float]:
     """Milliseconds of a phase's loss and gradients, called and replayed."""
     parameters = trainer.parameters[phase.player]
 

@@ -35,7 +35,7 @@ from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae.building import AraeModelArguments, build_arae
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 
 NAMES = ["no", "yes"]
 FEATURES = Features({"text": Value("string"), "label": ClassLabel(names=NAMES)})
@@ -103,7 +103,7 @@ def train(folder: Path, way: str, updates: int, rows_drawn: int) -> dict[str, fl
         use_cpu=True,
         disable_tqdm=True,
     )
-    trainer = AdversarialTrainer(model, AraeObjective(model, AraeObjectiveArguments()), arguments, rows)
+    trainer = PhaseTrainer(model, AraeObjective(model, AraeObjectiveArguments()), arguments, rows)
     ready = time.perf_counter() - began
     result = trainer.train()
     for _ in zip(range(rows_drawn // BATCH), trainer.batches, strict=False):  # many a buffer further, untrained

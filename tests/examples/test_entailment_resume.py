@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hf_arae.training import AdversarialTrainer
+from hf_arae.training import PhaseTrainer
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "train_entailment.py"
 SMALL = "--max_train_samples 300 --max_eval_samples 30 --embedding_size 8 --hidden_size 8 --code_size 8"
@@ -35,16 +35,16 @@ def call(monkeypatch):
 @pytest.fixture
 def stop_at(monkeypatch):
     """Has the process get SIGTERM in an iteration of the run in the folder of that name."""
-    run_phase = AdversarialTrainer.run_phase
+    run_phase = PhaseTrainer.run_phase
 
     def stop_at(name: str, step: int) -> None:
         def signalled(trainer, *arguments):
             if trainer.output_dir.name == name and trainer.step == step:
-                monkeypatch.setattr(AdversarialTrainer, "run_phase", run_phase)
+                monkeypatch.setattr(PhaseTrainer, "run_phase", run_phase)
                 signal.raise_signal(signal.SIGTERM)
             return run_phase(trainer, *arguments)
 
-        monkeypatch.setattr(AdversarialTrainer, "run_phase", signalled)
+        monkeypatch.setattr(PhaseTrainer, "run_phase", signalled)
 
     return stop_at
 

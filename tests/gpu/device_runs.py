@@ -27,7 +27,7 @@ from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArgum
 from hf_arae.models.text_recipes import TEXT_RECIPES
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.objective import Objective
 
 FAMILIES = ("transfer", *TEXT_RECIPES, "ursae")
@@ -100,11 +100,11 @@ def _ursae(small: bool) -> Run:
     return Run(model, UrsaeObjective(model, settings), rows, tokenizer, evaluator)
 
 
-def make_trainer(run: Run, folder: Path, device: str, **arguments: Any) -> AdversarialTrainer:
+def make_trainer(run: Run, folder: Path, device: str, **arguments: Any) -> PhaseTrainer:
     """The loop over a run, quiet, with 64 rows a batch unless `arguments` say otherwise."""
     settings = {"output_dir": str(folder), "per_device_train_batch_size": 64, "report_to": "none"}
     settings |= {"disable_tqdm": True, "use_cpu": device == "cpu", "logging_steps": 5, "save_steps": 0}
-    return AdversarialTrainer(
+    return PhaseTrainer(
         run.model,
         run.objective,
         TrainingArguments(**(settings | arguments)),

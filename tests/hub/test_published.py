@@ -158,7 +158,7 @@ def test_what_will_be_public_is_said_before_the_training(local_hub, tokenizer, t
         settings = {"output_dir": str(tmp_path / name), "max_steps": 1, "per_device_train_batch_size": 16}
         settings |= {"push_to_hub": True, "report_to": "none", "use_cpu": True, "disable_tqdm": True} | changes
         at_step = []
-        trainer = hf_arae.AdversarialTrainer(
+        trainer = hf_arae.PhaseTrainer(
             model,
             hf_arae.AraeObjective(model),
             hf_arae.TrainingArguments(**settings),
@@ -197,7 +197,7 @@ def test_what_cannot_be_published_is_refused_before_the_training(tokenizer, tmp_
         (larger, tokenizer, "words"),
     ):
         with pytest.raises(ValueError, match=said):
-            hf_arae.AdversarialTrainer(model, hf_arae.AraeObjective(arae), arguments, data, processing_class=words)
+            hf_arae.PhaseTrainer(model, hf_arae.AraeObjective(arae), arguments, data, processing_class=words)
 
 
 def test_the_split_that_was_measured_is_named(run):

@@ -28,7 +28,7 @@ def trainer(tokenizer, tmp_path):
         model = hf_arae.AraeModel(hf_arae.AraeConfig(vocab_size=len(tokenizer), **sizes))
         settings = {"output_dir": str(tmp_path / "tiny"), "max_steps": 4, "per_device_train_batch_size": 16}
         settings |= {"logging_steps": 1, "eval_steps": 2, "save_steps": 2, "report_to": "none", "use_cpu": True}
-        return hf_arae.AdversarialTrainer(
+        return hf_arae.PhaseTrainer(
             model,
             hf_arae.AraeObjective(model),
             hf_arae.TrainingArguments(**(settings | {"push_to_hub": True} | changes), disable_tqdm=True),

@@ -16,7 +16,7 @@ from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae import AraeConfig, AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_pairs import AraePairObjective, AraePairObjectiveArguments
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 
 SIZES = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 12, "code_size": 10, "latent_size": 6}
 PAIRS = torch.tensor([[1, 9, 8, 2, 1, 7, 2, 0], [1, 6, 2, 1, 5, 7, 9, 2], [1, 2, 1, 2, 0, 0, 0, 0]])
@@ -42,7 +42,7 @@ class PairFamilyTests(FamilyTests):
         labels = torch.tensor([0, 1, 2])
         return super().batch() | {"pair_input_ids": PAIRS, "pair_labels": labels}
 
-    def trainer(self, folder, model=None, evaluator=None, **changes) -> AdversarialTrainer:
+    def trainer(self, folder, model=None, evaluator=None, **changes) -> PhaseTrainer:
         if model is None:
             torch.manual_seed(0)
             model = self.build_model()
@@ -51,7 +51,7 @@ class PairFamilyTests(FamilyTests):
         words = " ".join(chr(ord("a") + at) for at in range(25))
         pairs = Dataset.from_dict({"premise": ["a b", "c"], "hypothesis": ["d", "e f"], "label": [0, 2]})
         batches = PairBatches(pairs, train_tokenizer([words]), 4)
-        return AdversarialTrainer(
+        return PhaseTrainer(
             model,
             self.build_objective(model),
             TrainingArguments(**(settings | changes)),

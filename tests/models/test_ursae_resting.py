@@ -12,20 +12,20 @@ from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
-from hf_arae.training import AdversarialTrainer, Phase, TrainingArguments
+from hf_arae.training import Phase, PhaseTrainer, TrainingArguments
 
 SIZES = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 6, "num_layers": 1, "reader_size": 5, "conv_size": 6}
 SIZES |= {"max_source_length": 12, "max_summary_length": 4, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0}
 
 
-def make_trainer(folder, settings=None, **changes) -> AdversarialTrainer:
+def make_trainer(folder, settings=None, **changes) -> PhaseTrainer:
     torch.manual_seed(0)
     model = UrsaeForConditionalGeneration(UrsaeConfig(**SIZES))
     objective = UrsaeObjective(model, UrsaeObjectiveArguments(samples=2, **(settings or {})))
     arguments = {"max_steps": 6, "per_device_train_batch_size": 8, "logging_steps": 1, "eval_steps": 0}
     arguments |= {"save_steps": 0, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
     arguments = TrainingArguments(str(folder), **(arguments | changes))
-    return AdversarialTrainer(model, objective, arguments, PackedSentences(made_up_sentences(attributes=1), 0))
+    return PhaseTrainer(model, objective, arguments, PackedSentences(made_up_sentences(attributes=1), 0))
 
 
 def train_and_watch(trainer) -> dict[str, list[torch.Tensor]]:

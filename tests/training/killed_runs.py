@@ -25,7 +25,7 @@ import torch
 from test_trainer import make_trainer
 from testing_mixins import weight_size
 
-from hf_arae.training import AdversarialTrainer, interruption
+from hf_arae.training import PhaseTrainer, interruption
 from hf_arae.training.checkpoint import find_damage, list_checkpoints
 
 KILLS = 20
@@ -33,7 +33,7 @@ SETTINGS = {"save_steps": 1, "logging_steps": 3, "eval_steps": 5, "metric_for_be
 LONG, SHORT = 50, 8
 
 
-def spawn(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None = None, **changes) -> tuple[int, int]:
+def spawn(folder: Path, prepare: Callable[[PhaseTrainer], None] | None = None, **changes) -> tuple[int, int]:
     """Forks a run that prints into `<folder>.txt`; returns its process id and a pipe that ends in its first phase."""
     readable, writable = os.pipe()
     child = os.fork()
@@ -80,16 +80,16 @@ def exit_code(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def run(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None = None, **changes) -> int:
+def run(folder: Path, prepare: Callable[[PhaseTrainer], None] | None = None, **changes) -> int:
     child, pipe = spawn(folder, prepare, **changes)
     os.close(pipe)
     return exit_code(child)
 
 
-def in_first_phase(act: Callable[[], None]) -> Callable[[AdversarialTrainer], None]:
+def in_first_phase(act: Callable[[], None]) -> Callable[[PhaseTrainer], None]:
     """What a run does to itself there; what another process did could come after its end, on a busy machine."""
 
-    def prepare(trainer: AdversarialTrainer) -> None:
+    def prepare(trainer: PhaseTrainer) -> None:
         run_phase, done = trainer.run_phase, []
 
         def acting(*arguments):
@@ -103,12 +103,12 @@ def in_first_phase(act: Callable[[], None]) -> Callable[[AdversarialTrainer], No
     return prepare
 
 
-def die_after(seconds: float) -> Callable[[AdversarialTrainer], None]:
+def die_after(seconds: float) -> Callable[[PhaseTrainer], None]:
     """The run is killed when it has computed for so long from its first phase on, however busy the machine is."""
     return in_first_phase(lambda: signal.setitimer(signal.ITIMER_PROF, seconds))
 
 
-def die_at_file_operation(count: int) -> Callable[[AdversarialTrainer], None]:
+def die_at_file_operation(count: int) -> Callable[[PhaseTrainer], None]:
     """The run kills itself at the `count`-th operation on a file of a checkpoint that is being written or removed."""
     left = [count]
 
@@ -147,7 +147,7 @@ def stopped_by(number: signal.Signals, folder: Path) -> dict:
     return {"code": code, "printed": printed, "stopped_at": stopped_at, "exported": exported, "finished": finished}
 
 
-def wait_for_another(trainer: AdversarialTrainer) -> None:
+def wait_for_another(trainer: PhaseTrainer) -> None:
     """The run waits in C code for a process that does not come, as in a collective: no handler of Python's runs."""
     tell = trainer.run_phase
 
@@ -170,7 +170,7 @@ def stopped_twice(folder: Path) -> dict:
     return {"code": exit_code(child), "saved": [path.name for path in list_checkpoints(folder)]}
 
 
-def orphaned(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None = None) -> dict:
+def orphaned(folder: Path, prepare: Callable[[PhaseTrainer], None] | None = None) -> dict:
     """A run whose launcher is killed. It holds the pipe until it ends."""
     readable, writable = os.pipe()
     launcher = os.fork()
@@ -189,7 +189,7 @@ def orphaned(folder: Path, prepare: Callable[[AdversarialTrainer], None] | None 
     }
 
 
-def give_up_at_once(trainer: AdversarialTrainer) -> None:
+def give_up_at_once(trainer: PhaseTrainer) -> None:
     interruption._ORPHAN_PATIENCE = 0.1
     wait_for_another(trainer)
 
@@ -197,7 +197,7 @@ def give_up_at_once(trainer: AdversarialTrainer) -> None:
 def starved(folder: Path) -> dict:
     """From the fourth checkpoint on no file may grow beyond 3 000 bytes, as on a full disk."""
 
-    def starve(trainer: AdversarialTrainer) -> None:
+    def starve(trainer: PhaseTrainer) -> None:
         save = trainer._save_model
 
         def saving(target: Path) -> None:
@@ -220,7 +220,7 @@ def read_only(folder: Path) -> dict:
         target.mkdir()
         output = folder.with_suffix(".txt")
 
-        def become_nobody(trainer: AdversarialTrainer) -> None:
+        def become_nobody(trainer: PhaseTrainer) -> None:
             trainer.output_dir = target
             if os.geteuid() == 0:
                 os.setuid(65534)

@@ -33,7 +33,7 @@ TRAIN = """
     from hf_arae.models.vae.configuration_vae import VaeConfig
     from hf_arae.models.vae.modeling_vae import VaeModel
     from hf_arae.models.vae.objective_vae import VaeObjective, VaeObjectiveArguments
-    from hf_arae.training import AdversarialTrainer, TrainingArguments
+    from hf_arae.training import PhaseTrainer, TrainingArguments
     from testing_mixins import made_up_sentences
 
     def make(case, sizes):
@@ -61,7 +61,7 @@ TRAIN = """
                                       seed=3, logging_steps=2, eval_steps=0, save_steps=0, report_to="none",
                                       use_cpu=True)
         rows = PackedSentences(made_up_sentences(rows=128), 0)
-        trainer = AdversarialTrainer(model, objective, arguments, rows)
+        trainer = PhaseTrainer(model, objective, arguments, rows)
         assert trainer.accelerator.num_processes == processes, trainer.accelerator.num_processes
         trainer.train()
         if trainer.accelerator.is_main_process:

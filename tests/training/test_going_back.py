@@ -12,7 +12,7 @@ from testing_mixins import assert_same_run, made_up_sentences, read_log
 from transformers.utils import logging
 
 from hf_arae.data.text.token_arrays import PackedSentences
-from hf_arae.training import AdversarialTrainer
+from hf_arae.training import PhaseTrainer
 from hf_arae.training.checkpoint import find_damage, list_checkpoints, weights_digest
 from hf_arae.training.logs import LOG_FILE
 from hf_arae.utils.digests import digest_rows
@@ -97,9 +97,9 @@ def test_the_best_checkpoint_of_another_run_is_not_taken(tmp_path, warnings):
     assert all(torch.equal(value, last[name]) for name, value in exported.items())
 
 
-def with_data(trainer: AdversarialTrainer, rows) -> AdversarialTrainer:
+def with_data(trainer: PhaseTrainer, rows) -> PhaseTrainer:
     packed = PackedSentences(rows, 0)
-    return AdversarialTrainer(trainer.model, trainer.objective, trainer.arguments, packed)
+    return PhaseTrainer(trainer.model, trainer.objective, trainer.arguments, packed)
 
 
 def test_a_run_does_not_go_on_with_other_data(tmp_path, warnings):

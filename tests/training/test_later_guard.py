@@ -13,10 +13,10 @@ from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.training import AdversarialTrainer, NonFiniteLossError, TrainingArguments
+from hf_arae.training import NonFiniteLossError, PhaseTrainer, TrainingArguments
 
 
-def make(folder, later: bool, optimizer: str = "sgd", max_grad_norm: float = 0.05, **changes) -> AdversarialTrainer:
+def make(folder, later: bool, optimizer: str = "sgd", max_grad_norm: float = 0.05, **changes) -> PhaseTrainer:
     torch.manual_seed(0)
     sizes = {"embedding_size": 6, "hidden_size": 8, "code_size": 5, "latent_size": 3}
     labels = {0: "negative", 1: "positive"}
@@ -27,9 +27,7 @@ def make(folder, later: bool, optimizer: str = "sgd", max_grad_norm: float = 0.0
     arguments = {"output_dir": str(folder), "max_steps": 6, "per_device_train_batch_size": 16, "logging_steps": 2}
     arguments |= {"eval_steps": 0, "save_steps": 3, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
     rows = PackedSentences(made_up_sentences(), 0)
-    trainer = AdversarialTrainer(
-        model, AraeObjective(model, settings), TrainingArguments(**(arguments | changes)), rows
-    )
+    trainer = PhaseTrainer(model, AraeObjective(model, settings), TrainingArguments(**(arguments | changes)), rows)
     trainer.guard.later = later
     return trainer
 

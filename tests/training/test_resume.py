@@ -16,9 +16,9 @@ from transformers.utils import logging
 
 from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.training import (
-    AdversarialTrainer,
     CheckpointDamagedError,
     FolderInUseError,
+    PhaseTrainer,
     TrainingInterrupted,
     checkpoint,
     run_folder,
@@ -71,7 +71,7 @@ def straight(tmp_path_factory):
     return folder
 
 
-def resumed(folder, wanted="last", **changes) -> AdversarialTrainer:
+def resumed(folder, wanted="last", **changes) -> PhaseTrainer:
     settings = {"max_steps": 8, "logging_steps": 3, "metric_for_best_model": "size", "resume_from_checkpoint": wanted}
     return make_trainer(folder, weight_size, **(settings | changes))
 
@@ -145,7 +145,7 @@ def test_changes_can_be_accepted(halted, warnings):
     trainer = resumed(halted, max_steps=10, resume_with_changes=True)
     trainer.objective.settings.noise_std = 0.5
     fewer = PackedSentences(made_up_sentences(attributes=1).select(range(48)), 0)
-    trainer = AdversarialTrainer(trainer.model, trainer.objective, trainer.arguments, fewer, evaluator=weight_size)
+    trainer = PhaseTrainer(trainer.model, trainer.objective, trainer.arguments, fewer, evaluator=weight_size)
     assert trainer.train().steps == 10
     for line in ("max_steps: was 8, now is 10", "noise_std: was 0, now is 0.5", "data.rows: was 64, now is 48"):
         assert line in warnings.text
@@ -158,7 +158,7 @@ def test_another_model_or_vocabulary_is_never_accepted(halted, tmp_path, tokeniz
     for wanted in (None, "last"):
         trainer = make_trainer(tmp_path / "words", eval_steps=0, max_steps=2, resume_from_checkpoint=wanted)
         trainers.append(
-            AdversarialTrainer(
+            PhaseTrainer(
                 trainer.model,
                 trainer.objective,
                 trainer.arguments,
@@ -246,7 +246,7 @@ def test_the_callers_generators_are_kept(tmp_path):
     for run, stop in (("straight", None), ("halted", 2), ("halted", None)):
         trainer = make_trainer(tmp_path / run, eval_steps=0, resume_from_checkpoint="last")
         generator = torch.Generator().manual_seed(5)
-        trainer = AdversarialTrainer(
+        trainer = PhaseTrainer(
             trainer.model,
             trainer.objective,
             trainer.arguments,

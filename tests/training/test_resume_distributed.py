@@ -26,7 +26,7 @@ SCRIPT = """
     from hf_arae.data.text.tokenization import train_tokenizer
     from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
     from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
-    from hf_arae.training import AdversarialTrainer, TrainingArguments, TrainingInterrupted
+    from hf_arae.training import PhaseTrainer, TrainingArguments, TrainingInterrupted
     from testing_mixins import made_up_sentences
 
     torch.set_num_threads(1)
@@ -40,7 +40,7 @@ SCRIPT = """
         settings |= {"save_steps": 4, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(output_dir=f"{sys.argv[1]}/{name}", **(settings | changes))
         rows = rows or PackedSentences(made_up_sentences(attributes=1), 0)
-        return AdversarialTrainer(model, RnnLmObjective(model), arguments, rows)
+        return PhaseTrainer(model, RnnLmObjective(model), arguments, rows)
 
     def streamed_sentences():
         words = [f"w{number}" for number in range(25)]

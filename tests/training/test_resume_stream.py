@@ -15,7 +15,7 @@ from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
-from hf_arae.training import AdversarialTrainer, TrainingArguments
+from hf_arae.training import PhaseTrainer, TrainingArguments
 
 LABELS = ("bad", "good")
 
@@ -30,7 +30,7 @@ def source(tmp_path_factory):
     return str(file), train_tokenizer(texts, max_length=10)
 
 
-def make_trainer(folder, source, streamed=True, labelled=True, buffer=32, **changes) -> AdversarialTrainer:
+def make_trainer(folder, source, streamed=True, labelled=True, buffer=32, **changes) -> PhaseTrainer:
     file, tokenizer = source
     torch.manual_seed(0)
     # Dropout draws from torch's generator, whose state is kept as well.
@@ -44,7 +44,7 @@ def make_trainer(folder, source, streamed=True, labelled=True, buffer=32, **chan
         stream, _ = load_text_stream(arguments, 10, label_required=labelled)
         rows = StreamedSentences(stream, tokenizer, buffer)
     arguments = TrainingArguments(**(settings | changes))
-    return AdversarialTrainer(model, RnnLmObjective(model), arguments, rows, evaluator=weight_size)
+    return PhaseTrainer(model, RnnLmObjective(model), arguments, rows, evaluator=weight_size)
 
 
 # Four batches a buffer. With labels an epoch has 13 batches, without 10; both end in a buffer that is not full.

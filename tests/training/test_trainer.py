@@ -13,11 +13,11 @@ from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.training import AdversarialTrainer, CheckpointWriteError, Evaluation, TrainingArguments
+from hf_arae.training import CheckpointWriteError, Evaluation, PhaseTrainer, TrainingArguments
 from hf_arae.training.checkpoint import list_checkpoints
 
 
-def make_trainer(folder, evaluator=None, vocab_size=30, **changes) -> AdversarialTrainer:
+def make_trainer(folder, evaluator=None, vocab_size=30, **changes) -> PhaseTrainer:
     torch.manual_seed(0)
     config = AraeConfig(vocab_size=vocab_size, embedding_size=8, hidden_size=8, code_size=8, initialization="scaled")
     model = AraeModel(config)
@@ -26,7 +26,7 @@ def make_trainer(folder, evaluator=None, vocab_size=30, **changes) -> Adversaria
     objective = AraeObjective(
         model, AraeObjectiveArguments(autoencoder_optimizer="adam", autoencoder_learning_rate=1e-2, noise_std=0)
     )
-    return AdversarialTrainer(
+    return PhaseTrainer(
         model,
         objective,
         TrainingArguments(**(settings | changes)),

@@ -23,13 +23,13 @@ from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective
 from hf_arae.storage.wholeness import DIGESTS_FILE
-from hf_arae.training import AdversarialTrainer, NonFiniteLossError, TrainingArguments, run_folder
+from hf_arae.training import NonFiniteLossError, PhaseTrainer, TrainingArguments, run_folder
 from hf_arae.training.report import write_report
 
 FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
-def make_trainer(folder, words: str, **changes) -> AdversarialTrainer:
+def make_trainer(folder, words: str, **changes) -> PhaseTrainer:
     """Two runs with other words have vocabularies of one size: nothing but the words tells them apart."""
     texts = [f"{a} {b}" for a in words for b in words]
     tokenizer = train_tokenizer(texts, max_length=5)
@@ -39,7 +39,7 @@ def make_trainer(folder, words: str, **changes) -> AdversarialTrainer:
     rows = {"text": texts, "label": [row % 2 for row in range(len(texts))]}
     settings = {"max_steps": 2, "per_device_train_batch_size": 4, "eval_steps": 0, "save_steps": 0}
     settings |= {"report_to": "none", "use_cpu": True, "disable_tqdm": True, "overwrite_output_dir": True}
-    return AdversarialTrainer(
+    return PhaseTrainer(
         model,
         AraeObjective(model),
         TrainingArguments(str(folder), **(settings | changes)),
