@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
@@ -33,6 +34,7 @@ from hf_arae.training.launch import warn_of_ignored_flags, warn_of_missing_proce
 from hf_arae.training.logs import RunLog
 from hf_arae.training.non_finite import NonFiniteGuard
 from hf_arae.training.objective import Batch, Objective, Phase
+from hf_arae.training.report import write_report
 from hf_arae.training.results import Evaluation, TrainingResult
 from hf_arae.training.schedules import Schedule
 from hf_arae.utils.display import visible
@@ -138,6 +140,7 @@ class PhaseTrainer:
         self.saved_step: int | None = None
         self.evaluations_since_best = 0
         self.last_metrics: dict[str, float] = {}
+        self.result: TrainingResult | None = None  # of the last `train`
 
     # The loop
 
@@ -164,7 +167,8 @@ class PhaseTrainer:
             try:
                 with Interruption(self.accelerator, self.arguments.max_time) as interruption:
                     self._run(interruption)
-                    return self._finish()
+                    self.result = self._finish()
+                    return self.result
             finally:
                 self.log.close()
 
@@ -377,6 +381,48 @@ class PhaseTrainer:
             return None
         self._open_repository()
         return self.repository.push_result(self.output_dir, message)
+
+    def finish(
+        self,
+        metrics: Mapping[str, Any],
+        settings: Sequence[Any] = (),
+        *,
+        preset: str | None = None,
+        measured_split: str | None = None,
+        base: str | os.PathLike | None = None,
+    ) -> dict[str, Any]:
+        """Writes the run's report, `metrics.json` in `output_dir`, and with `push_to_hub` pushes the result.
+
+        To be called after `train`, once everything that is to go up beside the weights stands in `output_dir`. Only
+        the main process does something.
+
+        Args:
+            metrics: numbers of the last evaluation, and what else is to be known. The report has `seed`, `updates`
+                (iterations) and `minutes` (of training, in all calls) beside them.
+            settings: the dataclasses that the command line was read into.
+            preset: name of the preset that the settings began with, if one was given.
+            measured_split: name of the split that `metrics` are of.
+            base: folder of the run that this one went on from.
+
+        Returns:
+            The report; nothing on other processes than the main one.
+
+        Raises:
+            HubError: the Hub refuses or cannot be reached; the result is in `output_dir`.
+            OSError: the report cannot be written.
+            RuntimeError: `train` has not ended yet.
+        """
+        if self.result is None:
+            raise RuntimeError("finish() is for a trainer whose train() has ended")
+        if not self.accelerator.is_main_process:
+            return {}
+        about = {"seed": self.arguments.seed, "updates": self.result.steps, "minutes": self.result.seconds / 60}
+        told = {"preset": preset, "measured_split": measured_split}
+        about |= {name: value for name, value in told.items() if value is not None}
+        report = write_report(self.output_dir, about | dict(metrics), settings, base)
+        if self.arguments.push_to_hub:
+            print(f"pushed to {self.push_to_hub()}")
+        return report
 
     # Checkpoints
 

@@ -145,3 +145,15 @@ def test_the_arguments_parse_from_a_command_line():
         ["--output_dir", "x", "--max_steps", "5", "--bf16", "--resume_from_checkpoint", "last"]
     )
     assert (arguments.output_dir, arguments.max_steps, arguments.bf16) == ("x", 5, True)
+
+
+def test_a_run_that_is_finished_leaves_a_report(tmp_path):
+    trainer = make_trainer(tmp_path, Scripted(1.0, 2.0, 3.0), seed=7)
+    with pytest.raises(RuntimeError):
+        trainer.finish({})
+    result = trainer.train()
+    report = trainer.finish({"bleu": 4.0}, [trainer.arguments], preset="arae-yelp", measured_split="test")
+    assert json.loads((tmp_path / "metrics.json").read_text()) == report
+    told = {"bleu": 4.0, "seed": 7, "updates": 6, "minutes": result.seconds / 60, "preset": "arae-yelp"}
+    assert report.items() >= (told | {"measured_split": "test"}).items()
+    assert report["settings"]["max_steps"] == 6
