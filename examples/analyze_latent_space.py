@@ -43,8 +43,7 @@ from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Diversity
 from hf_arae.metrics.language_model import reverse_perplexity
 from hf_arae.storage.files import write_json, write_text
-from hf_arae.training.logs import LOG_FILE
-from hf_arae.training.report import read_report
+from hf_arae.storage.run_files import LOG_FILE, read_report
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table, outputs_name
 

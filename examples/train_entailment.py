@@ -44,12 +44,13 @@ from hf_arae.models.arae.objective_arae import AraeObjective
 from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, AraePairObjectiveArguments
 from hf_arae.models.text_recipes import AraeArguments, config_fields
 from hf_arae.storage.files import read_json, write_json, write_text
+from hf_arae.storage.run_files import read_report
 from hf_arae.storage.wholeness import find_result_damage, result_state
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.checkpoint import list_checkpoints
 from hf_arae.training.fingerprint import OF_NO_EFFECT
 from hf_arae.training.interruption import time_left
-from hf_arae.training.report import read_report, write_report
+from hf_arae.training.report import write_report
 from hf_arae.training.run_folder import refuse_earlier_run
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table

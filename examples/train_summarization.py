@@ -29,7 +29,6 @@ from hf_arae.data.text.encoding import encode_dataset, read_texts
 from hf_arae.data.text.hidden_words import warn_of_texts
 from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.evaluation.curves import draw_curves
 from hf_arae.evaluation.summarization import (
     SummarizationEvaluator,
     lead_bytes,
@@ -37,14 +36,15 @@ from hf_arae.evaluation.summarization import (
     samples_over_training,
     summary_scores,
 )
+from hf_arae.hub.curves import plot_curves
 from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.storage.files import write_text
+from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.interruption import time_left
-from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.report import write_report
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
@@ -272,7 +272,7 @@ def main() -> None:
 
     # 8. Curves and samples over the training
     write_text(out / "samples.md", samples_over_training(out / LOG_FILE, start))
-    if not draw_curves(out / LOG_FILE, out / "curves.png"):
+    if not plot_curves(out / LOG_FILE, out / "curves.png"):
         print("no curves.png: pip install hf_arae[plots]")
     print(f'\nNow: pipeline("text-summarization", model="{training_arguments.output_dir}")')
     if training_arguments.push_to_hub:

@@ -12,8 +12,8 @@ from datasets import Dataset
 from safetensors.torch import load_file
 
 from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import Evaluation, NonFiniteLossError, PhaseTrainer, TrainingArguments
-from hf_arae.training.logs import LOG_FILE
 from hf_arae.training.state import TRAINING_FILE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -12,12 +11,11 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig, PretrainedConfig
 
-from hf_arae.evaluation.curves import draw_run_curves
 from hf_arae.hub.card_parts import METRIC_NAMES, template
 from hf_arae.hub.card_texts import card_text
+from hf_arae.hub.curves import plot_run_curves
 from hf_arae.hub.weights import count_parameters
-from hf_arae.training.logs import LOG_FILE
-from hf_arae.training.report import read_report
+from hf_arae.storage.run_files import LOG_FILE, read_log, read_report
 from hf_arae.utils.card_metadata import languages
 from hf_arae.utils.escapes import fenced, literal, plain
 from hf_arae.utils.places import repositories, without_place, without_places
@@ -65,7 +63,7 @@ def make_card(
         repository: Hub id that the snippets name.
         results: numbers of the evaluation, by the way in which the model was used ("" if there is one way only);
             those in `METRIC_NAMES` that are finite go into the metadata.
-        runs: reports of the trainings that led to it, first to last (see `hf_arae.training.report`).
+        runs: reports of the trainings that led to it, first to last (see `hf_arae.storage.run_files`).
         parameters: their number.
         training: a sentence or two on the training data.
         dataset, split: names of the data that the numbers are of; `None`: not known.
@@ -169,7 +167,7 @@ def write_run_card(
     settings = report.get("settings", {})
     log = folder / LOG_FILE
     if log.is_file() and not (folder / "curves.png").is_file():
-        draw_run_curves(log, folder / "curves.png")
+        plot_run_curves(log, folder / "curves.png")
     publish_samples = publish_samples or samples_wanted(report)
     names, data = _data(whole)
     about = f"Trained on {' and '.join(map(plain, data))}" if data else "Trained"
@@ -258,8 +256,7 @@ def _samples(log: Path) -> str:
     """What the last evaluation printed, as Markdown; nothing where there was none."""
     if not log.is_file():
         return ""
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    samples = next((line["samples"] for line in reversed(lines) if line.get("samples")), [])
+    samples = next((line["samples"] for line in reversed(read_log(log)) if line.get("samples")), [])
     if not samples:
         return ""
     shown = "\n".join(text[:_LONGEST_SAMPLE] for sample in samples for text in sample.splitlines())

@@ -15,8 +15,8 @@ from hf_arae.hub.cards import CARD_FILE
 from hf_arae.hub.whole import check_whole
 from hf_arae.models.auto import FAMILIES
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
+from hf_arae.storage.run_files import half_written, is_in_use
 from hf_arae.storage.wholeness import check_result
-from hf_arae.training.run_folder import is_in_use
 from hf_arae.utils.card_metadata import PIPELINE_TAGS, listed, wrong_dataset, wrong_language, wrong_license
 
 # Files whose texts are looked through for places on this machine. The others hold none, or are written without them.
@@ -57,8 +57,7 @@ def check_model_folder(folder: Path) -> None:
         raise FileNotFoundError(f"{folder} is no folder")
     if is_in_use(folder):
         raise ValueError(f"a training is still writing into {folder}: push when it has ended")
-    unfinished = [*folder.glob(".*.unfinished"), *folder.glob(".export.*"), *folder.glob("*.incomplete")]
-    if unfinished:
+    if unfinished := half_written(folder):
         raise ValueError(f"{folder} is half written: it holds {unfinished[0].name}. Save the model again")
     check_result(folder)
     check_family(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ from hf_arae.hub.cards import CARD_FILE, SAMPLES_FILE, samples_wanted
 from hf_arae.hub.export import is_exported
 from hf_arae.storage.files import read_json
 from hf_arae.storage.json_numbers import to_json
-from hf_arae.training.logs import LOG_FILE
-from hf_arae.training.report import REPORT_FILE, read_report
+from hf_arae.storage.run_files import LOG_FILE, REPORT_FILE, read_log, read_report
 from hf_arae.utils.places import without_place, without_places
 
 REPO_TYPES = ("model", "dataset", "space")
@@ -119,14 +117,8 @@ def notice(page: str, private: bool, words: int | None, samples: bool, every_sav
 
 
 def _published_log(path: Path, samples: bool) -> bytes:
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue  # half written by a process that was killed
-        lines.append(to_json({name: value for name, value in entry.items() if samples or name != "samples"}))
-    return "".join(f"{line}\n" for line in lines).encode()
+    kept = ({name: line[name] for name in line if samples or name != "samples"} for line in read_log(path))
+    return "".join(f"{to_json(line)}\n" for line in kept).encode()
 
 
 def _without_place(value: Any) -> Any:

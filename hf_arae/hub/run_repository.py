@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Protocol
 
 from transformers.utils import logging
 
@@ -12,9 +13,20 @@ from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
 from hf_arae.hub.errors import HubError, clear_errors, connect
 from hf_arae.hub.published import notice
 from hf_arae.hub.pushing import open_repository, upload
-from hf_arae.training.arguments import TrainingArguments
 
 logger = logging.get_logger(__name__)
+
+
+class PublishingArguments(Protocol):
+    """What a run says of its place on the Hub; `TrainingArguments` does."""
+
+    output_dir: str
+    hub_model_id: str | None
+    hub_private_repo: bool
+    hub_strategy: str
+    publish_samples: bool
+    license: str | None
+    language: str | None
 
 
 class RunRepository:
@@ -29,7 +41,7 @@ class RunRepository:
         HubError: the Hub refuses or cannot be reached.
     """
 
-    def __init__(self, arguments: TrainingArguments, words: int | None = None):
+    def __init__(self, arguments: PublishingArguments, words: int | None = None):
         self.arguments, self.api = arguments, connect()
         name = arguments.hub_model_id or Path(arguments.output_dir).resolve().name
         # A resumed run finds its own files there.

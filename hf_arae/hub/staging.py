@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoTokenizer
 from hf_arae.hub.card_texts import card_text
 from hf_arae.hub.cards import CARD_FILE, PICTURES, SAMPLES_FILE, make_card
 from hf_arae.storage.files import read_json
-from hf_arae.training.report import REPORT_FILE, read_report
+from hf_arae.storage.run_files import REPORT_FILE, read_report
 from hf_arae.utils.escapes import plain
 from hf_arae.utils.places import without_place, without_places
 from hf_arae.utils.tables import markdown_table, outputs_name

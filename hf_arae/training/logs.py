@@ -15,12 +15,10 @@ from torch import Tensor
 from transformers.utils import logging
 
 from hf_arae.storage.json_numbers import to_json
+from hf_arae.storage.run_files import BOARD_FOLDER, LOG_FILE
 from hf_arae.utils.distributed import mean_over_processes
 
 logger = logging.get_logger(__name__)
-
-LOG_FILE = "training_log.jsonl"
-BOARD_FOLDER = "tensorboard"
 
 
 class RunLog:

@@ -13,10 +13,9 @@ from typing import Any
 
 import torch
 
-from hf_arae.storage.files import read_json, write_json
+from hf_arae.storage.files import write_json
+from hf_arae.storage.run_files import REPORT_FILE, read_report
 from hf_arae.utils.places import repository_names
-
-REPORT_FILE = "metrics.json"
 
 
 def write_report(
@@ -42,21 +41,6 @@ def write_report(
         if before:
             report["base"] = before
     write_json(Path(output_dir, REPORT_FILE), report)
-    return report
-
-
-def read_report(folder: str | os.PathLike) -> dict[str, Any]:
-    """The report of a run, or nothing where there is none.
-
-    Raises:
-        ValueError: it is damaged; the file is named.
-    """
-    path = Path(folder, REPORT_FILE)
-    if not path.exists():
-        return {}
-    report = read_json(path)
-    if not isinstance(report, dict):
-        raise ValueError(f"{path} is damaged: it holds no report")
     return report
 
 

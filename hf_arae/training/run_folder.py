@@ -12,6 +12,7 @@ from typing import TextIO
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from hf_arae.storage.files import read_json, sync, write_json
+from hf_arae.storage.run_files import BOARD_FOLDER, EXPORT_NEW, EXPORT_READY, LOCK_FILE, LOG_FILE, REPORT_FILE
 from hf_arae.storage.wholeness import DIGESTS_FILE, digests_of
 from hf_arae.training.checkpoint import (
     MANIFEST_FILE,
@@ -25,16 +26,11 @@ from hf_arae.training.checkpoint import (
     set_aside,
     write_checkpoint,
 )
-from hf_arae.training.logs import BOARD_FOLDER, LOG_FILE
-from hf_arae.training.report import REPORT_FILE
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
-
-LOCK_FILE = ".lock"
-_READY = ".export.ready"  # a result that is whole and on the disk, and whose files are being moved to their places
 
 
 class FolderInUseError(RuntimeError):
@@ -100,21 +96,6 @@ class RunFolder:
                 file.flush()
                 return file
             file.close()  # its holder removed it in the meantime
-
-
-def is_in_use(folder: Path) -> bool:
-    """Whether a training is writing into a folder. The file of one that was killed is still there, unlocked."""
-    path = folder / LOCK_FILE
-    if not path.exists():
-        return False
-    if fcntl is None:
-        return True
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:  # it is held, or this file system has no locks
-            return True
-    return False
 
 
 def refuse_earlier_run(output_dir: Path) -> None:
@@ -192,7 +173,7 @@ def export(output_dir: Path, write: Callable[[Path], None]) -> None:
     Raises:
         CheckpointWriteError: it could not be written; an earlier result is intact.
     """
-    temporary = output_dir / ".export.new"
+    temporary = output_dir / EXPORT_NEW
 
     def write_all(folder: Path) -> None:
         write(folder)
@@ -200,13 +181,13 @@ def export(output_dir: Path, write: Callable[[Path], None]) -> None:
 
     _finish_export(output_dir)
     fill(temporary, write_all, f"the result in {output_dir}")
-    temporary.rename(output_dir / _READY)
+    temporary.rename(output_dir / EXPORT_READY)
     _finish_export(output_dir)
 
 
 def _finish_export(output_dir: Path) -> None:
     """Moves a result that is ready to its place."""
-    ready = output_dir / _READY
+    ready = output_dir / EXPORT_READY
     if not ready.is_dir():
         return
     sync(output_dir)

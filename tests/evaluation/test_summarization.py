@@ -10,7 +10,6 @@ from datasets import Dataset
 
 from hf_arae.data.corpora.news import build_news
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.evaluation.curves import draw_curves
 from hf_arae.evaluation.summarization import (
     SummarizationEvaluator,
     code_lengths,
@@ -20,6 +19,7 @@ from hf_arae.evaluation.summarization import (
     summarize_texts,
     summary_scores,
 )
+from hf_arae.hub.curves import plot_curves
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.training.results import Evaluation
 
@@ -115,5 +115,5 @@ def test_samples_are_told_by_document(log):
 
 def test_curves_are_drawn(log, tmp_path):
     pytest.importorskip("matplotlib")
-    assert draw_curves(log, tmp_path / "curves.png")
+    assert plot_curves(log, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -12,7 +12,7 @@ from transformers import AutoModelForSeq2SeqLM, pipeline
 from warm_python import run_python
 
 import hf_arae  # noqa: F401 (registers the Auto classes and the pipeline)
-from hf_arae.training.logs import LOG_FILE
+from hf_arae.storage.run_files import LOG_FILE
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--embedding_size", "8", "--hidden_size", "8", "--reader_size", "8", "--conv_size", "8", "--encoder_layers"]

@@ -16,11 +16,11 @@ import hf_arae
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.token_arrays import PackedSentences
-from hf_arae.evaluation.curves import draw_run_curves
 from hf_arae.evaluation.latent_codes import code_statistics
 from hf_arae.evaluation.summarization import samples_over_training
 from hf_arae.hub import card_texts
 from hf_arae.hub.cards import write_run_card
+from hf_arae.hub.curves import plot_run_curves
 from hf_arae.hub.pushing import push_folder
 from hf_arae.hub.staging import CardArguments, stage
 from hf_arae.metrics import SummaryShape
@@ -336,4 +336,4 @@ def test_texts_stay_in_their_cells_and_names_of_numbers_are_no_formulas(tmp_path
     log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     said = samples_over_training(log)
     assert f"&lt;b&gt;{SECRET}" in said and r"| a\|b |" in said
-    draw_run_curves(log, tmp_path / "curves.png")  # a label in a title
+    plot_run_curves(log, tmp_path / "curves.png")  # a label in a title

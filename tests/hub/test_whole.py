@@ -83,7 +83,7 @@ DAMAGES = (
     (lambda folder: (folder / "generation_config.json").unlink(), "generation_config.json"),
     (lambda folder: (folder / "text_pipeline.py").unlink(), "hub code"),
     (lambda folder: (folder / "modeling_arae.py").open("a").write("import os\n"), "modeling_arae.py"),
-    (half("hf_arae_nn_rnn.py"), "hf_arae_nn_rnn.py"),
+    (half("hf_arae_nn_text_rnn.py"), "hf_arae_nn_text_rnn.py"),
 )
 
 

@@ -11,10 +11,11 @@ import pytest
 from test_trainer import Scripted, make_trainer
 from testing_mixins import Halted, halt_after, weight_size
 
+from hf_arae.storage.run_files import read_report
 from hf_arae.training import Evaluation, TrainingArguments
 from hf_arae.training.best_metric import is_better
 from hf_arae.training.checkpoint import list_checkpoints
-from hf_arae.training.report import read_report, write_report
+from hf_arae.training.report import write_report
 
 INF, NAN = math.inf, math.nan
 

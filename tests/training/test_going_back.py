@@ -12,9 +12,9 @@ from testing_mixins import assert_same_run, made_up_sentences, read_log
 from transformers.utils import logging
 
 from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import PhaseTrainer
 from hf_arae.training.checkpoint import find_damage, list_checkpoints, weights_digest
-from hf_arae.training.logs import LOG_FILE
 from hf_arae.utils.digests import digest_rows
 
 

@@ -15,10 +15,11 @@ from transformers.utils import logging
 
 from hf_arae.hub.checks import check_model_folder
 from hf_arae.storage.files import read_json, write_json
+from hf_arae.storage.run_files import is_in_use, read_report
 from hf_arae.training import checkpoint, run_folder
 from hf_arae.training.checkpoint import find_checkpoint, find_damage, list_checkpoints
 from hf_arae.training.interruption import time_left
-from hf_arae.training.report import read_report, write_report
+from hf_arae.training.report import write_report
 
 SETTINGS = {"max_steps": 6, "save_steps": 2, "save_total_limit": 1, "eval_steps": 0}
 
@@ -132,12 +133,12 @@ def test_the_lock_of_a_killed_training_is_none(tmp_path, straight):
     child = context.Process(target=hold, args=(tmp_path, ready))
     child.start()
     assert ready.wait(120)
-    assert run_folder.is_in_use(tmp_path)
+    assert is_in_use(tmp_path)
     with pytest.raises(ValueError, match="still writing"):
         check_model_folder(tmp_path)
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    assert (tmp_path / ".lock").exists() and not run_folder.is_in_use(tmp_path)
+    assert (tmp_path / ".lock").exists() and not is_in_use(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
         check_model_folder(tmp_path)
 

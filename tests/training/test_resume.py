@@ -15,6 +15,7 @@ from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentence
 from transformers.utils import logging
 
 from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import (
     CheckpointDamagedError,
     FolderInUseError,
@@ -25,7 +26,6 @@ from hf_arae.training import (
 )
 from hf_arae.training.checkpoint import list_checkpoints
 from hf_arae.training.interruption import Interruption
-from hf_arae.training.logs import LOG_FILE
 
 
 def names(folder) -> list[str]:

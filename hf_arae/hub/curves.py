@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from importlib.util import find_spec
-from pathlib import Path
+
+from hf_arae.storage.run_files import read_log
 
 _PANELS = {
     "reward of drafts (nats)": ("read/reward", "read/baseline"),
@@ -15,7 +15,7 @@ _PANELS = {
 }
 
 
-def draw_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> bool:
+def plot_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> bool:
     """Draws a summarizer's reward, reconstruction, length and copy rate over its training.
 
     Args:
@@ -29,7 +29,7 @@ def draw_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> bool
         return False
     from matplotlib.figure import Figure  # without pyplot: no window system is asked for
 
-    lines = [json.loads(line) for line in Path(log_file).read_text(encoding="utf-8").splitlines()]
+    lines = read_log(log_file)
     figure = Figure(figsize=(9, 6), layout="constrained")
     for axes, (title, names) in zip(figure.subplots(2, 2).flat, _PANELS.items(), strict=True):
         for name in names:
@@ -45,7 +45,7 @@ def draw_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> bool
     return True
 
 
-def draw_run_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> bool:
+def plot_run_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> bool:
     """Draws the loss of each phase of any training, and every number of its evaluations that changes.
 
     Args:
@@ -59,7 +59,7 @@ def draw_run_curves(log_file: str | os.PathLike, picture: str | os.PathLike) -> 
         return False
     from matplotlib.figure import Figure  # without pyplot: no window system is asked for
 
-    lines = [json.loads(line) for line in Path(log_file).read_text(encoding="utf-8").splitlines()]
+    lines = read_log(log_file)
     curves: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
         for name, value in line.items():
