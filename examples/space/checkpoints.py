@@ -22,7 +22,7 @@ from foreign import CONFIG, FILES, check_size, check_tokenizer, read_config, rul
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, Pipeline, pipeline
 
 from hf_arae import LatentSpace
-from hf_arae.models.auto import FAMILIES
+from hf_arae.models.auto import families
 from hf_arae.storage.downloads import check_downloaded_weights
 
 _LONGEST_NAME = 300
@@ -182,7 +182,7 @@ class Checkpoints:
                     check_size(file, (folder / file).stat().st_size, self.most_parameters)
             writers = {
                 family.config.model_type: family.config
-                for family in FAMILIES
+                for family in families()
                 if "AutoModelForSeq2SeqLM" in family.models
             }
             fields = read_config(folder, writers)

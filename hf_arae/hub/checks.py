@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from hf_arae.hub.card_texts import card_kind
 from hf_arae.hub.cards import CARD_FILE
 from hf_arae.hub.whole import check_whole
-from hf_arae.models.auto import FAMILIES
+from hf_arae.models.auto import families
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.storage.run_files import half_written, is_in_use
 from hf_arae.storage.wholeness import check_result
@@ -30,7 +30,7 @@ def check_can_be_published(model: PreTrainedModel, tokenizer: PreTrainedTokenize
     Raises:
         ValueError: the model is of no family that can, or comes without its tokenizer.
     """
-    known = [family.config.model_type for family in FAMILIES]
+    known = [family.name for family in families()]
     if model.config.model_type not in known:
         raise ValueError(
             f"push_to_hub: a {type(model).__name__} (model_type {model.config.model_type!r}) cannot be pushed. "
@@ -72,7 +72,7 @@ def check_family(folder: Path) -> None:
         ValueError: it is damaged or of another model.
     """
     config = _read_config(folder)
-    known = [family.config.model_type for family in FAMILIES]
+    known = [family.name for family in families()]
     if config.get("model_type") not in known:
         raise ValueError(f"{folder} holds a {config.get('model_type')!r} model. Accepted: {', '.join(known)}")
 

@@ -13,7 +13,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME
 
 from hf_arae.hub.flat_sources import EXPORTED, PACKAGE, ExportError, collect, flat_name
-from hf_arae.models.auto import FAMILIES, Family
+from hf_arae.models.auto import Family, families
 from hf_arae.pipelines.auto import TASKS
 from hf_arae.storage.files import write_json
 from hf_arae.storage.wholeness import DIGESTS_FILE, check_result, digests_of
@@ -128,7 +128,7 @@ def code_files(model_class: type[PreTrainedModel], config: PreTrainedConfig) -> 
 
 def _parts(model_class: type[PreTrainedModel], config: PreTrainedConfig) -> tuple[Family, dict[str, type]]:
     """A model's family, and the pipelines that accept it by their tasks."""
-    family = next((family for family in FAMILIES if model_class in family.models.values()), None)
+    family = next((family for family in families() if model_class in family.models.values()), None)
     if family is None:
         raise ExportError(f"{model_class.__name__} is not in the list of families, hf_arae.models.auto.FAMILIES")
     return family, {task: pipeline for task, pipeline in TASKS.items() if pipeline.accepts(config)}

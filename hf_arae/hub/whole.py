@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrained
 
 from hf_arae.hub.export import code_files
 from hf_arae.hub.weights import count_parameters
-from hf_arae.models.auto import FAMILIES
+from hf_arae.models.auto import families
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 
 _SHOWN = 3  # names in a message
@@ -51,7 +51,7 @@ def check_whole(folder: Path) -> None:
 
 def model_class_of(config: PreTrainedConfig) -> type[PreTrainedModel]:
     """The class that a config of one of the families names; one of a user's own is read as the family's first."""
-    family = next(family for family in FAMILIES if family.config.model_type == config.model_type)
+    family = next(family for family in families() if family.config.model_type == config.model_type)
     classes = {model_class.__name__: model_class for model_class in family.models.values()}
     return classes.get((config.architectures or [""])[0], next(iter(classes.values())))
 

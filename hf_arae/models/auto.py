@@ -1,55 +1,143 @@
-"""The families of this package, and their registration with transformers' Auto classes."""
+"""The families of this package, and their registration with transformers' Auto classes.
+
+A family is a folder `hf_arae/models/<name>/` with the files
+
+- `configuration_<name>.py`: its config class, with `model_type = "<name>"`;
+- `modeling_<name>.py`: its model classes, each with the Auto classes that build it in `auto_classes`;
+- `objective_<name>.py`: how it is trained;
+- `card_<name>.py`: the text of its model card.
+
+What a file defines for others stands in its `__all__`; there may be more files of a kind, as
+`objective_pairs.py`. Everything else is found from the one list here: the names that `hf_arae` has, registration,
+cards, and the lists of families in the tests.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache, cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import transformers
-from transformers import AutoConfig
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
-from hf_arae.models.aae.configuration_aae import AaeConfig
-from hf_arae.models.aae.modeling_aae import AaeModel
-from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
-from hf_arae.models.base import FamilyConfig, FamilyModel
-from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
-from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
-from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
-from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.models.vae.configuration_vae import VaeConfig
-from hf_arae.models.vae.modeling_vae import VaeModel
+    from hf_arae.training.objective import Objective
+
+FAMILIES = ("arae", "vae", "aae", "rnn_lm", "ursae")
+
+_PUBLIC = ("configuration", "modeling", "objective")  # kinds of files whose names `hf_arae` has
+_ALL = re.compile(r"^__all__ = (\[.*?\])", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True)
 class Family:
-    """A config class and the model class that each Auto class, by its name in transformers, builds from it."""
+    """The classes of one family, found by the names of its files.
 
-    config: type[FamilyConfig]
-    models: dict[str, type[FamilyModel]]
+    Args:
+        name: its folder below `hf_arae/models`, which is its `model_type` too.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    @cached_property
+    def config(self) -> type[PreTrainedConfig]:
+        """The config class.
+
+        Raises:
+            ValueError: `configuration_<name>.py` does not define exactly one with this `model_type`.
+        """
+        found = [cls for cls in self._defined("configuration") if getattr(cls, "model_type", None) == self.name]
+        if len(found) != 1:
+            raise ValueError(
+                f"the configuration files of the family {self.name} must define one config class with the model_type "
+                f"{self.name!r}; found {len(found)}"
+            )
+        return found[0]
+
+    @cached_property
+    def models(self) -> dict[str, type[PreTrainedModel]]:
+        """The model class that each Auto class, by its name in transformers, builds from the config.
+
+        Raises:
+            ValueError: two classes name the same Auto class, or none names any.
+        """
+        found: dict[str, type[PreTrainedModel]] = {}
+        for cls in self._defined("modeling"):
+            for auto_class in getattr(cls, "auto_classes", ()):
+                if auto_class in found:
+                    raise ValueError(f"{auto_class} cannot build both {found[auto_class].__name__} and {cls.__name__}")
+                found[auto_class] = cls
+        if not found:
+            raise ValueError(f"no model class of the family {self.name} names its Auto classes in `auto_classes`")
+        return found
+
+    @cached_property
+    def objectives(self) -> tuple[type[Objective], ...]:
+        """The objectives, the family's usual one first."""
+        from hf_arae.training.objective import Objective  # who only runs a model does not wait for the loop
+
+        return tuple(cls for cls in self._defined("objective") if issubclass(cls, Objective))
+
+    def _defined(self, kind: str) -> Iterator[type]:
+        for module, names in public_names(self.name, kind).items():
+            yield from (value for name in names if isinstance(value := getattr(import_module(module), name), type))
 
 
-FAMILIES = (
-    Family(
-        AraeConfig,
-        {
-            "AutoModel": AraeModel,
-            "AutoModelForSeq2SeqLM": AraeModel,
-            "AutoModelForSequenceClassification": AraeForSequenceClassification,
-        },
-    ),
-    Family(VaeConfig, {"AutoModel": VaeModel, "AutoModelForSeq2SeqLM": VaeModel}),
-    Family(AaeConfig, {"AutoModel": AaeModel, "AutoModelForSeq2SeqLM": AaeModel}),
-    Family(RnnLmConfig, {"AutoModelForCausalLM": RnnLmForCausalLM}),
-    Family(UrsaeConfig, {"AutoModelForSeq2SeqLM": UrsaeForConditionalGeneration}),
-)
+def family(name: str) -> Family:
+    """The family of a name or `model_type`; the same object at each call.
+
+    Raises:
+        ValueError: there is no such family; those that there are, are named.
+    """
+    if name not in FAMILIES:
+        raise ValueError(f"there is no family {name!r}; accepted: {', '.join(FAMILIES)}")
+    return _made(name)
+
+
+_made = cache(Family)
+
+
+def families() -> tuple[Family, ...]:
+    """All families, in the order of `FAMILIES`."""
+    return tuple(map(family, FAMILIES))
+
+
+def public_names(name: str, *kinds: str) -> dict[str, list[str]]:
+    """What the files of a family have in `__all__`, by the modules' names; nothing is imported for it.
+
+    Args:
+        name: of the family.
+        kinds: `"configuration"`, `"modeling"`, `"objective"`; all of them if none is given.
+
+    Raises:
+        FileNotFoundError: the family has no file of a kind.
+        ValueError: a file has no `__all__`, or one that is not a plain list.
+    """
+    folder, found = Path(__file__).parent / name, {}
+    for kind in kinds or _PUBLIC:
+        first = folder / f"{kind}_{name}.py"
+        if not first.is_file():
+            raise FileNotFoundError(f"the family {name} has no file {first}")
+        for path in (first, *sorted(set(folder.glob(f"{kind}_*.py")) - {first})):
+            listed = _ALL.search(path.read_text(encoding="utf-8"))
+            if listed is None:
+                raise ValueError(f"{path} has no list __all__ of what it defines for others")
+            found[f"hf_arae.models.{name}.{path.stem}"] = ast.literal_eval(listed[1])
+    return found
 
 
 def register() -> None:
     """Makes `AutoConfig`, `AutoModel` and the others know every family. Calling it again changes nothing."""
-    for family in FAMILIES:
-        AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
-        for name, model_class in family.models.items():
-            getattr(transformers, name).register(family.config, model_class, exist_ok=True)
-            if name == "AutoModelForCausalLM":  # by this list of names its Trainer shifts labels that it smooths
-                MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[family.config.model_type] = model_class.__name__
+    import transformers
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    for one in families():
+        transformers.AutoConfig.register(one.name, one.config, exist_ok=True)
+        for auto_class, model_class in one.models.items():
+            getattr(transformers, auto_class).register(one.config, model_class, exist_ok=True)
+            if auto_class == "AutoModelForCausalLM":  # by these names its Trainer shifts labels that it smooths
+                MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[one.name] = model_class.__name__

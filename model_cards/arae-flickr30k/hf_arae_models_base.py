@@ -154,6 +154,7 @@ class FamilyConfig(PreTrainedConfig):
 class FamilyModel(PreTrainedModel):
     """Model whose checkpoints also load with `trust_remote_code=True` where this package is not installed."""
 
+    auto_classes: tuple[str, ...] = ()  # names of transformers' Auto classes that build it from its config
     supports_gradient_checkpointing = False
     _supports_sdpa = False
     accepts_loss_kwargs = False  # the loss is a batch's mean: transformers' Trainer averages over batches itself

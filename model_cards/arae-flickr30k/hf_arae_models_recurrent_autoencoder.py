@@ -61,6 +61,7 @@ class TextAutoencoder(RecurrentTextModel):
 
     config: TextAutoencoderConfig
     config_class = TextAutoencoderConfig
+    auto_classes = ("AutoModel", "AutoModelForSeq2SeqLM")
 
     def __init__(self, config: TextAutoencoderConfig, state_size: int, normalize: bool, inner_size: int | None = None):
         super().__init__(config)

@@ -118,6 +118,7 @@ class AraeForSequenceClassification(FamilyModel):
     config: AraeConfig
     config_class = AraeConfig
     base_model_prefix = "arae"
+    auto_classes = ("AutoModelForSequenceClassification",)
     _own_head = "pair_classifier"
     main_input_name = "input_ids"
     _no_split_modules = []

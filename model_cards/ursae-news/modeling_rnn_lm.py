@@ -49,6 +49,7 @@ class RnnLmForCausalLM(RecurrentTextModel):
 
     config: RnnLmConfig
     config_class = RnnLmConfig
+    auto_classes = ("AutoModelForCausalLM",)
 
     def __init__(self, config: RnnLmConfig):
         super().__init__(config)

@@ -16,7 +16,7 @@ from hf_arae.hub.flat_sources import ExportError, collect
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.models.auto import FAMILIES
+from hf_arae.models.auto import families
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.vae import VaeConfig, VaeModel
@@ -89,7 +89,7 @@ print("FOUND", json.dumps(found))
 @pytest.fixture(scope="module")
 def causal(tmp_path_factory):
     """A small model of the family of language models, and its folder."""
-    family = next(family for family in FAMILIES if "AutoModelForCausalLM" in family.models)
+    family = next(family for family in families() if "AutoModelForCausalLM" in family.models)
     torch.manual_seed(0)
     config = family.config(vocab_size=20, embedding_size=4, hidden_size=4)
     model = family.models["AutoModelForCausalLM"](config).eval()

@@ -12,7 +12,7 @@ import hf_arae
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.models.auto import FAMILIES, register
+from hf_arae.models.auto import FAMILIES, families, family, public_names, register
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.vae import VaeConfig, VaeModel
@@ -97,7 +97,24 @@ def test_a_sentence_s_log_probability_is_that_of_its_logits(autoencoder):
 def test_registering_twice_changes_nothing():
     register()
     assert type(AutoConfig.for_model("arae")) is AraeConfig
-    assert len({family.config.model_type for family in FAMILIES}) == len(FAMILIES)
+    assert len({one.config.model_type for one in families()}) == len(FAMILIES)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_found_from_its_name(name):
+    found = family(name)
+    assert found.config.model_type == name
+    assert all(cls.config_class is found.config for cls in found.models.values())
+    assert found.objectives
+    for cls in (found.config, *found.models.values(), *found.objectives):
+        assert getattr(hf_arae, cls.__name__) is cls and cls.__name__ in hf_arae.__all__
+
+
+def test_what_is_no_family_is_refused():
+    with pytest.raises(ValueError, match="arae, "):
+        family("araee")
+    with pytest.raises(FileNotFoundError, match="configuration_araee"):
+        public_names("araee")
 
 
 @pytest.mark.parametrize("name", hf_arae.__all__)

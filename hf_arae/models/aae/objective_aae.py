@@ -139,3 +139,6 @@ class AaeObjective(Objective):
             ids = delete_words(ids, self.rand_places(ids, longest), model.words(ids), s.word_deletion, padding)
             attention_mask = ids != padding
         return ids, attention_mask
+
+
+__all__ = ["AaeObjective", "AaeObjectiveArguments"]

@@ -218,3 +218,6 @@ class AraeObjective(Objective):
         """g(z) for a draw of z ~ N(0, I) for each row of `like`, `(len(like), code_size)`."""
         weight = self.model.generator.output_layer.weight
         return self.model.generator(self.randn(weight.new_empty(len(like), self.model.config.latent_size)))
+
+
+__all__ = ["AraeObjective", "AraeObjectiveArguments"]

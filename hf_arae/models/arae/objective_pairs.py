@@ -78,3 +78,6 @@ class AraePairObjective(AraeObjective):
         output = self.pair_model(batch["pair_input_ids"], labels=batch["pair_labels"])
         accuracy = (output.logits.argmax(1) == batch["pair_labels"]).float().mean()
         return {"loss": output.loss, "accuracy": accuracy}
+
+
+__all__ = ["AraePairObjective", "AraePairObjectiveArguments"]

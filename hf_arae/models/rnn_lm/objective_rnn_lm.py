@@ -59,3 +59,6 @@ class RnnLmObjective(Objective):
         """-log p(x), mean over tokens (nats); the exponential is the training perplexity."""
         total, count = self.model.token_loss(batch["input_ids"])
         return {"loss": self.mean(total, count)}
+
+
+__all__ = ["RnnLmObjective", "RnnLmObjectiveArguments"]

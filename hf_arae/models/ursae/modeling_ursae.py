@@ -61,6 +61,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
 
     config: UrsaeConfig
     config_class = UrsaeConfig
+    auto_classes = ("AutoModelForSeq2SeqLM",)
 
     def __init__(self, config: UrsaeConfig):
         super().__init__(config)

@@ -62,3 +62,6 @@ class SelectionObjective(Objective):
         loss = F.binary_cross_entropy_with_logits(log_odds, labels.expand_as(log_odds), reduction="none")
         total = loss.mean(0).masked_fill(~allowed, 0.0).sum()
         return {"loss": self.mean(total, int(allowed.sum()))}
+
+
+__all__ = ["SelectionObjective", "SelectionObjectiveArguments"]

@@ -317,3 +317,6 @@ class UrsaeObjective(Objective):
 def _repeated(input_ids: Tensor, drafts: Tensor) -> Tensor:
     """Each source once for each of its drafts: `(batch * drafts, source)`."""
     return input_ids.repeat_interleave(drafts.shape[1], 0)
+
+
+__all__ = ["UrsaeObjective", "UrsaeObjectiveArguments"]

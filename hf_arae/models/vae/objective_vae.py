@@ -185,3 +185,6 @@ class VaeObjective(Objective):
         given = ids[:, :-1]
         draws = self.rand_places(given, config.max_sequence_length + 1)
         return replace_words(given, draws, self.model.words(given), rate, config.unk_token_id)
+
+
+__all__ = ["VaeObjective", "VaeObjectiveArguments"]
