@@ -1,4 +1,4 @@
-"""Draws the README's pictures from the models in model_cards/ and a training on the built-in corpus.
+"""Draws the pictures of the texts from the models in model_cards/ and a training on the built-in corpus.
 
     python examples/draw_pictures.py --output_dir examples/pictures
 

@@ -68,7 +68,7 @@ class StyleTransferTrainingArguments(TrainingArguments):
 
 @dataclass
 class StyleTransferObjectiveArguments(AraeObjectiveArguments):
-    """The settings of the best run found; the README has what was tried. Not each was varied alone."""
+    """The settings of the best run found; model_cards/README.md has what was tried. Not each was varied alone."""
 
     autoencoder_optimizer: str = field(default="adam", metadata={"help": "sgd (published), adam or adamw."})
     autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})

@@ -1,4 +1,4 @@
-"""Speed of training, decoding and starting, against the same written plainly: one table for the README.
+"""Speed of training, decoding and starting, against the same written plainly: the tables of the README beside it.
 
     OMP_NUM_THREADS=2 python tests/benchmarks/engine.py --dataset_name OWNER/NAME --output table.md
 

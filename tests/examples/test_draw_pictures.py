@@ -1,4 +1,4 @@
-"""The script that draws the README's pictures, on few sentences, and the pictures themselves."""
+"""The script that draws the pictures of the texts, on few sentences, and the pictures themselves."""
 
 import importlib.util
 import json
