@@ -26,10 +26,9 @@ NAMED = re.compile(rf"(?<![\w./-])(?:{'|'.join(PLACES)})/[\w./-]*\w")
 FLAG = re.compile(r"(?<![\w-])--[a-zA-Z][\w-]*")
 PYTHON = ("python", ".venv/bin/python", "accelerate", "torchrun")
 # Flags of pip, hf, accelerate and torchrun.
-OF_OTHERS = set(
-    "--no-deps --exclude --repo-type --cpu --num_processes --num_machines --machine_rank --main_process_ip "
-    "--main_process_port --nproc_per_node --mixed_precision --gradient_accumulation_steps".split()
-)
+OF_OTHERS = {"--no-deps", "--exclude", "--repo-type", "--cpu", "--nproc_per_node", "--mixed_precision"}
+OF_OTHERS |= {"--num_processes", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port"}
+OF_OTHERS |= {"--gradient_accumulation_steps"}
 # A training in a text is as long as it has to be; here it takes two updates.
 SHORTER = (r"max_steps=\d+", "max_steps=2")
 WORDS = (
