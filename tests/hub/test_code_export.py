@@ -290,6 +290,6 @@ except ModuleNotFoundError:
     sources = {"hf_arae.nn.mlp": source, "hf_arae.nn.text.rnn": ""}
     monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", sources.__getitem__)
     files = collect(["hf_arae.nn.mlp"], "me")
-    assert files.keys() == {"hf_arae_nn_mlp", "hf_arae_nn_rnn"}
-    rewritten = source.replace("from hf_arae.nn.text.rnn import (", "from .hf_arae_nn_rnn import (")
+    assert files.keys() == {"hf_arae_nn_mlp", "hf_arae_nn_text_rnn"}
+    rewritten = source.replace("from hf_arae.nn.text.rnn import (", "from .hf_arae_nn_text_rnn import (")
     assert files["hf_arae_nn_mlp"].endswith(rewritten)

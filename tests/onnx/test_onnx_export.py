@@ -278,7 +278,7 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch, missing):
     model, folder = made("vae"), tmp_path / "there"
     export_onnx(model, folder)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ImportError, match=rf'{missing} is not installed: pip install "hf_arae\[onnx\]"'):
+    with pytest.raises(ImportError, match=rf"{missing} is not installed: .*hf_arae\[onnx\]"):
         export_onnx(model, tmp_path / "out", int8=True)
     if missing == "onnxruntime":
         with pytest.raises(ImportError, match=r"hf_arae\[onnx\]"):
