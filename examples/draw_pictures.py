@@ -106,8 +106,8 @@ def draw_training(log_file: Path) -> Figure:
     """What the autoencoder, the players of the game and the held-out sentences do over a training."""
     lines = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
     panels = {
-        "Rebuilding sentences": ("nats a word", {"reconstruct/loss": "training sentences"}),
-        "The game on codes": ("critic's distance", {"criticise/distance": "sentences from generated"}),
+        "Rebuilding sentences": ("nats a word", {"autoencoder/loss": "training sentences"}),
+        "The game on codes": ("critic's distance", {"critic/wasserstein_distance": "sentences from generated"}),
         "Held-out sentences": (
             "%",
             {

@@ -25,7 +25,7 @@ class PlainArae:
 
     Args:
         model: changed in place. Two attribute values, nothing masked, no shared table, no amplified code.
-        settings: SGD for the autoencoder, gradient penalty, concealment "other".
+        settings: SGD for the autoencoder, gradient penalty.
         seed: of the noise.
     """
 
@@ -104,7 +104,7 @@ class PlainArae:
         loss.backward()
         clip_grad_norm_(self.autoencoder, settings.max_grad_norm)
         self.autoencoder_optimizer.step()
-        finish("reconstruct", loss.item())
+        finish("autoencoder", loss.item())
 
         critic_losses = []
         for _ in range(settings.critic_steps):
@@ -119,19 +119,19 @@ class PlainArae:
             loss.backward()
             self.adversaries["critic"].step()
             critic_losses.append(loss.item())
-        finish("criticise", sum(critic_losses) / len(critic_losses))
+        finish("critic", sum(critic_losses) / len(critic_losses))
 
         model.zero_grad()
         loss = F.cross_entropy(model.classifier.layers(encode_both()), torch.cat(labels))
         loss.backward()
         self.adversaries["classifier"].step()
-        finish("classify", loss.item())
+        finish("classifier", loss.item())
 
         model.zero_grad()
         loss = -self.critic(self.generate(len(batch["input_ids"]), random)).mean()
         loss.backward()
         self.adversaries["generator"].step()
-        finish("imitate", loss.item())
+        finish("generator", loss.item())
 
         model.zero_grad()
         code = encode_both()
@@ -140,7 +140,7 @@ class PlainArae:
         loss.backward()
         clip_grad_norm_(self.autoencoder, settings.max_grad_norm)
         self.autoencoder_optimizer.step()
-        finish("conceal", loss.item())
+        finish("encoder", loss.item())
         self.step += 1
         return log
 

@@ -43,7 +43,7 @@ from hf_arae.training import trainer as trainer_module  # noqa: E402
 from hf_arae.training.allocator import keep_freed_memory  # noqa: E402
 from hf_arae.utils.tables import markdown_table  # noqa: E402
 
-PHASES = ("reconstruct", "criticise", "classify", "imitate", "conceal")
+PHASES = ("autoencoder", "critic", "classifier", "generator", "encoder")
 PUBLISHED = AraeModelArguments(
     embedding_size=128,
     hidden_size=128,

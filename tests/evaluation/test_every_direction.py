@@ -143,7 +143,7 @@ def test_the_encoder_is_trained_towards_the_other_labels(labels):
         "attribute": torch.tensor([0, 1, labels - 1]),
     }
     batch["attention_mask"] = torch.ones_like(batch["input_ids"])
-    found = objective.conceal(batch)["giveaway"]
+    found = objective.conceal(batch)["adversarial_loss"]
     logits = model.classifier(model.encode(batch["input_ids"], batch["attention_mask"]))
     others = [[to for to in range(labels) if to != own] for own in batch["attribute"].tolist()]
     expected = torch.stack(

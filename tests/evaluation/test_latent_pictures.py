@@ -13,7 +13,7 @@ from hf_arae.evaluation.latent_pictures import draw_code_curves, draw_code_maps
 
 @pytest.fixture
 def log_file(tmp_path):
-    lines = [{"step": 5, "reconstruct/loss": 1.0}]
+    lines = [{"step": 5, "autoencoder/loss": 1.0}]
     for step in (10, 20):
         names = ("code_norm", "drawn_norm", "code_variance", "drawn_variance", "neighbour_cosine", "random_cosine")
         lines.append({"step": step} | {f"eval/{name}": 1 / step for name in names})
@@ -46,7 +46,7 @@ def test_a_model_in_a_far_folder_leaves_room_for_the_curves(tmp_path, log_file, 
 
 def test_without_numbers_there_is_no_picture(tmp_path):
     pytest.importorskip("matplotlib")
-    (tmp_path / "log").write_text('{"step": 1, "predict/loss": 2.0}\n')
+    (tmp_path / "log").write_text('{"step": 1, "language_model/loss": 2.0}\n')
     assert not draw_code_curves({"lm": tmp_path / "log"}, tmp_path / "curves.png")
     assert not draw_code_curves({}, tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()

@@ -29,7 +29,10 @@ def script(monkeypatch):
 @pytest.fixture
 def run(tmp_path):
     """A training that is over."""
-    lines = [{"step": step, "reconstruct/loss": 8 / step, "criticise/distance": 1 / step} for step in range(5, 20, 5)]
+    lines = [
+        {"step": step, "autoencoder/loss": 8 / step, "critic/wasserstein_distance": 1 / step}
+        for step in range(5, 20, 5)
+    ]
     names = ("transfer_accuracy", "self_bleu", "reconstruction_bleu")
     lines.append({"step": 20} | {f"eval/{name}": 50.0 for name in names})
     (tmp_path / "training_log.jsonl").write_text("\n".join(map(json.dumps, lines)))

@@ -165,7 +165,7 @@ def test_evaluation_writes_the_table(trained, tmp_path):
         (["--train_file", "@csv", "--text_column", "review"], "text, label"),
         (["--train_file", "@one", "--label_column", "label"], "label"),
         (["--train_file", "nowhere.csv"], "nowhere.csv"),
-        (["--concealment", "sideways"], "other, uniform"),
+        (["--lipschitz", "sideways"], "weight_clipping"),
         (["--per_device_train_batch_size", "1"], "per_device_train_batch_size=1"),
         (["--train_file", "@csv", "--streaming"], "streaming needs max_steps"),
         (["--no_such_flag", "1"], "no_such_flag"),

@@ -64,7 +64,7 @@ def run(transfer_model, tokenizer, tmp_path):
     transfer_model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     report(folder)
-    lines = [{"step": 1, "eval/self_bleu": float("nan"), "samples": [SECRET]}, {"step": 2, "reconstruct/loss": 1.0}]
+    lines = [{"step": 1, "eval/self_bleu": float("nan"), "samples": [SECRET]}, {"step": 2, "autoencoder/loss": 1.0}]
     (folder / "training_log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     others = ("notes.md", "mine.py", "mine.png", "data.csv", "tokenizer_texts.json")
     for name in ("samples.md", "outputs.jsonl", "outputs-tiny.jsonl", *others):
@@ -101,7 +101,7 @@ def test_nothing_of_the_machine_or_the_data_goes_up(local_hub, run):
     assert "alice/tiny" in snippet(card)
     assert card.data.license is None and card.data.language is None
     log = [json.loads(line) for line in local_hub.files("alice/tiny")["training_log.jsonl"].splitlines()]
-    assert log == [{"step": 1, "eval/self_bleu": None}, {"step": 2, "reconstruct/loss": 1.0}]
+    assert log == [{"step": 1, "eval/self_bleu": None}, {"step": 2, "autoencoder/loss": 1.0}]
     assert json.loads((run / "metrics.json").read_text())["settings"]["output_dir"] == "../private/runs/tiny"
 
 

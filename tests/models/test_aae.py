@@ -88,9 +88,9 @@ def test_the_discriminator_learns_to_tell_codes_from_draws_and_the_encoder_to_be
         objective.begin_iteration(step)
         head.zero_grad()
         terms = objective.reconstruct(batch)
-        terms["confusion"].backward()
+        terms["adversarial_loss"].backward()
         head.step()
-        confusion.append(terms["confusion"].item())
+        confusion.append(terms["adversarial_loss"].item())
     assert confusion[-1] < 0.2 * confusion[0]
     objective.begin_iteration(100)
     assert objective.discriminate(batch)["accuracy"] < 0.6
@@ -102,11 +102,11 @@ def test_the_losses_are_the_cross_entropies_of_the_discriminator():
     terms = objective.reconstruct(BATCH)
     codes = model.encode(IDS)
     logits = model.discriminator(codes).squeeze(1)
-    torch.testing.assert_close(terms["confusion"], F.binary_cross_entropy_with_logits(logits, torch.ones(3)))
+    torch.testing.assert_close(terms["adversarial_loss"], F.binary_cross_entropy_with_logits(logits, torch.ones(3)))
     total, count = model.reconstruction_loss(codes, IDS)
     torch.testing.assert_close(terms["reconstruction"], total / 3)
     torch.testing.assert_close(terms["reconstruction_per_token"], total / count)
-    torch.testing.assert_close(terms["loss"], terms["reconstruction"] + 10 * terms["confusion"])
+    torch.testing.assert_close(terms["loss"], terms["reconstruction"] + 10 * terms["adversarial_loss"])
     objective.begin_iteration(0, 3)
     found = objective.discriminate(BATCH)["loss"]
     objective.begin_iteration(0, 3)
@@ -130,9 +130,9 @@ def test_sentences_are_encoded_once_an_iteration():
 
 def test_without_a_weight_there_is_no_adversary():
     objective = make_objective(adversarial_weight=0.0)
-    assert [phase.name for phase in objective.phases() if phase.enabled] == ["reconstruct"]
+    assert [phase.name for phase in objective.phases() if phase.enabled] == ["autoencoder"]
     terms = objective.reconstruct(BATCH)
-    assert "confusion" not in terms and torch.equal(terms["loss"], terms["reconstruction"])
+    assert "adversarial_loss" not in terms and torch.equal(terms["loss"], terms["reconstruction"])
 
 
 def test_the_encoder_reads_disturbed_words_and_the_clean_sentence_is_reconstructed():

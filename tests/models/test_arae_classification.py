@@ -67,7 +67,7 @@ class TestSupervised(PairFamilyTests):
 
     def test_an_iteration_moves_every_parameter_and_a_phase_only_its_player(self, tmp_path):
         trainer = self.trainer(tmp_path)
-        assert [phase.name for phase in trainer.phases] == ["infer"]
+        assert [phase.name for phase in trainer.phases] == ["reader"]
         before = {name: value.clone() for name, value in trainer.model.named_parameters()}
         trainer.run_phase(trainer.phases[0], self.batch())
         moved = {name for name, value in trainer.model.named_parameters() if not torch.equal(value, before[name])}

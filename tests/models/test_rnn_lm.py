@@ -233,7 +233,7 @@ class TestRnnLmFamily(FamilyTests):
 def test_the_one_phase_lowers_the_loss_of_forward():
     model = make_model()
     (phase,) = RnnLmObjective(model).phases()
-    assert (phase.name, phase.player) == ("predict", "language_model")
+    assert (phase.name, phase.player) == ("language_model", "language_model")
     torch.testing.assert_close(
         phase.loss({"input_ids": sentences()})["loss"], model(sentences(), labels=sentences()).loss
     )

@@ -32,11 +32,11 @@ def break_phase(trainer, name, at, value=float("nan"), after=None) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_stopping_names_the_phase_and_the_last_good_checkpoint(tmp_path, value):
     trainer = make_trainer(tmp_path, eval_steps=0)
-    break_phase(trainer, "imitate", lambda step, repetition: step == 5, value)
-    with pytest.raises(NonFiniteLossError, match=r"step 5: phase 'imitate' has loss \S+ and .*checkpoint is .*-4\."):
+    break_phase(trainer, "generator", lambda step, repetition: step == 5, value)
+    with pytest.raises(NonFiniteLossError, match=r"step 5: phase 'generator' has loss \S+ and .*checkpoint is .*-4\."):
         trainer.train()
     other = make_trainer(tmp_path / "other", eval_steps=0)
-    break_phase(other, "imitate", lambda step, repetition: step == 1, value)
+    break_phase(other, "generator", lambda step, repetition: step == 1, value)
     with pytest.raises(NonFiniteLossError, match="there is no checkpoint yet"):
         other.train()
 
@@ -46,7 +46,7 @@ def test_skipping_leaves_the_update_out_and_counts_it(tmp_path):
     trainer = make_trainer(tmp_path, eval_steps=0, non_finite="skip", logging_steps=1, max_steps=3)
     break_phase(
         trainer,
-        "criticise",
+        "critic",
         lambda step, repetition: step == 1 and repetition in (0, 3),
         after=lambda: called.append(trainer.step),
     )
@@ -69,18 +69,20 @@ def test_a_phase_that_made_no_update_logs_nothing_and_means_are_over_those_that_
         return terms
 
     trainer.run_phase = watching
-    break_phase(trainer, "imitate", lambda step, repetition: step in (1, 3, 4, 5))
+    break_phase(trainer, "generator", lambda step, repetition: step in (1, 3, 4, 5))
     trainer.train()
     first, second = read_log(tmp_path)
-    assert not seen["imitate", 1]
-    assert first["imitate/loss"] == pytest.approx((seen["imitate", 0]["loss"] + seen["imitate", 2]["loss"]).item() / 2)
-    assert "imitate/loss" not in second and "reconstruct/loss" in second and second["skipped_updates"] == 4
+    assert not seen["generator", 1]
+    assert first["generator/loss"] == pytest.approx(
+        (seen["generator", 0]["loss"] + seen["generator", 2]["loss"]).item() / 2
+    )
+    assert "generator/loss" not in second and "autoencoder/loss" in second and second["skipped_updates"] == 4
 
 
 @pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # no update was made before the first one
 def test_too_many_skipped_updates_stop_the_run(tmp_path):
     trainer = make_trainer(tmp_path, eval_steps=0, non_finite="skip", max_skipped_updates=3)
-    break_phase(trainer, "imitate", lambda step, repetition: True)
+    break_phase(trainer, "generator", lambda step, repetition: True)
     with pytest.raises(NonFiniteLossError, match=r"step 3: .*after 3 updates that were left out.*checkpoint-2"):
         trainer.train()
 
@@ -88,7 +90,7 @@ def test_too_many_skipped_updates_stop_the_run(tmp_path):
 def test_the_count_is_kept_in_the_checkpoint(tmp_path):
     def skipping(folder, **changes):
         trainer = make_trainer(folder, eval_steps=0, non_finite="skip", **changes)
-        break_phase(trainer, "criticise", lambda step, repetition: step in (1, 4) and repetition < 2)
+        break_phase(trainer, "critic", lambda step, repetition: step in (1, 4) and repetition < 2)
         return trainer
 
     skipping(tmp_path / "a").train()
@@ -104,7 +106,7 @@ def test_the_count_is_kept_in_the_checkpoint(tmp_path):
 def test_running_statistics_are_put_back(tmp_path):
     trainer = make_trainer(tmp_path, eval_steps=0, non_finite="skip", max_steps=3)
     trainer.model.register_buffer("running", torch.zeros(1))
-    (phase,) = [phase for phase in trainer.phases if phase.name == "imitate"]
+    (phase,) = [phase for phase in trainer.phases if phase.name == "generator"]
 
     def loss(batch):
         trainer.model.running += float("nan") if trainer.step == 1 else 1.0

@@ -118,4 +118,4 @@ def test_two_processes_stop_together_and_go_on_exactly(tmp_path):
     assert not torch.equal(states["random.0.cpu"], states["random.1.cpu"])
     lines = read_log(tmp_path / "broken")
     assert [line.get("skipped_updates", 0) for line in lines] == [0, 0, 0, 1, 1, 1, 1, 1]
-    assert "predict/loss" not in lines[3]
+    assert "language_model/loss" not in lines[3]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from hf_arae.losses.logistic import taken_for_fake, taken_for_real
 from hf_arae.models.aae.modeling_aae import AaeModel
 from hf_arae.nn.text.word_noise import delete_words, shuffle_words
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
@@ -92,8 +92,8 @@ class AaeObjective(Objective):
         s = self.settings
         on = s.adversarial_weight > 0
         return (
-            Phase("discriminate", "discriminator", self.discriminate, repeat=s.discriminator_steps, enabled=on),
-            Phase("reconstruct", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm),
+            Phase("discriminator", "discriminator", self.discriminate, repeat=s.discriminator_steps, enabled=on),
+            Phase("autoencoder", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm),
         )
 
     def discriminate(self, batch: Batch) -> Terms:
@@ -102,25 +102,22 @@ class AaeObjective(Objective):
         drawn = self.model.prior.draw(codes, self.randn, self.rand)
         real, fake = self.model.discriminator(torch.cat([drawn, codes])).squeeze(1).chunk(2)
         accuracy = ((real > 0).float().mean() + (fake < 0).float().mean()) / 2
-        return {"loss": F.softplus(-real).mean() + F.softplus(fake).mean(), "accuracy": accuracy}
+        return {"loss": taken_for_real(real) + taken_for_fake(fake), "accuracy": accuracy}
 
     def reconstruct(self, batch: Batch) -> Terms:
         """-log p(x | enc(x)) - lambda log D(enc(x)), mean over sentences (nats), and its parts.
 
-        `reconstruction`, a sentence; `reconstruction_per_token`; `confusion`: -log D(enc(x)).
+        `reconstruction`, a sentence; `reconstruction_per_token`; `adversarial_loss`: -log D(enc(x)).
         """
         codes, self._codes = self.codes(batch), None
         total, count = self.model.reconstruction_loss(codes, batch["input_ids"], batch.get("attribute"))
         reconstruction = total / len(codes)
-        terms = {"reconstruction": reconstruction, "reconstruction_per_token": self.mean(total, count)}
-        if not self.settings.adversarial_weight:
-            return {"loss": reconstruction, **terms}
-        confusion = F.softplus(-self.model.discriminator(codes)).mean()
-        return {
-            "loss": reconstruction + self.settings.adversarial_weight * confusion,
-            **terms,
-            "confusion": confusion,
-        }
+        terms = {"loss": reconstruction, "reconstruction": reconstruction}
+        terms["reconstruction_per_token"] = self.mean(total, count)
+        if self.settings.adversarial_weight:
+            terms["adversarial_loss"] = taken_for_real(self.model.discriminator(codes))
+            terms["loss"] = reconstruction + self.settings.adversarial_weight * terms["adversarial_loss"]
+        return terms
 
     def codes(self, batch: Batch) -> Tensor:
         """Codes of the disturbed sentences, `(batch, code_size)`: encoded once for all updates of an iteration."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hf_arae.losses.classification import other_labels_loss
+from hf_arae.losses.wasserstein import clip_weights, gradient_penalty, wasserstein_distance
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
@@ -54,16 +56,9 @@ class AraeObjectiveArguments:
     classifier_scale: float = field(
         default=1.0, metadata={"help": "lambda2: scale of the classifier's gradient into the encoder."}
     )
-    concealment: str = field(
-        default="other",
-        metadata={
-            "help": "What the encoder wants the classifier to say: the other labels (published), or uniform: all."
-        },
-    )
 
     def __post_init__(self):
         check_choice(self, "lipschitz", ("gradient_penalty", "weight_clipping"))
-        check_choice(self, "concealment", ("other", "uniform"))
         check_choice(self, "autoencoder_optimizer", OPTIMIZERS)
         check_choice(self, "autoencoder_schedule", SCHEDULES)
         check_choice(self, "adversary_schedule", SCHEDULES)
@@ -122,9 +117,9 @@ class AraeObjective(Objective):
         on, moves = s.adversary, not s.freeze_autoencoder
         clip = self.clip_weights if s.lipschitz == "weight_clipping" else None
         return (
-            Phase("reconstruct", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm, enabled=moves),
+            Phase("autoencoder", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm, enabled=moves),
             Phase(
-                "criticise",
+                "critic",
                 "critic",
                 self.criticise,
                 repeat=s.critic_steps,
@@ -133,14 +128,14 @@ class AraeObjective(Objective):
                 enabled=on,
             ),
             Phase(
-                "classify",
+                "classifier",
                 "classifier",
                 self.classify,
                 repeat=s.classifier_steps,
                 enabled=on and moves and self.with_attributes,
             ),
-            Phase("imitate", "generator", self.imitate, enabled=on),
-            Phase("conceal", "autoencoder", self.conceal, max_grad_norm=s.max_grad_norm, enabled=on and moves),
+            Phase("generator", "generator", self.imitate, enabled=on),
+            Phase("encoder", "autoencoder", self.conceal, max_grad_norm=s.max_grad_norm, enabled=on and moves),
         )
 
     def noise_std(self) -> float:
@@ -163,26 +158,20 @@ class AraeObjective(Objective):
             self._codes = self.model.encode(batch["input_ids"], batch["attention_mask"])
 
     def criticise(self, batch: Batch) -> Terms:
-        """-mean f(c) + mean f(c~), and the gradient penalty; `distance` is the estimate of W(P_r, P_g)."""
+        """-mean f(c) + mean f(c~), and the gradient penalty; `wasserstein_distance` is the estimate of W(P_r, P_g)."""
         real = self._codes.detach()
         with torch.no_grad():
             fake = self.fake_codes(real)
-        distance = self.model.critic.mean_difference(real, fake)
-        if self.settings.lipschitz != "gradient_penalty":
-            return {"loss": -distance, "distance": distance}
-        penalty = self.penalty(real, fake)
-        return {"loss": self.settings.gradient_penalty * penalty - distance, "distance": distance, "penalty": penalty}
+        distance = wasserstein_distance(self.model.critic, real, fake)
+        terms = {"loss": -distance, "wasserstein_distance": distance}
+        if self.settings.lipschitz == "gradient_penalty":
+            terms["gradient_penalty"] = gradient_penalty(self.model.critic, real, fake, self.rand(real[:, :1]))
+            terms["loss"] = self.settings.gradient_penalty * terms["gradient_penalty"] - distance
+        return terms
 
-    def penalty(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Mean over examples of (|grad f| - 1)^2 at random points between a real and a generated code."""
-        between = fake + self.rand(real[:, :1]) * (real - fake)
-        return (self.model.critic.input_gradient(between).norm(dim=1) - 1).square().mean()
-
-    @torch.no_grad()
     def clip_weights(self) -> None:
         """Keeps the critic's parameters in [-weight_clip, weight_clip]."""
-        for parameter in self.model.critic.parameters():
-            parameter.clamp_(-self.settings.weight_clip, self.settings.weight_clip)
+        clip_weights(self.model.critic, self.settings.weight_clip)
 
     def classify(self, batch: Batch) -> Terms:
         """-log p(y | enc(x)) for the classifier; `accuracy` of the adversary (not a measure of leakage)."""
@@ -197,22 +186,18 @@ class AraeObjective(Objective):
     def conceal(self, batch: Batch) -> Terms:
         """lambda1 * mean f(enc(x)) + lambda2 * (-log p(other label | enc(x))) for the encoder, on all classes.
 
-        With more than two labels it is the mean of -log p over the others.
+        `critic_score`: mean f(enc(x)); `adversarial_loss`: the classifier's part, the mean over the other labels.
         """
         code, self._codes = self._codes, None
         if code is None:
             code = self.model.encode(batch["input_ids"], batch["attention_mask"])
-        realness = self.model.critic(code).mean()
-        loss = self.settings.critic_scale * realness
-        if not self.with_attributes:
-            return {"loss": loss, "realness": realness}
-        log_probs = F.log_softmax(self.model.classifier(code), dim=1)
-        if self.settings.concealment == "other":
-            own = F.one_hot(batch["attribute"], log_probs.shape[1]).bool()
-            giveaway = -(log_probs.masked_fill(own, 0).sum(1) / (log_probs.shape[1] - 1)).mean()
-        else:
-            giveaway = -log_probs.mean()
-        return {"loss": loss + self.settings.classifier_scale * giveaway, "realness": realness, "giveaway": giveaway}
+        score = self.model.critic(code).mean()
+        terms = {"loss": self.settings.critic_scale * score, "critic_score": score}
+        if self.with_attributes:
+            adversarial = other_labels_loss(self.model.classifier(code), batch["attribute"])
+            terms["adversarial_loss"] = adversarial
+            terms["loss"] = terms["loss"] + self.settings.classifier_scale * adversarial
+        return terms
 
     def fake_codes(self, like: Tensor) -> Tensor:
         """g(z) for a draw of z ~ N(0, I) for each row of `like`, `(len(like), code_size)`."""

@@ -71,7 +71,7 @@ class AraePairObjective(AraeObjective):
     def phases(self) -> tuple[Phase, ...]:
         s = self.settings
         unlabelled = () if s.method == "supervised" else super().phases()
-        return (*unlabelled, Phase("infer", "reader", self.infer, max_grad_norm=s.max_grad_norm))
+        return (*unlabelled, Phase("reader", "reader", self.infer, max_grad_norm=s.max_grad_norm))
 
     def infer(self, batch: Batch) -> Terms:
         """-log p(label | pair), mean over pairs (nats), and the `accuracy` (share) before the update."""

@@ -46,14 +46,8 @@ class RnnLmObjective(Objective):
         return {"language_model": OptimizerSettings(s.optimizer, s.learning_rate, schedule=s.schedule)}
 
     def phases(self) -> tuple[Phase, ...]:
-        return (
-            Phase(
-                "predict",
-                "language_model",
-                self.predict,
-                max_grad_norm=self.settings.max_grad_norm,
-            ),
-        )
+        clip = self.settings.max_grad_norm
+        return (Phase("language_model", "language_model", self.predict, max_grad_norm=clip),)
 
     def predict(self, batch: Batch) -> Terms:
         """-log p(x), mean over tokens (nats); the exponential is the training perplexity."""

@@ -119,7 +119,7 @@ class VaeObjective(Objective):
         return {"autoencoder": OptimizerSettings(s.optimizer, s.learning_rate, schedule=s.schedule)}
 
     def phases(self) -> tuple[Phase, ...]:
-        return (Phase("bound", "autoencoder", self.bound, max_grad_norm=self.settings.max_grad_norm),)
+        return (Phase("elbo", "autoencoder", self.bound, max_grad_norm=self.settings.max_grad_norm),)
 
     def kl_weight(self) -> float:
         """Weight of the KL at the current step t, `beta_start` to `beta`, by the share of the way:
