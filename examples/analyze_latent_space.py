@@ -32,6 +32,7 @@ from transformers import (
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.text.encoding import encode_dataset, read_dataset
+from hf_arae.evaluation.language_model import reverse_perplexity
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
 from hf_arae.evaluation.latent_neighbours import find_neighbours, neighbour_cosine
 from hf_arae.evaluation.latent_noise import SwapNoise, swap_noise
@@ -41,7 +42,6 @@ from hf_arae.evaluation.rewriting import encode_texts
 from hf_arae.evaluation.text_generation import new_sentences, without_unknown_words
 from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Diversity
-from hf_arae.metrics.language_model import reverse_perplexity
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.storage.run_files import LOG_FILE, read_report
 from hf_arae.utils.display import visible

@@ -23,10 +23,10 @@ from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.encoding import read_texts
 from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.evaluation.language_model import reverse_perplexity, train_language_model
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, every_direction, leakage, other_labels
 from hf_arae.metrics import Bleu, ExactMatch
-from hf_arae.metrics.language_model import reverse_perplexity, train_language_model
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table, outputs_name

@@ -27,9 +27,9 @@ from hf_arae.data.corpora.news import build_titles
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
 from hf_arae.data.text.encoding import read_texts
 from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.evaluation.language_model import train_language_model
 from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
 from hf_arae.metrics import Perplexity, Rouge, SummaryShape
-from hf_arae.metrics.language_model import train_language_model
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.display import visible

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hf_arae.data.text.encoding import read_texts, with_read_texts
+from hf_arae.evaluation.language_model import reverse_perplexity
 from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts, sample_texts
 from hf_arae.metrics import (
     Bleu,
@@ -248,8 +249,6 @@ class StyleTransferEvaluator:
         ]
         lines += [f"[sample] {text}" for text in samples[:3]]
         if self.reverse_perplexity_samples:
-            from hf_arae.metrics.language_model import reverse_perplexity
-
             samples = sample_texts(model, self.tokenizer, self.reverse_perplexity_samples)
             metrics["reverse_perplexity"] = reverse_perplexity(samples, self.texts, self.tokenizer)
         return Evaluation(metrics, lines), transfers

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hf_arae.data.text.encoding import read_texts
+from hf_arae.evaluation.language_model import reverse_perplexity
 from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
 from hf_arae.evaluation.latent_neighbours import Neighbourhoods, neighbour_cosine
 from hf_arae.evaluation.latent_noise import swap_noise
@@ -136,8 +137,6 @@ class TextGenerationEvaluator:
         samples = new_sentences(model, self.tokenizer, wanted, gaussian)
         metrics |= from_main(lambda: self._diversity(samples[: self.num_samples]))
         if self.reverse_perplexity_samples:
-            from hf_arae.metrics.language_model import reverse_perplexity
-
             metrics["reverse_perplexity"] = reverse_perplexity(samples, self.texts, self.tokenizer)
         return Evaluation(metrics, lines + [f"[sample] {text}" for text in samples[: self.num_printed]])
 

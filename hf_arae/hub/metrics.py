@@ -21,7 +21,7 @@ import hf_arae.metrics
 from hf_arae.hub.errors import clear_errors, connect
 from hf_arae.hub.flat_sources import ExportError, collect, flat_name
 from hf_arae.hub.pushing import open_repository, upload
-from hf_arae.metrics._checks import InMemoryMetric
+from hf_arae.metrics.interface import InMemoryMetric
 
 METRICS = {module: class_name for class_name, module in hf_arae.metrics._MODULES.items()}
 

@@ -5,7 +5,7 @@ from typing import Any
 import datasets
 import evaluate
 
-from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts
+from hf_arae.metrics.interface import InMemoryMetric, check_reference_lists, check_texts
 from hf_arae.utils.extras import import_extra
 
 _MOST_ORDER = 4

@@ -8,7 +8,7 @@ from unicodedata import category
 import datasets
 import evaluate
 
-from hf_arae.metrics._checks import InMemoryMetric, check_texts, labelled_texts
+from hf_arae.metrics.interface import InMemoryMetric, check_texts, labelled_texts
 
 # Function words carry no content. Negations are left in: fit() finds them where they carry style.
 _STOP_WORDS = """

@@ -12,7 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.characters import whole_characters
-from hf_arae.metrics._checks import InMemoryMetric, check_texts
+from hf_arae.metrics.interface import InMemoryMetric, check_texts
 
 _IGNORED = -100
 

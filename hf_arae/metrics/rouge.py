@@ -8,7 +8,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from hf_arae.metrics._checks import InMemoryMetric, check_reference_lists, check_texts
+from hf_arae.metrics.interface import InMemoryMetric, check_reference_lists, check_texts
 from hf_arae.utils.extras import import_extra
 
 _TYPES = ("rouge1", "rouge2", "rougeL")

@@ -7,7 +7,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from hf_arae.metrics._checks import InMemoryMetric, check_labels
+from hf_arae.metrics.interface import InMemoryMetric, check_labels
 from hf_arae.utils.extras import import_extra
 
 MIN_CODES_A_LABEL = 10

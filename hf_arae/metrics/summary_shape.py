@@ -7,7 +7,7 @@ from typing import Any
 import datasets
 import evaluate
 
-from hf_arae.metrics._checks import InMemoryMetric, check_texts
+from hf_arae.metrics.interface import InMemoryMetric, check_texts
 
 
 class SummaryShape(InMemoryMetric):

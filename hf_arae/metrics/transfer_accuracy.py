@@ -6,7 +6,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from hf_arae.metrics._checks import InMemoryMetric, check_labels, check_texts, labelled_texts
+from hf_arae.metrics.interface import InMemoryMetric, check_labels, check_texts, labelled_texts
 from hf_arae.utils.extras import import_extra
 
 _LONGEST_NGRAMS = {"linear_svm": 3, "naive_bayes": 2}

@@ -123,7 +123,7 @@ def test_pushed_metrics_are_the_package_s_own(local_hub, judge, tokenizer, tmp_p
     for name in sources:
         assert found[name] == [name, pytest.approx(expected(name, judge, tokenizer), rel=1e-6)], name
     files = local_hub.files("alice/my-probe", "space")
-    helpers = {"hf_arae_metrics__checks.py", "hf_arae_utils_extras.py"}
+    helpers = {"hf_arae_metrics_interface.py", "hf_arae_utils_extras.py"}
     helpers |= {"index.html", "requirements.txt", ".gitattributes"}
     assert set(files) - helpers == {"README.md", "my-probe.py"}
     assert b'evaluate.load("alice/my-probe")' in files["README.md"]
@@ -178,7 +178,7 @@ def test_an_unknown_metric_is_refused(tmp_path):
         stage_metric("meteor", tmp_path / "meteor")
 
 
-@pytest.mark.parametrize("folder", ["bleu.v2", "my bleu", "hf_arae_metrics__checks"])
+@pytest.mark.parametrize("folder", ["bleu.v2", "my bleu", "hf_arae_metrics_interface"])
 def test_a_name_that_no_script_can_have_is_refused(tmp_path, folder):
     with pytest.raises(ValueError, match="repository's name"):
         stage_metric("bleu", tmp_path / folder)
@@ -187,8 +187,8 @@ def test_a_name_that_no_script_can_have_is_refused(tmp_path, folder):
 
 def test_what_evaluate_would_not_copy_stops_the_staging(monkeypatch, tmp_path):
     sources = {
-        "hf_arae.metrics.bleu": "from hf_arae.metrics._checks import InMemoryMetric\n",
-        "hf_arae.metrics._checks": "from hf_arae.nn.mlp import Mlp\n",
+        "hf_arae.metrics.bleu": "from hf_arae.metrics.interface import InMemoryMetric\n",
+        "hf_arae.metrics.interface": "from hf_arae.nn.mlp import Mlp\n",
         "hf_arae.nn.mlp": "",
     }
     monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", sources.__getitem__)

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.characters import whole_characters
 from hf_arae.data.text.token_arrays import PackedSentences
-from hf_arae.metrics._checks import check_collection, check_texts
+from hf_arae.metrics.interface import check_collection, check_texts
 from hf_arae.metrics.perplexity import Perplexity
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
