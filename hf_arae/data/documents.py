@@ -98,7 +98,7 @@ class DocumentArguments:
 
 
 def load_documents(arguments: DocumentArguments, summary_required: bool = False) -> DatasetDict:
-    """Load the documents that `arguments` names, and their summaries where there are any.
+    """Loads the documents that `arguments` names, and their summaries where there are any.
 
     A document is cut to its first sentence, then rewritten, then cut to `max_document_words`; its summary is only
     rewritten. Rows without a word in the document, with fewer than `min_document_words` or with a blank summary are
@@ -107,16 +107,16 @@ def load_documents(arguments: DocumentArguments, summary_required: bool = False)
     is used. Splits of other names are left out.
 
     Args:
-        arguments: The sources, their columns, and how texts are cut and rewritten.
-        summary_required: Whether the held-out splits must have summaries. The training split never needs them.
+        arguments: the sources, their columns, and how texts are cut and rewritten.
+        summary_required: whether the held-out splits must have summaries. The training split never needs them.
 
     Returns:
         A `DatasetDict` with the splits `train` and `validation`, and `test` where there is one; columns `document`
         and, in each split that has it, `summary` (`Value("string")`).
 
     Raises:
-        FileNotFoundError: A file is missing, or a name is neither a local folder nor a dataset that the Hub gave out.
-        ValueError: Contradictory arguments or sizes out of range; an unknown extension or normalization; a file that
+        FileNotFoundError: a file is missing, or a name is neither a local folder nor a dataset that the Hub gave out.
+        ValueError: contradictory arguments or sizes out of range; an unknown extension or normalization; a file that
             is not valid UTF-8 or not well-formed; a missing column; a text that is None or not a string (the row is
             named); no training split; a split without a document that is left.
     """
@@ -135,7 +135,7 @@ def load_titles(arguments: DocumentArguments) -> list[str]:
     """The titles that `arguments` names, rewritten as documents are, without blank ones; none if none are named.
 
     Raises:
-        FileNotFoundError, ValueError: As in `load_documents`.
+        FileNotFoundError, ValueError: as in `load_documents`.
     """
     return load_titled_documents(arguments)[0]
 
@@ -146,7 +146,7 @@ def load_titled_documents(arguments: DocumentArguments) -> tuple[list[str], list
     With the document it can be told which article a title must not be put beside, if it is to be an unpaired one.
 
     Raises:
-        FileNotFoundError, ValueError: As in `load_documents`.
+        FileNotFoundError, ValueError: as in `load_documents`.
     """
     _check_normalization(arguments.normalization)
     if arguments.titles_name is not None and arguments.titles_file is not None:

@@ -46,8 +46,8 @@ def file_paths(names: str) -> list[Path]:
     """The files that `names` lists, separated by commas.
 
     Raises:
-        FileNotFoundError: One of them is missing.
-        ValueError: One of them has an unknown extension.
+        FileNotFoundError: one of them is missing.
+        ValueError: one of them has an unknown extension.
     """
     paths = [Path(name.strip()).expanduser() for name in names.split(",")]
     for path in paths:
@@ -69,11 +69,11 @@ def read_columns(path: File, columns: Columns) -> Dataset:
     """The rows of a .csv, .tsv, .json, .jsonl or .parquet file.
 
     Args:
-        path: The file.
-        columns: Those that will be used. Labels in JSON become strings; other columns of JSON are read as None.
+        path: the file.
+        columns: those that will be used. Labels in JSON become strings; other columns of JSON are read as None.
 
     Raises:
-        ValueError: The file is not UTF-8 or not well-formed, has a column of `columns` twice, or a value has a wrong
+        ValueError: the file is not UTF-8 or not well-formed, has a column of `columns` twice, or a value has a wrong
             type; its line or row is named.
     """
     if extension(path) == ".parquet":
@@ -132,7 +132,7 @@ def _parquet_names(path: File, columns: Columns) -> dict[str, str]:
 
 
 def check_twice(path: File, names: Iterable[str], columns: Iterable[str], line: int | None = None) -> None:
-    """Raise a ValueError if a column that will be used is there twice."""
+    """Raises a ValueError if a column that will be used is there twice."""
     cleaned = [clean_name(name) for name in names]
     for name in columns:
         if cleaned.count(name) > 1:
@@ -163,7 +163,7 @@ def open_text(path: File, universal: bool = False) -> Iterator[TextIO]:
     also takes for an end, such as form feeds; with `universal` at either, as the csv module wants it.
 
     Raises:
-        ValueError: What is read is not text in UTF-8 (the line and the byte are named), or a damaged .gz file.
+        ValueError: what is read is not text in UTF-8 (the line and the byte are named), or a damaged .gz file.
     """
     try:
         with _open_binary(path) as file:
@@ -248,7 +248,7 @@ def table_rows(path: File, columns: Columns) -> Iterator[tuple[int, list[str]]]:
     Not pandas, which turns the texts "NA", "null" and "12" into something else.
 
     Raises:
-        ValueError: The file is empty or not well-formed, or has one of `columns` twice; the line is named.
+        ValueError: the file is empty or not well-formed, or has one of `columns` twice; the line is named.
     """
     # The module's limit of 131 072 characters to a field is one for all readers: it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))

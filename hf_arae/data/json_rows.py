@@ -42,7 +42,7 @@ def json_lines(path: Any, file: TextIO, columns: Mapping[str, str]) -> Iterator[
     """The objects, each with its line; in an array, which need not have a line for each, with None.
 
     Raises:
-        ValueError: What is not JSON or another shape, or an object with one of `columns` twice; the line is named.
+        ValueError: what is not JSON or another shape, or an object with one of `columns` twice; the line is named.
     """
     whole = is_array(file)
     file.seek(0)
@@ -96,7 +96,7 @@ class JsonColumns:
         """The next rows as a table: texts and labels as strings, other columns as None, for their names.
 
         Raises:
-            ValueError: A value of another type, or of another one than those before it, or half of a surrogate pair;
+            ValueError: a value of another type, or of another one than those before it, or half of a surrogate pair;
                 the line or row is named.
         """
         made: dict[str, pa.Array] = {}

@@ -36,7 +36,7 @@ def label_name(value: Any) -> str | None:
     column of integers. "01" stays "01", and words such as "None" and "NA" are words.
 
     Raises:
-        ValueError: A float that is not a whole number, or a value of another type; says so.
+        ValueError: a float that is not a whole number, or a value of another type; says so.
     """
     if isinstance(value, str):
         name = clean_name(value)
@@ -57,7 +57,7 @@ class LabelNames:
     """Names the values of a label column.
 
     Args:
-        kind: The column's type; a `ClassLabel` has names of its own, and -1 for no label.
+        kind: the column's type; a `ClassLabel` has names of its own, and -1 for no label.
     """
 
     def __init__(self, kind: FeatureType):
@@ -102,7 +102,7 @@ def is_label_type(kind: FeatureType) -> bool:
 
 
 def check_label_type(kind: FeatureType, column: str, split: str) -> None:
-    """Raise a ValueError if labels cannot be of this kind."""
+    """Raises a ValueError if labels cannot be of this kind."""
     if not is_label_type(kind):
         raise ValueError(
             f"Column {column!r} of the {split} split holds {kind}; labels must be ClassLabel, integers or strings "

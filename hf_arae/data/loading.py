@@ -82,7 +82,7 @@ class DataArguments:
 
 
 def load_labelled_text(arguments: DataArguments, label_required: bool = True) -> DatasetDict:
-    """Load the data that `arguments` names.
+    """Loads the data that `arguments` names.
 
     Texts that are empty or all white space are dropped, with one warning. Where there is no validation split, 5 % of
     the training split (a random choice, always the same) becomes one; each label keeps a training row, where labels
@@ -93,17 +93,17 @@ def load_labelled_text(arguments: DataArguments, label_required: bool = True) ->
     out, with a warning, when labels are required.
 
     Args:
-        arguments: The source, its columns and the size of subsets.
-        label_required: Whether a label must be there. If not, it is kept where every row has it.
+        arguments: the source, its columns and the size of subsets.
+        label_required: whether a label must be there. If not, it is kept where every row has it.
 
     Returns:
         A `DatasetDict` with the splits `train` and `validation`, and `test` where there is one; columns `text`
         (`Value("string")`) and, except without labels, `label` (`ClassLabel`).
 
     Raises:
-        FileNotFoundError: A file is missing, or `dataset_name` is neither a local folder nor a dataset that the Hub
+        FileNotFoundError: a file is missing, or `dataset_name` is neither a local folder nor a dataset that the Hub
             gave out (unknown, gated, or the Hub could not be reached; the cause is attached).
-        ValueError: Contradictory arguments; an unknown extension; a file that is not valid UTF-8 or not well-formed
+        ValueError: contradictory arguments; an unknown extension; a file that is not valid UTF-8 or not well-formed
             (the line is named); a missing column, or one that is there twice; a text that is not a string or a label
             that is missing (the file and line are named, and the row, counting from 0); a label that training data do
             not have; a single label in the training data, or in what `max_train_samples` leaves of them; no training
@@ -148,7 +148,7 @@ def _check_labels(train: Dataset) -> None:
 
 
 def check_arguments(arguments: DataArguments, label_required: bool) -> None:
-    """Raise a ValueError if the arguments contradict each other."""
+    """Raises a ValueError if the arguments contradict each other."""
     if arguments.dataset_revision is not None and arguments.dataset_name is None:
         raise ValueError("dataset_revision goes with dataset_name, which is not given.")
     if arguments.dataset_revision is not None and named_path(arguments.dataset_name).is_dir():
@@ -202,8 +202,8 @@ def labelled_paths(names: str, label_required: bool, split: str) -> list[Path]:
     """The file of a split, or its text files, one a label.
 
     Raises:
-        FileNotFoundError: One is missing.
-        ValueError: One has an unknown extension, or they do not go together, or are all of one name.
+        FileNotFoundError: one is missing.
+        ValueError: one has an unknown extension, or they do not go together, or are all of one name.
     """
     paths = file_paths(names)
     if all(extension(path) == ".txt" for path in paths):
@@ -303,12 +303,12 @@ def with_schema(
     """Columns `text` and, given its column, `label`, without blank texts.
 
     Args:
-        splits: With `train`.
-        text_column, label_column: Their names in `splits`.
-        drop_incomplete: Leave out rows without a label or with a text of None.
+        splits: with `train`.
+        text_column, label_column: their names in `splits`.
+        drop_incomplete: leaves out rows without a label or with a text of None.
 
     Raises:
-        DataError: As `load_labelled_text` says.
+        DataError: as `load_labelled_text` says.
     """
     finished = {}
     blank = unlabelled = 0

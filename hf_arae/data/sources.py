@@ -40,8 +40,8 @@ class Source:
     """Splits, and the files that each was read from, as far as rows are read by their lines.
 
     Args:
-        splits: By their names in the source.
-        files: Of a split, in the order of its rows; none for one that `datasets` read.
+        splits: by their names in the source.
+        files: of a split, in the order of its rows; none for one that `datasets` read.
     """
 
     splits: Mapping[str, Dataset]
@@ -52,10 +52,10 @@ class DataError(ValueError):
     """What is wrong with a split, or with one of its rows.
 
     Args:
-        message: Says all but where the file has it.
-        split: The split.
-        row: The row's number in the split, from 0; None for the whole split.
-        can_be_dropped: Whether the row could be left out instead.
+        message: says all but where the file has it.
+        split: the split.
+        row: the row's number in the split, from 0; None for the whole split.
+        can_be_dropped: whether the row could be left out instead.
     """
 
     def __init__(self, message: str, split: str, row: int | None = None, can_be_dropped: bool = False):
@@ -95,10 +95,10 @@ def load_named(name: str, config: str | None, columns: Columns, revision: str | 
     Files of text (csv, tsv, json, jsonl, txt) are read as they are when given as files: "NA" and "01" are words.
 
     Args:
-        name: The folder, or owner/name.
-        config: The configuration, where there are several.
-        columns: Those that will be used.
-        revision: A branch, tag or commit on the Hub.
+        name: the folder, or owner/name.
+        config: the configuration, where there are several.
+        columns: those that will be used.
+        revision: a branch, tag or commit on the Hub.
 
     Raises:
         FileNotFoundError: `name` is neither a folder nor a dataset that the Hub gave out; the cause is attached.
@@ -226,7 +226,7 @@ def named_path(name: str) -> Path:
 
 
 def check_sources(dataset_name: str | None, config: str | None, files: Mapping[str, str | None]) -> None:
-    """Raise a ValueError if the arguments contradict each other. `files` has the keys `SPLITS`."""
+    """Raises a ValueError if the arguments contradict each other. `files` has the keys `SPLITS`."""
     if dataset_name is not None and files["train"] is not None:
         raise ValueError("Both dataset_name and train_file are given; give one of them.")
     if files["train"] is None and (files["validation"] or files["test"]):
@@ -236,14 +236,14 @@ def check_sources(dataset_name: str | None, config: str | None, files: Mapping[s
 
 
 def check_limits(**limits: int | None) -> None:
-    """Raise a ValueError that names the first limit below 1. None is no limit."""
+    """Raises a ValueError that names the first limit below 1. None is no limit."""
     for name, limit in limits.items():
         if limit is not None and limit < 1:
             raise ValueError(f"{name} is {limit}; it must be at least 1, or None for all.")
 
 
 def require_column(dataset: Dataset | pa.Table, split: str, column: str, argument: str) -> None:
-    """Raise a DataError that names the split, the argument and the columns there are, unless `column` is one."""
+    """Raises a DataError that names the split, the argument and the columns there are, unless `column` is one."""
     if column not in dataset.column_names:
         found = [name if name.replace("_", "").isalnum() else repr(name) for name in dataset.column_names]
         raise DataError(
@@ -256,13 +256,13 @@ def rows_with_text(dataset: Dataset, column: str, split: str, drop_nulls: bool =
     """The numbers of the rows whose text is more than white space.
 
     Args:
-        dataset: Has the column.
-        column: That of the texts.
-        split: The split's name, for messages.
-        drop_nulls: Whether a text of None counts as blank.
+        dataset: has the column.
+        column: that of the texts.
+        split: the split's name, for messages.
+        drop_nulls: whether a text of None counts as blank.
 
     Raises:
-        DataError: A text is None or not a string; the first such row is named.
+        DataError: a text is None or not a string; the first such row is named.
     """
     if not len(dataset):
         return []

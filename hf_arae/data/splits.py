@@ -35,7 +35,7 @@ def split_names(arguments: Any) -> dict[str, str]:
     """The name in the source of each of `SPLITS`, of arguments that have a `split_field` for each.
 
     Raises:
-        ValueError: One name stands for two, or there is one for a source that is not a dataset.
+        ValueError: one name stands for two, or there is one for a source that is not a dataset.
     """
     names = {split: getattr(arguments, f"{split}_split") for split in SPLITS}
     flags = "train_split, validation_split and test_split"
@@ -53,11 +53,11 @@ def usual_splits(raw: Mapping[str, T], names: Mapping[str, str] = USUAL_NAMES) -
     """The splits that are used, in order, by the names of `SPLITS`; a warning names the others.
 
     Args:
-        raw: What the source has.
-        names: What each of `SPLITS` is called there.
+        raw: what the source has.
+        names: what each of `SPLITS` is called there.
 
     Raises:
-        ValueError: There is no training split, or none of another name that was asked for.
+        ValueError: there is no training split, or none of another name that was asked for.
     """
     for split, name in names.items():
         if name not in raw and (split == "train" or name != split):
@@ -96,12 +96,12 @@ def split_off_validation(
     stays in the training split; a warning says what that took. A text that a split cannot do without is in both.
 
     Args:
-        splits: With `train`.
-        texts: The columns that make up a row's text.
-        label: The column of labels, if they matter.
+        splits: with `train`.
+        texts: the columns that make up a row's text.
+        label: the column of labels, if they matter.
 
     Raises:
-        ValueError: There is a single training row, or a single one of each label.
+        ValueError: there is a single training row, or a single one of each label.
     """
     if "validation" in splits:
         return splits

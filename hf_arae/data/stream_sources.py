@@ -36,7 +36,7 @@ def open_files(arguments: DataArguments, label_required: bool) -> Opened:
     """The parts of each split of files; their files; what tells the training files from others.
 
     Raises:
-        FileNotFoundError, ValueError: A file is missing or cannot be streamed.
+        FileNotFoundError, ValueError: a file is missing or cannot be streamed.
     """
     if arguments.train_file is None:
         raise ValueError("streaming needs dataset_name or train_file; the built-in corpus is made in memory.")
@@ -78,7 +78,7 @@ def open_named(arguments: DataArguments, label_required: bool) -> Opened:
     """As `open_files`, of a local folder or a dataset on the Hub, there by the splits' own names.
 
     Raises:
-        FileNotFoundError, ValueError: As `load_text_stream`.
+        FileNotFoundError, ValueError: as `load_text_stream`.
     """
     name, config = arguments.dataset_name, arguments.dataset_config_name
     path = named_path(name)

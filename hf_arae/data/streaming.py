@@ -62,7 +62,7 @@ class StreamingArguments:
     )
 
     def check(self, max_steps: int, batch_size: int) -> None:
-        """Raise a ValueError if a stream is wanted and a number is missing or out of range."""
+        """Raises a ValueError if a stream is wanted and a number is missing or out of range."""
         if self.streaming and max_steps < 1:
             raise ValueError("streaming needs max_steps: the length of a stream is not known.")
         if self.streaming and self.shuffle_buffer < batch_size:

@@ -35,8 +35,8 @@ class Bleu(InMemoryMetric):
     and returns `{"bleu": float}`.
 
     Raises:
-        TypeError: if an item is not a str (or, in references, a list of str).
-        ValueError: if there are no predictions, a list of references is empty, or the numbers differ.
+        TypeError: an item is not a str (or, in references, a list of str).
+        ValueError: there are no predictions, a list of references is empty, or the numbers differ.
     """
 
     def _info(self) -> evaluate.MetricInfo:

@@ -45,8 +45,8 @@ class ContentPreservation(InMemoryMetric):
     and returns `{"word_overlap": float}`.
 
     Raises:
-        TypeError: if an item is not a str.
-        ValueError: if there are no predictions, or the numbers differ.
+        TypeError: an item is not a str.
+        ValueError: there are no predictions, or the numbers differ.
     """
 
     def __init__(self, **kwargs: Any):
@@ -68,8 +68,8 @@ class ContentPreservation(InMemoryMetric):
             label_column: column of int or str.
 
         Raises:
-            TypeError: if `train` is not a `datasets.Dataset`, or a column holds something else.
-            ValueError: if `train` is empty or lacks a column, or there are fewer than two labels.
+            TypeError: `train` is not a `datasets.Dataset`, or a column holds something else.
+            ValueError: `train` is empty or lacks a column, or there are fewer than two labels.
         """
         texts, labels = labelled_texts("train", train, text_column, label_column)
         by_label: dict[int | str, Counter[str]] = {label: Counter() for label in labels}

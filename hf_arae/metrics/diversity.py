@@ -37,8 +37,8 @@ class Diversity(InMemoryMetric):
         mean_length: tokens a sentence.
 
     Raises:
-        TypeError: if an item is not a str.
-        ValueError: if there are fewer than two predictions.
+        TypeError: an item is not a str.
+        ValueError: there are fewer than two predictions.
     """
 
     def _info(self) -> evaluate.MetricInfo:

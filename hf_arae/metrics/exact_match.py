@@ -26,8 +26,8 @@ class ExactMatch(InMemoryMetric):
     and returns `{"exact_match": float}`.
 
     Raises:
-        TypeError: if an item is not a str.
-        ValueError: if there are no predictions, or the numbers differ.
+        TypeError: an item is not a str.
+        ValueError: there are no predictions, or the numbers differ.
     """
 
     def _info(self) -> evaluate.MetricInfo:

@@ -52,11 +52,11 @@ class InMemoryMetric(evaluate.Metric, abc.ABC):
         return sum(len(batch["predictions"]) for batch in self._batches)
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **others: Any) -> None:
-        """Keep a batch for the next `compute`. References are ignored by a metric that has no use for them.
+        """Keeps a batch for the next `compute`. References are ignored by a metric that has no use for them.
 
         Raises:
-            TypeError: if an input is not a list (or an array, or a column of a dataset) or has an unknown name.
-            ValueError: if an input is missing or empty, or predictions and references differ in number.
+            TypeError: an input is not a list (or an array, or a column of a dataset) or has an unknown name.
+            ValueError: an input is missing or empty, or predictions and references differ in number.
         """
         if others:
             raise TypeError(f"{type(self).__name__} takes predictions and references, not {sorted(others)}")
@@ -72,13 +72,13 @@ class InMemoryMetric(evaluate.Metric, abc.ABC):
         self._batches.append(batch)
 
     def add(self, *, prediction: Any = None, reference: Any = None, **others: Any) -> None:
-        """Keep one prediction (and its reference) for the next `compute`; see `add_batch`."""
+        """Keeps one prediction (and its reference) for the next `compute`; see `add_batch`."""
         # evaluate.combine passes one example under the plural names.
         example = {"predictions": prediction, "references": reference, **others}
         self.add_batch(**{name: None if value is None else [value] for name, value in example.items()})
 
     def compute(self, *, predictions: Any = None, references: Any = None, **options: Any) -> dict[str, float]:
-        """Score the given predictions together with those that were added before; see `add_batch` for the errors."""
+        """Scores the given predictions together with those that were added before; see `add_batch` for the errors."""
         if predictions is not None or references is not None or not self._batches:
             self.add_batch(predictions=predictions, references=references)
         batches, self._batches = self._batches, []
@@ -92,7 +92,7 @@ def _concatenate(parts: list[Any]) -> Any:
 
 
 def check_collection(name: str, values: Any) -> None:
-    """Raise unless `values` is a list, array or column with at least one item."""
+    """Raises an error unless `values` is a list, array or column with at least one item."""
     if values is None:
         raise ValueError(f"{name} are missing: pass {name}=[...], one item a sentence")
     # An array of no dimension has a length only by name.
@@ -112,7 +112,7 @@ def _seen(text: str) -> str:
 
 
 def check_texts(name: str, values: Any) -> list[str]:
-    """Return `values` as a list of str, or raise a TypeError that names the first other item.
+    """Returns `values` as a list of str, or raises a TypeError that names the first other item.
 
     Empty ones are included. Characters that nobody sees are taken out: they part no words and make none.
     """
@@ -124,7 +124,7 @@ def check_texts(name: str, values: Any) -> list[str]:
 
 
 def check_reference_lists(references: Any) -> list[list[str]]:
-    """Return one list of references a prediction, from a list of str or a list of lists whose lengths may differ.
+    """Returns one list of references a prediction, from a list of str or a list of lists whose lengths may differ.
 
     Characters that nobody sees are taken out, as in `check_texts`.
     """
@@ -142,7 +142,7 @@ def check_reference_lists(references: Any) -> list[list[str]]:
 
 
 def check_labels(name: str, values: Any) -> list[int | str]:
-    """Return `values` as a list of int or str, or raise a TypeError that names the first other item."""
+    """Returns `values` as a list of int or str, or raises a TypeError that names the first other item."""
     labels = values.tolist() if hasattr(values, "tolist") else list(values)
     for position, label in enumerate(labels):
         if not isinstance(label, (str, numbers.Integral)):
@@ -153,11 +153,11 @@ def check_labels(name: str, values: Any) -> list[int | str]:
 def labelled_texts(
     name: str, dataset: datasets.Dataset, text_column: str, label_column: str
 ) -> tuple[list[str], list[int | str]]:
-    """Return the texts and labels of one split.
+    """Returns the texts and labels of one split.
 
     Raises:
-        TypeError: if `dataset` is not a `datasets.Dataset`, or a column holds something else than texts or labels.
-        ValueError: if a column is missing or empty, or a label is negative (that of an unlabelled row).
+        TypeError: `dataset` is not a `datasets.Dataset`, or a column holds something else than texts or labels.
+        ValueError: a column is missing or empty, or a label is negative (that of an unlabelled row).
     """
     if not isinstance(dataset, datasets.Dataset):
         raise TypeError(f"{name} must be a datasets.Dataset (one split), got {type(dataset).__name__}")

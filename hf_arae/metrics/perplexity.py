@@ -39,9 +39,9 @@ class Perplexity(InMemoryMetric):
     and returns `{"perplexity": float}`.
 
     Raises:
-        TypeError: if `model` is not a module, or an item is not a str.
-        ValueError: if the tokenizer adds no special tokens or cannot pad, if `batch_size` is not positive, if there
-            are no predictions, if the model's logits are NaN, or if a prediction contains the text of a special token
+        TypeError: `model` is not a module, or an item is not a str.
+        ValueError: the tokenizer adds no special tokens or cannot pad, `batch_size` is not positive, or there
+            are no predictions, the model's logits are NaN, or a prediction contains the text of a special token
             (a model's output is to be decoded with `skip_special_tokens=True`).
     """
 

@@ -35,8 +35,8 @@ class StyleLeakage(InMemoryMetric):
     most frequent label among the held-out codes.
 
     Raises:
-        TypeError: if the codes are not numbers, or a label is neither int nor str.
-        ValueError: if the codes are not finite or not (n, d), the numbers differ, or a label has too few codes.
+        TypeError: the codes are not numbers, or a label is neither int nor str.
+        ValueError: the codes are not finite or not (n, d), the numbers differ, or a label has too few codes.
     """
 
     def _info(self) -> evaluate.MetricInfo:

@@ -33,8 +33,8 @@ class SummaryShape(InMemoryMetric):
     Rates are over all words (bigrams) of all summaries, and 0 where there are none.
 
     Raises:
-        TypeError: if an item is not a str.
-        ValueError: if there are no predictions, or the numbers differ.
+        TypeError: an item is not a str.
+        ValueError: there are no predictions, or the numbers differ.
     """
 
     def _info(self) -> evaluate.MetricInfo:

@@ -36,9 +36,9 @@ class TransferAccuracy(InMemoryMetric):
         classifier: `"linear_svm"` or `"naive_bayes"`.
 
     Raises:
-        RuntimeError: if no classifier was fitted yet.
-        TypeError: if a prediction is not a str, or a label neither int nor str.
-        ValueError: if there are no predictions, the numbers differ, or a label or the classifier is unknown.
+        RuntimeError: no classifier was fitted yet.
+        TypeError: a prediction is not a str, or a label neither int nor str.
+        ValueError: there are no predictions, the numbers differ, or a label or the classifier is unknown.
     """
 
     def __init__(self, classifier: str = "linear_svm", **kwargs: Any):
@@ -58,7 +58,7 @@ class TransferAccuracy(InMemoryMetric):
         label_column: str = "label",
         classifier: str = "linear_svm",
     ) -> "TransferAccuracy":
-        """Return the metric with a classifier trained on `train`; see `fit`."""
+        """Returns the metric with a classifier trained on `train`; see `fit`."""
         return cls(classifier).fit(train, validation, text_column, label_column)
 
     def fit(
@@ -68,7 +68,7 @@ class TransferAccuracy(InMemoryMetric):
         text_column: str = "text",
         label_column: str = "label",
     ) -> "TransferAccuracy":
-        """Train the classifier (a few seconds for 100 000 sentences), measure `held_out_accuracy`, and return self.
+        """Trains the classifier (a few seconds for 100 000 sentences), measures `held_out_accuracy`, and returns self.
 
         Args:
             train: the training split, at least two labels.
@@ -78,8 +78,8 @@ class TransferAccuracy(InMemoryMetric):
             label_column: column of int or str.
 
         Raises:
-            TypeError: if a split is not a `datasets.Dataset`, or a column holds something else.
-            ValueError: if a split is empty or lacks a column, or there are fewer than two labels.
+            TypeError: a split is not a `datasets.Dataset`, or a column holds something else.
+            ValueError: a split is empty or lacks a column, or there are fewer than two labels.
         """
         texts, labels = labelled_texts("train", train, text_column, label_column)
         if validation is None:
@@ -111,10 +111,10 @@ class TransferAccuracy(InMemoryMetric):
         return self
 
     def predict(self, texts: list[str]) -> list[int | str]:
-        """Return the label that the classifier gives to each text.
+        """Returns the label that the classifier gives to each text.
 
         Raises:
-            RuntimeError: if no classifier was fitted yet.
+            RuntimeError: no classifier was fitted yet.
         """
         self._check_fitted()
         return self._classifier.predict(check_texts("texts", texts)).tolist()

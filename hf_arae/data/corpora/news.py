@@ -371,13 +371,13 @@ def _draw(seed: int) -> tuple[list[tuple[str, str]], list[str]]:
 
 
 def build_news(seed: int = 0) -> DatasetDict:
-    """Build the corpus: 4 000 training, 300 validation and 300 test articles with their headlines.
+    """Builds the corpus: 4 000 training, 300 validation and 300 test articles with their headlines.
 
     Texts are tokenized in Gigaword's manner, lower-cased, with `#` for each digit: articles of 15 to 35 words,
     headlines of 5 to 10. No two headlines are the same, nor is one of `build_titles` with the same seed.
 
     Args:
-        seed: Which are drawn. The same seed gives the same corpus.
+        seed: which are drawn. The same seed gives the same corpus.
 
     Returns:
         A `DatasetDict` with the splits `train`, `validation` and `test`, and the columns `document` and `summary`

@@ -353,7 +353,7 @@ def _split_of(text: str) -> str | None:
 
 
 def build_reviews(seed: int = 0) -> DatasetDict:
-    """Build the corpus: 24 000 training, 1 000 validation and 1 000 test reviews, all distinct, half of them positive.
+    """Builds the corpus: 24 000 training, 1 000 validation, 1 000 test reviews, all distinct, half of them positive.
 
     Texts are lower-cased and space-tokenised, of 4 to 15 tokens, and end with a punctuation token. The labels
     take turns while sentences are drawn; template, noun, place, people, time and the like are drawn without regard to
@@ -370,7 +370,7 @@ def build_reviews(seed: int = 0) -> DatasetDict:
     - each word of the validation and test splits does occur in training.
 
     Args:
-        seed: Which sentences are drawn. The same seed gives the same corpus.
+        seed: which sentences are drawn. The same seed gives the same corpus.
 
     Returns:
         A `DatasetDict` with the splits `train`, `validation` and `test`, and the columns `text` (`Value("string")`)
