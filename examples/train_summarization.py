@@ -211,7 +211,7 @@ def main() -> None:
             processing_class=tokenizer,
         )
         if training_arguments.push_to_hub and pretrainer.accelerator.is_main_process:
-            repository = RunRepository(training_arguments, len(tokenizer))  # what cannot be pushed is said now
+            repository = RunRepository(training_arguments, tokenizer)  # what cannot be pushed is said now
         pretraining = pretrainer.train()
         seconds = pretraining.seconds
         print(

@@ -9,19 +9,15 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
-
 from hf_arae.data.corpora import CORPORA, push_corpus
+from hf_arae.hub.card_folder import CardArguments, make_card_folder
 from hf_arae.hub.cards import write_run_card
-from hf_arae.hub.checks import check_family
 from hf_arae.hub.errors import HubError, clear_errors, connect
-from hf_arae.hub.export import renew_code
 from hf_arae.hub.metrics import METRICS, push_metric
-from hf_arae.hub.published import REPO_TYPES, published_files, publishes_samples
+from hf_arae.hub.published import REPO_TYPES, publication, publishes_samples
 from hf_arae.hub.pulling import list_models, pull
 from hf_arae.hub.pushing import open_repository, push_folder
-from hf_arae.hub.staging import CardArguments, stage
-from hf_arae.hub.whole import model_class_of
+from hf_arae.hub.staging import stage
 from hf_arae.utils.card_metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.utils.tables import markdown_table
 
@@ -32,6 +28,7 @@ Log in once with `hf auth login`, or set HF_TOKEN. HF_ENDPOINT names another Hub
 
   python -m hf_arae.hub card runs/arae-reviews                 # writes README.md from the training run
   python -m hf_arae.hub push runs/arae-reviews me/arae-reviews --private
+  python -m hf_arae.hub stage arae-yelp staged/arae-yelp       # what a push would send, into a folder
   python -m hf_arae.hub list --author me
   python -m hf_arae.hub pull me/arae-reviews copy
   python -m hf_arae.hub push-corpus reviews me/reviews         # --dataset_name me/reviews
@@ -48,25 +45,26 @@ licence and no language but those given here or to the training, and shows no se
 
   python -m hf_arae.hub card runs/arae-reviews --repository me/arae-reviews --license mit --language en
 
-With a folder too: stages a repository there, weights in half precision, with the table of one of the evaluation
-examples in its card.
+With a folder too: the model goes there, its weights in half precision, with the table of one of the evaluation
+examples in its card. `stage` and `push` take it from there.
 
   python examples/evaluate_style_transfer.py --models runs/arae-yelp --output_dir runs/evaluation ...
-  python -m hf_arae.hub card runs/arae-yelp staged/arae-yelp --table runs/evaluation/table.json \\
+  python -m hf_arae.hub card runs/arae-yelp model_cards/arae-yelp --table runs/evaluation/table.json \\
       --title "ARAE, Yelp sentiment" --dataset "Yelp sentiment" --training "Where the sentences come from."
 """
 PUSH = """\
-Pushes a folder as one commit: a model's with its card (a staged one, or a training's --output_dir), a Space's, or a
-dataset's.
+Pushes a folder as one commit: a model's with its card (one of model_cards/, or a training's --output_dir), a Space's,
+or a dataset's.
 
   python -m hf_arae.hub push runs/arae-reviews me/arae-reviews
   python -m hf_arae.hub push runs/arae-reviews me/arae-reviews --update --message "Trained longer"
   python -m hf_arae.hub push examples/space me/style-transfer --repo_type space
 
-A model's folder is checked first: whole weights, code, tokenizer, card with metadata that the Hub takes; where there
-is no card, one is written from the run. Checkpoints, optimizer states, pickles, paths of this machine and, without
---publish_samples, the sentences that the log and the outputs hold stay here. The vocabulary goes up: it is words of
-the training data. Repeat a push that broke off with --update: what has arrived is not sent twice.
+A model's folder is checked first: whole weights, processor, card with metadata that the Hub takes; where there is no
+card, one is written from the run. The code for machines without this package is added. Checkpoints, optimizer states,
+pickles, paths of this machine and, without --publish_samples, the sentences that the log and the outputs hold stay
+here. The vocabulary goes up: it is words of the training data. Repeat a push that broke off with --update: what has
+arrived is not sent twice.
 """
 PULL = """\
 Downloads a repository into a folder and compares every file with its checksum on the Hub.
@@ -84,10 +82,12 @@ Pushes a metric as a Space that `evaluate.load("OWNER/NAME")` loads, with or wit
 
   python -m hf_arae.hub push-metric bleu me/bleu
 """
-CODE = """\
-Writes the code that a model carries for machines without this package anew, as this version has it.
+STAGE = """\
+Writes what a push of a model would send into a folder: weights, processor, card, and the code by which it loads where
+this package is not installed.
 
-  python -m hf_arae.hub code staged/arae-yelp
+  python -m hf_arae.hub stage arae-yelp staged/arae-yelp              # of model_cards/
+  python -m hf_arae.hub stage runs/arae-reviews staged/arae-reviews   # any folder with a card
 """
 LIST = """\
 Lists the models whose card says `library_name: hf_arae`.
@@ -114,9 +114,10 @@ def _parser() -> ArgumentParser:
         card.add_argument(name, default=default, help=part.metadata["help"], **required, **optional)
     card.set_defaults(do=_card)
 
-    code = commands.add_parser("code", help="renew the code beside a model", description=CODE, **style)
-    code.add_argument("folder", help="Of the model.")
-    code.set_defaults(do=_code)
+    staging = commands.add_parser("stage", help="write what a push would send", description=STAGE, **style)
+    staging.add_argument("name", metavar="NAME", help="A model's folder, or the name of one in model_cards/.")
+    staging.add_argument("folder", metavar="FOLDER", help="Where it goes.")
+    staging.set_defaults(do=_stage)
 
     push = commands.add_parser("push", help="push a folder", description=PUSH, **style)
     push.add_argument("folder", help="What is pushed.")
@@ -181,24 +182,22 @@ def _card(arguments: Namespace) -> None:
     given = {part.name: getattr(arguments, part.name) for part in fields(CardArguments)}
     missing = [part.name for part in fields(CardArguments) if part.default is MISSING and not given[part.name]]
     if missing:
-        raise ValueError(f"to stage a repository give --{' --'.join(missing)} too")
-    folder = stage(CardArguments(**given))
+        raise ValueError(f"with a folder give --{' --'.join(missing)} too")
+    folder = make_card_folder(CardArguments(**given))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size / 1e6:.1f} MB")
 
 
-def _code(arguments: Namespace) -> None:
-    folder = Path(arguments.folder)
-    check_family(folder)
-    renew_code(folder, model_class_of(AutoConfig.from_pretrained(folder)))
-    print(f"{len(list(folder.glob('*.py')))} source files in {folder}")
+def _stage(arguments: Namespace) -> None:
+    files = stage(arguments.name, arguments.folder)
+    print(f"{len(files)} files in {arguments.folder}")
 
 
 def _push(arguments: Namespace) -> None:
     where = {"repo_type": arguments.repo_type, "revision": arguments.revision}
     samples, folder = arguments.publish_samples, Path(arguments.folder)
     done = push_folder(folder, arguments.repo_id, publish_samples=samples, **where, **_pushing(arguments))
-    files = published_files(folder, arguments.repo_type, samples or publishes_samples(folder))
+    files = publication(folder, arguments.repo_type, samples or publishes_samples(folder))
     print(f"{len(files)} files in {done.commit_url}")
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from huggingface_hub import ModelCard
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from hf_arae.hub.card_texts import card_kind
 from hf_arae.hub.cards import CARD_FILE
+from hf_arae.hub.family import config_class_of
 from hf_arae.hub.whole import check_whole
-from hf_arae.models.auto import families
-from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.storage.run_files import half_written, is_in_use
 from hf_arae.storage.wholeness import check_result
 from hf_arae.utils.card_metadata import PIPELINE_TAGS, listed, wrong_dataset, wrong_language, wrong_license
@@ -24,25 +24,23 @@ _TEXTS = (CARD_FILE, "table.md", "directions.md", "samples.md")
 _TEXTS += ("config.json", "generation_config.json", "tokenizer_config.json")
 
 
-def check_can_be_published(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None) -> None:
+def check_can_be_published(model: PreTrainedModel, processor: Any | None) -> None:
     """Makes sure, before a training, that its result can be pushed.
 
+    Args:
+        model: what will be trained.
+        processor: what will be saved beside it: a tokenizer, or what makes tensors of images.
+
     Raises:
-        ValueError: the model is of no family that can, or comes without its tokenizer.
+        ValueError: the model is of no family of this package, its family has no card, or the processor does not suit
+            it or is missing.
     """
-    known = [family.name for family in families()]
-    if model.config.model_type not in known:
-        raise ValueError(
-            f"push_to_hub: a {type(model).__name__} (model_type {model.config.model_type!r}) cannot be pushed. "
-            f"Accepted: {', '.join(known)}"
-        )
-    card_kind(model.config, architecture=type(model).__name__)
-    if tokenizer is None:
-        raise ValueError("push_to_hub needs the tokenizer, as processing_class: it goes up beside the model")
     try:
-        check_tokenizer(tokenizer, model.config)
+        config_class_of(model.config.model_type)
+        card_kind(model.config, architecture=type(model).__name__)
+        model.check_processor(processor)
     except ValueError as error:
-        raise ValueError(f"push_to_hub: {error}") from error
+        raise ValueError(f"push_to_hub: a {type(model).__name__} cannot be pushed: {error}") from error
 
 
 def check_model_folder(folder: Path) -> None:
@@ -72,9 +70,10 @@ def check_family(folder: Path) -> None:
         ValueError: it is damaged or of another model.
     """
     config = _read_config(folder)
-    known = [family.name for family in families()]
-    if config.get("model_type") not in known:
-        raise ValueError(f"{folder} holds a {config.get('model_type')!r} model. Accepted: {', '.join(known)}")
+    try:
+        config_class_of(config.get("model_type"))
+    except ValueError as error:
+        raise ValueError(f"{folder} cannot be pushed: {error}") from error
 
 
 def check_no_places(folder: Path) -> None:

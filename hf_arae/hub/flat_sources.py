@@ -18,7 +18,7 @@ EXPORTED = f"# Exported from {PACKAGE}/"
 NOTICE = (
     "# SPDX-License-Identifier: Apache-2.0\n"
     "# Exported from {file} of hf_arae {version}.\n"
-    "# Edits belong there: the next {writer} overwrites this file.\n"
+    "# Edits belong there: this file is written anew whenever its repository is staged or pushed.\n"
 )
 
 
@@ -26,12 +26,11 @@ class ExportError(RuntimeError):
     """A module cannot stand in a repository without this package."""
 
 
-def collect(modules: list[str], writer: str) -> dict[str, str]:
+def collect(modules: list[str]) -> dict[str, str]:
     """Sources by flat name, of the modules and of all that they import from the package.
 
     Args:
         modules: full names, such as `hf_arae.nn.mlp`.
-        writer: function that writes the files; their first lines name it.
 
     Raises:
         ExportError: a module imports in a way that cannot be rewritten.
@@ -41,30 +40,27 @@ def collect(modules: list[str], writer: str) -> dict[str, str]:
         module = waiting.pop()
         name = flat_name(module)
         if name not in files:
-            files[name], needed = _rewrite(module, _read(module), writer)
+            files[name], needed = _rewrite(module, _read(module))
             waiting += needed
     return files
 
 
-@cache  # a run exports the same sources with every checkpoint
-def _rewrite(module: str, source: str, writer: str) -> tuple[str, list[str]]:
+@cache  # a run may push the same sources with every checkpoint
+def _rewrite(module: str, source: str) -> tuple[str, list[str]]:
     """The module's source with imports from the same folder, and the modules that those name. Not to be changed."""
     lines, tree, needed = source.splitlines(keepends=True), ast.parse(source), []
-    guarded = {id(node) for block in ast.walk(tree) if isinstance(block, ast.Try) for node in ast.walk(block)}
     for node, imported in _package_imports(tree):
-        if id(node) in guarded:  # optional: the code works without it, and transformers does not ask for it
-            continue
         line = lines[node.lineno - 1]
         begin = f"from {imported} import"
         spec = find_spec(imported) if isinstance(node, ast.ImportFrom) and imported.startswith(f"{PACKAGE}.") else None
         if spec is None or spec.submodule_search_locations is not None or not line.startswith(begin):
             raise ExportError(
-                f"cannot export {module}, line {node.lineno}: {line.strip()!r}. A module that a checkpoint carries "
+                f"cannot export {module}, line {node.lineno}: {line.strip()!r}. A module that a repository carries "
                 f"imports from this package at the top level and from single files only: from {PACKAGE}.a.b import c"
             )
         lines[node.lineno - 1] = line.replace(begin, f"from .{flat_name(imported)} import", 1)
         needed.append(imported)
-    notice = NOTICE.format(file=module.replace(".", "/") + ".py", version=__version__, writer=writer)
+    notice = NOTICE.format(file=module.replace(".", "/") + ".py", version=__version__)
     return notice + "".join(lines), needed
 
 
@@ -83,11 +79,7 @@ def _package_imports(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
 
 
 def flat_name(module: str) -> str:
-    """Name of a module's file in the checkpoint.
-
-    transformers' own names (`modeling_x`) stay, and a pipeline's too: `Pipeline.save_pretrained` writes the file of
-    its class under that name, which the export then replaces.
-    """
+    """Name of a module's file in a repository; transformers' own names (`modeling_x`) stay, and a pipeline's."""
     last = module.rpartition(".")[2]
     if last.startswith(("configuration_", "modeling_")) or module.startswith(f"{PACKAGE}.pipelines."):
         return last

@@ -159,7 +159,7 @@ def push_metric(
 
 def _sources(module: str, script: str) -> dict[str, str]:
     """The metric's sources, its own under the script's name."""
-    files = collect([module], "stage_metric")
+    files = collect([module])
     source = files.pop(flat_name(module))
     if not _SCRIPT_NAME.fullmatch(script) or script in files:
         raise ValueError(f"the repository's name must consist of letters, digits, '_' and '-', got {script!r}")

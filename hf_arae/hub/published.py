@@ -6,10 +6,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd
-
 from hf_arae.hub.cards import CARD_FILE, SAMPLES_FILE, samples_wanted
-from hf_arae.hub.export import is_exported
+from hf_arae.hub.export import code_of
 from hf_arae.storage.files import read_json
 from hf_arae.storage.json_numbers import to_json
 from hf_arae.storage.run_files import LOG_FILE, REPORT_FILE, read_log, read_report
@@ -47,66 +45,74 @@ def publishes_samples(folder: Path) -> bool:
     )
 
 
-def published_files(folder: Path, repo_type: str = "model", samples: bool = False) -> list[str]:
-    """Paths, relative to the folder, of the files that go up.
+def publication(folder: Path, repo_type: str = "model", samples: bool = False) -> dict[str, Path | bytes]:
+    """What of a folder goes up: paths relative to it, with the files as they are or what stands for them.
+
+    Of a model's folder: its code, which is written for this, and its report, log and table without places and NaN.
 
     Args:
+        folder: of a model of this package, or of a dataset or a Space.
+        repo_type: "model", "dataset" or "space".
         samples: sentences of the data too.
+
+    Raises:
+        ExportError: the code cannot stand without this package.
     """
-    if repo_type == "model":
-        patterns = MODEL_FILES + (SENTENCE_FILES if samples else ())
-        card = folder / CARD_FILE
-        shown = card.read_text(encoding="utf-8") if card.is_file() else ""
-        paths = [path for path in folder.iterdir() if path.is_file()]
-        return sorted(
-            path.name
-            for path in paths
-            if any(fnmatch(path.name, pattern) for pattern in patterns)
-            or (path.suffix == ".py" and is_exported(path))
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    if repo_type != "model":
+        names = {path.relative_to(folder).as_posix(): path for path in paths}
+        hidden = (".", "__pycache__")
+        return {
+            name: path
+            for name, path in sorted(names.items())
+            if not any(part.startswith(hidden) for part in name.split("/"))
+            and not any(fnmatch(path.name, pattern) for pattern in _NEVER)
+        }
+    patterns = MODEL_FILES + (SENTENCE_FILES if samples else ())
+    card = folder / CARD_FILE
+    shown = card.read_text(encoding="utf-8") if card.is_file() else ""
+    found: dict[str, Path | bytes] = {
+        path.name: path
+        for path in paths
+        if path.parent == folder
+        and (
+            any(fnmatch(path.name, pattern) for pattern in patterns)
             or (path.suffix == ".png" and f"]({path.name})" in shown)
         )
-    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    hidden = [path for path in paths if any(part.startswith(".") or part == "__pycache__" for part in path.parts)]
-    return sorted(
-        path.as_posix()
-        for path in paths
-        if path not in hidden and not any(fnmatch(path.name, pattern) for pattern in _NEVER)
-    )
+    }
+    found |= {name: text.encode() for name, text in code_of(folder).items()}
+    if REPORT_FILE in found:
+        found[REPORT_FILE] = to_json(without_places(read_report(folder)), indent=2).encode()
+    if LOG_FILE in found:
+        found[LOG_FILE] = _published_log(folder / LOG_FILE, samples)
+    if "table.json" in found:
+        found["table.json"] = to_json(_without_place(read_json(folder / "table.json")), indent=2).encode()
+    return dict(sorted(found.items()))
 
 
-def additions(folder: Path, files: list[str], repo_type: str = "model", samples: bool = False) -> list:
-    """The files as operations of a commit: a model's report, log and table without places, sentences and NaN."""
-    operations = []
-    for name in files:
-        content: Path | bytes = folder / name
-        if repo_type == "model" and name == REPORT_FILE:
-            content = to_json(without_places(read_report(folder)), indent=2).encode()
-        elif repo_type == "model" and name == LOG_FILE:
-            content = _published_log(folder / name, samples)
-        elif repo_type == "model" and name == "table.json":
-            content = to_json(_without_place(read_json(folder / name)), indent=2).encode()
-        operations.append(CommitOperationAdd(path_in_repo=name, path_or_fileobj=content))
-    return operations
-
-
-def notice(page: str, private: bool, words: int | None, samples: bool, every_save: bool) -> str:
+def notice(page: str, private: bool, processor: Any | None, samples: bool, every_save: bool) -> str:
     """What a run that goes to the Hub makes public, to be read before it begins.
 
     Args:
         page: the repository's address.
         private: only those whom its owner lets in can read it.
-        words: size of the vocabulary, if it is known by now.
+        processor: what goes up beside the model, if it is known by now.
         samples: sentences of the data go up.
         every_save: not only the result does.
     """
     readers = "private: who has access to it can read" if private else "PUBLIC: anyone can read"
-    known = "" if words is None else f"all {words:,} words of "
+    beside = "the processor"
+    if processor is None or hasattr(processor, "get_vocab"):
+        known = "" if processor is None else f"all {len(processor):,} words of "
+        beside = (
+            f"the tokenizer, that is {known}its vocabulary, which are words of the training data (names and numbers "
+            f"among them)"
+        )
     return (
         f"This run {'pushes each checkpoint and its result' if every_save else 'pushes its result'} to {page} "
         f"({readers} what follows).\n"
-        f"It goes up: the weights; the tokenizer, that is {known}its vocabulary, which are words of the training data "
-        f"(names and numbers among them); the names of the labels; the code of the model; a card with the names (not "
-        f"the places) of the data, the settings, the command and the numbers; the log and its curves.\n"
+        f"It goes up: the weights; {beside}; the names of the labels; the code of the model; a card with the names "
+        f"(not the places) of the data, the settings, the command and the numbers; the log and its curves.\n"
         + (
             "As publish_samples is on, so do sentences of the data and what the model makes of them, in card and log."
             if samples

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, HfApi, ModelCard, metadata_load
+from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi, ModelCard, metadata_load
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
 from hf_arae.hub.cards import CARD_FILE, write_run_card
 from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
 from hf_arae.hub.errors import HubError, clear_errors, connect
-from hf_arae.hub.published import REPO_TYPES, additions, published_files, publishes_samples
+from hf_arae.hub.published import REPO_TYPES, publication, publishes_samples
 
 
 def push_folder(
@@ -65,8 +65,7 @@ def push_folder(
         raise FileNotFoundError(f"{folder} is no folder")
     elif repo_type == "space" and not (folder / CARD_FILE).is_file():
         raise FileNotFoundError(f"{folder} has no {CARD_FILE}, in which a Space says how it is run")
-    files = published_files(folder, repo_type, publish_samples)
-    if not files:
+    if not publication(folder, repo_type, publish_samples):
         raise FileNotFoundError(f"{folder} holds no file that could be pushed")
     repo_id = open_repository(repo_id, repo_type, private, api, update, folder)
     if repo_type == "model":
@@ -87,10 +86,10 @@ def upload(
     api: HfApi,
 ) -> CommitInfo:
     """Sends what of a folder goes up as one commit; what the Hub holds already is not sent."""
-    files = published_files(folder, repo_type, samples)
+    files = publication(folder, repo_type, samples)
     return api.create_commit(
         repo_id,
-        additions(folder, files, repo_type, samples),
+        [CommitOperationAdd(path_in_repo=name, path_or_fileobj=content) for name, content in files.items()],
         repo_type=repo_type,
         revision=revision,
         commit_message=message or f"Push {folder.resolve().name}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from transformers.utils import logging
 
@@ -35,13 +35,13 @@ class RunRepository:
     Args:
         arguments: the run's: the repository's name (that of `output_dir`, if none is given), whether it is private if
             it is new, and what goes there.
-        words: size of the vocabulary, if it is known by now.
+        processor: what will go up beside the model, if it is known by now.
 
     Raises:
         HubError: the Hub refuses or cannot be reached.
     """
 
-    def __init__(self, arguments: PublishingArguments, words: int | None = None):
+    def __init__(self, arguments: PublishingArguments, processor: Any | None = None):
         self.arguments, self.api = arguments, connect()
         name = arguments.hub_model_id or Path(arguments.output_dir).resolve().name
         # A resumed run finds its own files there.
@@ -50,7 +50,7 @@ class RunRepository:
             private = bool(self.api.repo_info(self.repo_id).private)
         every_save = arguments.hub_strategy == "every_save"
         page = f"{self.api.endpoint}/{self.repo_id}"
-        logger.warning("%s", notice(page, private, words, arguments.publish_samples, every_save))
+        logger.warning("%s", notice(page, private, processor, arguments.publish_samples, every_save))
         self.uploading: Future | None = None
 
     def push_checkpoint(self, folder: Path) -> None:

@@ -1,127 +1,61 @@
-"""Stages a trained run as a Hub repository: weights in half precision, and a card with an evaluation's table."""
+"""A model's repository as a folder on this disk: what a push would send, code included."""
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from transformers import AutoConfig, AutoTokenizer
+import hf_arae
+from hf_arae.hub.cards import CARD_FILE
+from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
+from hf_arae.hub.export import is_exported
+from hf_arae.hub.published import publication, publishes_samples
 
-from hf_arae.hub.card_texts import card_text
-from hf_arae.hub.cards import CARD_FILE, PICTURES, SAMPLES_FILE, make_card
-from hf_arae.storage.files import read_json
-from hf_arae.storage.run_files import REPORT_FILE, read_report
-from hf_arae.utils.escapes import plain
-from hf_arae.utils.places import without_place, without_places
-from hf_arae.utils.tables import markdown_table, outputs_name
+CARDS = "model_cards"  # the folder, where this package is run from its repository, of the models that come with it
 
 
-@dataclass
-class CardArguments:
-    """Arguments of `python -m hf_arae.hub card`."""
+def stage(name: str | os.PathLike, folder: str | os.PathLike) -> list[str]:
+    """Writes what a push of a model would send into a folder, which then loads with or without this package.
 
-    run: str = field(metadata={"help": "Training run: a folder with weights and metrics.json."})
-    folder: str = field(metadata={"help": "Where the repository is staged."})
-    title: str = field(metadata={"help": "Heading of the card."})
-    table: str = field(metadata={"help": "table.json of the family's evaluation example, with the run among it."})
-    dataset: str = field(metadata={"help": "Name of the training data, for the metadata and the results."})
-    training: str = field(metadata={"help": "A sentence or two on the training data."})
-    protocol: str = field(default="", metadata={"help": "How the numbers were made."})
-    hardware: str = field(default="2 CPU cores", metadata={"help": "What it was trained on."})
-    repository: str = field(
-        default="", metadata={"help": "Hub id that the snippets name; the folder's name if empty."}
-    )
-    split: str = field(default="test", metadata={"help": "Split that the table's numbers are of."})
-    domain: str = field(default="", metadata={"help": "What its texts are, a sentence for the limits."})
-    reading: str = field(
-        default="", metadata={"help": "How often its outputs were usable, by which rule, as somebody read them."}
-    )
-    example: str = field(default="", metadata={"help": "Sentence of the snippet; a placeholder if empty."})
-    language: str = field(default="", metadata={"help": "ISO 639 codes, with commas between; none if empty."})
-    license: str = field(default="", metadata={"help": "Licence of the weights; none if empty."})
-    publish_samples: bool = field(
-        default=False, metadata={"help": "Sentences of the data go into the card, with what the model makes of them."}
-    )
+    Args:
+        name: a model's folder with its card, or the bare name of one in `model_cards/`.
+        folder: made if it is not there. Source files in it that an earlier staging wrote, and this one does not, go;
+            other files stay.
 
-
-def stage(arguments: CardArguments) -> Path:
-    """Writes the repository; returns its folder.
+    Returns:
+        The names of the files.
 
     Raises:
-        FileNotFoundError: the run has no metrics.json, or there is no table.
-        ValueError: the table has no row for the run.
+        FileNotFoundError: there is no such model, or it lacks something.
+        ValueError: the model's folder is not whole, or is itself the one to write into.
     """
-    run, folder = Path(arguments.run), Path(arguments.folder)
-    report = read_report(run)
-    if not report:
-        raise FileNotFoundError(f"{run} has no {REPORT_FILE}: give the --output_dir of a training that has ended")
-    rows = read_json(arguments.table)
-    # A system is a checkpoint's folder, and in brackets how it was used; the first use is the default one.
-    own = [row for row in rows if Path(str(row["system"]).split(" (")[0]) == run]
-    if not own:
-        raise ValueError(f"{arguments.table} has no row for {run}; it has {', '.join(str(r['system']) for r in rows)}")
-    config = AutoConfig.from_pretrained(run)
-    text = card_text(config)
-    model = text.auto_class.from_pretrained(run)
-    model.half().save_pretrained(folder)
-    AutoTokenizer.from_pretrained(run).save_pretrained(folder)
-    pictures = [
-        name for name in PICTURES if (run / name).is_file() and (arguments.publish_samples or name != SAMPLES_FILE)
-    ]
-    for name in pictures:
-        shutil.copyfile(run / name, folder / name)
-
-    samples = ""
-    if text.samples is not None and arguments.publish_samples:
-        outputs = Path(arguments.table).with_name(outputs_name(own[0]["system"])).read_text().splitlines()
-        shown = text.samples([json.loads(line) for line in outputs], list(model.config.id2label.values()))
-        samples = f"{text.samples_title.strip()}\n\n{markdown_table(shown)}"
-    public = without_places(report)
-    card = make_card(
-        model.config,
-        title=arguments.title,
-        repository=arguments.repository or folder.name,
-        results=_by_use(own),
-        runs=[part for part in (public.get("base"), public) if part],
-        parameters=model.num_parameters(),
-        training=arguments.training,
-        dataset=arguments.dataset,
-        split=arguments.split,
-        protocol=arguments.protocol,
-        hardware=arguments.hardware,
-        precision=", stored in half precision, used in single precision",
-        table=markdown_table([_shown(row, text.columns) for row in rows]),
-        reading=arguments.reading,
-        samples=samples,
-        pictures=pictures,
-        example=arguments.example,
-        domain=arguments.domain,
-        language=arguments.language,
-        license=arguments.license or None,
-    )
-    card.save(folder / CARD_FILE)
-    return folder
+    source, folder = _find(name), Path(folder)
+    if source.resolve() == folder.resolve():
+        raise ValueError(f"{folder} is the model's own folder: give another one to stage it in")
+    check_model_folder(source)
+    check_card(source / CARD_FILE)
+    check_no_places(source)
+    files = publication(source, samples=publishes_samples(source))
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.py"):
+        if path.name not in files and is_exported(path):
+            path.unlink()
+    for file, content in files.items():
+        if isinstance(content, bytes):
+            (folder / file).write_bytes(content)
+        else:
+            shutil.copyfile(content, folder / file)
+    return list(files)
 
 
-def _by_use(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The first row of each way of use, such as "search" of "runs/a (search)" and "runs/a (search, 8 words)"."""
-    uses: dict[str, dict[str, Any]] = {}
-    kinds = set()
-    for row in rows:
-        use = str(row["system"]).partition(" (")[2].removesuffix(")")
-        kind = use.split(",")[0]
-        if kind not in kinds:
-            kinds.add(kind)
-            uses[use] = row
-    return uses
-
-
-def _shown(row: dict[str, Any], columns: Sequence[str] | None) -> dict[str, Any]:
-    """A row of the card's table."""
-    shown = row if columns is None else {column: row[column] for column in columns if column in row}
-    named = shown | {"system": without_place(str(row["system"]))}
-    return {plain(key): plain(value) if isinstance(value, str) else value for key, value in named.items()}
+def _find(name: str | os.PathLike) -> Path:
+    """The folder that a name means, here first."""
+    cards = Path(hf_arae.__file__).parents[1] / CARDS
+    places = [Path(name), Path(CARDS, name), cards / name]
+    found = next((place for place in places if (place / "config.json").is_file()), None)
+    if found is None:
+        known = sorted(path.parent.name for path in cards.glob("*/config.json"))
+        there = f", or one of {', '.join(known)}" if known else ""
+        raise FileNotFoundError(f"there is no model {os.fspath(name)!r}. Accepted: a model's folder{there}")
+    return found

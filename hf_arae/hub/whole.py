@@ -1,4 +1,4 @@
-"""Whether a model's folder is whole: every tensor, the words, the code and the settings that its config asks for."""
+"""Whether a model's folder is whole: every tensor, the processor and the settings that its config asks for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, GenerationConfig
 
-from hf_arae.hub.export import code_files
+from hf_arae.hub.family import model_class_of
+from hf_arae.hub.processors import load_processor
 from hf_arae.hub.weights import count_parameters
-from hf_arae.models.auto import families
-from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 
 _SHOWN = 3  # names in a message
 _AGAIN = "The model, loaded and saved again, writes it"
@@ -43,33 +42,12 @@ def check_whole(folder: Path) -> None:
                 f"the weights in {folder} {said} {', '.join(names[:_SHOWN])}{more}: they are not those of the "
                 f"{model_class.__name__} that config.json describes"
             )
-    _check_tokenizer(folder, config)
-    if model.can_generate():
-        _check_generation_config(folder, plain.generation_config)
-    _check_code(folder, model_class, config)
-
-
-def model_class_of(config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """The class that a config of one of the families names; one of a user's own is read as the family's first."""
-    family = next(family for family in families() if family.config.model_type == config.model_type)
-    classes = {model_class.__name__: model_class for model_class in family.models.values()}
-    return classes.get((config.architectures or [""])[0], next(iter(classes.values())))
-
-
-def _check_tokenizer(folder: Path, config: PreTrainedConfig) -> None:
-    if not any(folder.glob("tokenizer*.json")):
-        raise FileNotFoundError(f"{folder} has no tokenizer: save it there too, `tokenizer.save_pretrained(...)`")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    except Exception as error:  # of many kinds; the file is damaged, whichever it is
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(
-            f"the tokenizer (tokenizer*.json) in {folder} is damaged or half written: {reason}"
-        ) from error
-    try:
-        check_tokenizer(tokenizer, config)
+        model.check_processor(load_processor(folder))
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from error
+    if model.can_generate():
+        _check_generation_config(folder, plain.generation_config)
 
 
 def _check_generation_config(folder: Path, own: GenerationConfig) -> None:
@@ -87,18 +65,3 @@ def _check_generation_config(folder: Path, own: GenerationConfig) -> None:
         wanted, given = getattr(own, name), getattr(settings, name)
         if wanted != given and not (name == "suppress_tokens" and set(wanted or ()) <= set(given or ())):
             raise ValueError(f"{path}: {name} is {given!r}; that of the model is {wanted!r}. {_AGAIN}")
-
-
-def _check_code(folder: Path, model_class: type[PreTrainedModel], config: PreTrainedConfig) -> None:
-    if not getattr(config, "auto_map", None):
-        return  # a user's own class: no code goes up
-    renew = f"`python -m hf_arae.hub code {folder}` writes it anew"
-    for name, source in code_files(model_class, config).items():
-        path = folder / f"{name}.py"
-        if not path.is_file():
-            raise FileNotFoundError(f"{folder} lacks {path.name}, which its model needs elsewhere. {renew}")
-        if path.read_text(encoding="utf-8", errors="replace") != source:
-            raise ValueError(
-                f"{path} is not the code of this version of hf_arae: it is damaged, was edited, or another version "
-                f"wrote it. {renew}"
-            )

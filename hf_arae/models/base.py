@@ -1,10 +1,11 @@
-"""What every family's config and model share: refusal of misspelled keys, and checkpoints that carry their code."""
+"""What every family's config and model share: refusal of misspelled keys, and checkpoints that are whole."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,22 @@ class FamilyConfig(PreTrainedConfig):
         )
 
 
-class FamilyModel(PreTrainedModel):
-    """Model whose checkpoints also load with `trust_remote_code=True` where this package is not installed."""
+class PushedWithCode:
+    """What goes to the Hub with the code that it needs where this package is not installed.
+
+    Saving alone writes no code: it is written when something is pushed, or staged (`python -m hf_arae.hub stage`).
+    """
+
+    def _upload_modified_files(self, working_dir: str | os.PathLike, *arguments, **options):
+        # What `push_to_hub` of models and pipelines, and `save_pretrained(push_to_hub=True)`, come to. Where this file
+        # is itself such code, transformers has copied all of it already.
+        if __name__.partition(".")[0] == "hf_arae":
+            import_module("hf_arae.hub.export").write_code(working_dir)
+        return super()._upload_modified_files(working_dir, *arguments, **options)
+
+
+class FamilyModel(PushedWithCode, PreTrainedModel):
+    """Model that loads whole or not at all, and whose files replace those that stood in its folder."""
 
     auto_classes: tuple[str, ...] = ()  # names of transformers' Auto classes that build it from its config
     supports_gradient_checkpointing = False
@@ -207,6 +222,16 @@ class FamilyModel(PreTrainedModel):
     def _after_loading(self) -> None:
         """Called at the end of `from_pretrained`."""
 
+    def check_processor(self, processor: Any | None) -> None:
+        """Makes sure that a processor (a tokenizer, or what makes tensors of images) is this model's.
+
+        Args:
+            processor: `None`: there is none.
+
+        Raises:
+            ValueError: it is not, or the model is of no use without one.
+        """
+
     def _refuse_unknown(self, given: dict[str, Any]) -> None:
         """Raises TypeError for keywords of `forward` that neither this model nor transformers itself knows."""
         for name, value in given.items():
@@ -218,16 +243,13 @@ class FamilyModel(PreTrainedModel):
             raise TypeError(f"{type(self).__name__} does not take the argument {name!r}{hint}")
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
-        """Saves weights and config as transformers does, and the source files that the model needs beside them.
+        """Saves weights and config as transformers does.
 
         Weights that stood in the folder before go, in one file or in several: a loader takes the one file first.
         """
-        try:
-            from hf_arae.hub.export import export_code
-        except ModuleNotFoundError:  # a model loaded by remote code: transformers copies the files that it came from
-            export_code = None
-        if export_code is not None and kwargs.get("is_main_process", True):
-            export_code(self, save_directory)
+        if not self.is_remote_code():  # source files of a repository that it came from are not in the new folder
+            for name in ("auto_map", "custom_pipelines"):
+                vars(self.config).pop(name, None)
         # One small file: a progress bar over its shards would only break into the training's.
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
@@ -243,11 +265,6 @@ class FamilyModel(PreTrainedModel):
                 logging.enable_progress_bar()
         for aside in earlier.values():
             aside.unlink()
-
-    def _get_files_timestamps(self, working_dir: str | os.PathLike) -> dict[str, float]:
-        # save_pretrained(push_to_hub=True) uploads what is newer than this; the source files are written before it.
-        files = super()._get_files_timestamps(working_dir)
-        return {name: time for name, time in files.items() if not name.endswith(".py")}
 
 
 def _without_storage_format(options: dict[str, Any]) -> torch.dtype | str:

@@ -15,6 +15,8 @@ def register() -> None:
     for task, pipeline_class in TASKS.items():
         if task not in PIPELINE_REGISTRY.get_supported_tasks():
             PIPELINE_REGISTRY.register_pipeline(task, pipeline_class, pt_model=pipeline_class.auto_models)
+            # By this, saving a pipeline would write its source file alone, which does not run without all the others.
+            del pipeline_class._registered_impl
     # There is no place for a pipeline of one family beside transformers' own of that task.
     PIPELINE_REGISTRY.supported_tasks["feature-extraction"]["impl"] = CodePipeline
     PIPELINE_REGISTRY.supported_tasks["text-generation"]["impl"] = WordGenerationPipeline

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from transformers import FeatureExtractionPipeline
 
-from hf_arae.models.base import FamilyModel
+from hf_arae.models.base import FamilyModel, PushedWithCode
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 
 
-class CodePipeline(FeatureExtractionPipeline):
+class CodePipeline(PushedWithCode, FeatureExtractionPipeline):
     """transformers' "feature-extraction"; for this package's models it asks whether the tokenizer is theirs.
 
     Raises:

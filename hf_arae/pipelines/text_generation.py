@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from transformers import TextGenerationPipeline
 
+from hf_arae.models.base import PushedWithCode
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 
 
-class WordGenerationPipeline(TextGenerationPipeline):
+class WordGenerationPipeline(PushedWithCode, TextGenerationPipeline):
     """transformers' "text-generation", for this package's language models and, unchanged, for all others.
 
     Their tokenizer frames every text by `<bos>` and `<eos>`, and its words are parted by spaces. So the `<eos>` behind

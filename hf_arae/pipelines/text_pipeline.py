@@ -7,6 +7,7 @@ from transformers import Pipeline, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from hf_arae.data.text.inputs import check_inputs, check_on_error, skipping
+from hf_arae.models.base import PushedWithCode
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.models.recurrent.writing_settings import check_writing
 from hf_arae.storage.wholeness import check_read_together
@@ -22,7 +23,7 @@ _RAW_OUTPUTS = (
 )
 
 
-class TextPipeline(Pipeline):
+class TextPipeline(PushedWithCode, Pipeline):
     """Base of pipelines that read texts with a tokenizer and return a result for each.
 
     Results over a collection are a list that is shown as a table.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -21,6 +21,8 @@ from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
 from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
 from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.hub.checks import check_can_be_published
+from hf_arae.hub.run_repository import RunRepository
 from hf_arae.storage.downloads import file_sha256
 from hf_arae.storage.json_numbers import exact, restored
 from hf_arae.training import checkpoint, run_folder, state
@@ -39,9 +41,6 @@ from hf_arae.training.results import Evaluation, TrainingResult
 from hf_arae.training.schedules import Schedule
 from hf_arae.utils.display import visible
 from hf_arae.utils.distributed import average_gradients, from_main, same_on_all, share_weights
-
-if TYPE_CHECKING:
-    from hf_arae.hub.run_repository import RunRepository
 
 logger = logging.get_logger(__name__)
 
@@ -88,8 +87,6 @@ class PhaseTrainer:
     ):
         keep_freed_memory()
         if arguments.push_to_hub:
-            from hf_arae.hub.checks import check_can_be_published  # it reads what runs write: imports this package
-
             check_can_be_published(model, processing_class)
         # Precision is the loop's own: the Accelerator's is process-wide, and two trainers may differ in it.
         self.accelerator = Accelerator(mixed_precision="no", cpu=arguments.use_cpu)
@@ -358,10 +355,7 @@ class PhaseTrainer:
     def _open_repository(self) -> None:
         if self.repository is not None:  # a script's, that opened it before a stage of its own
             return
-        from hf_arae.hub.run_repository import RunRepository  # it reads what runs write, so it imports this package
-
-        words = None if self.processing_class is None else len(self.processing_class)
-        self.repository = RunRepository(self.arguments, words)
+        self.repository = RunRepository(self.arguments, self.processing_class)
 
     def push_to_hub(self, message: str = "End of training") -> str | None:
         """Writes a card from the run's report and log, and pushes the result, once `train` has ended.

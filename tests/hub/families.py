@@ -1,48 +1,101 @@
-"""A tiny checkpoint of every family, with tokenizer and card, as a training would leave it."""
+"""A tiny checkpoint of every family, with tokenizer and card, as a training would leave it; and what it does."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.hub.cards import write_run_card
-from hf_arae.models.aae.configuration_aae import AaeConfig
-from hf_arae.models.aae.modeling_aae import AaeModel
-from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
-from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
-from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
-from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
-from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.models.vae.configuration_vae import VaeConfig
-from hf_arae.models.vae.modeling_vae import VaeModel
+from hf_arae.models.auto import families
+
+SENTENCE = "the food was great ."
+NARROW = {"embedding_size": 4, "hidden_size": 6, "code_size": 4, "conv_size": 4, "selector_size": 4}
+VARIANTS = {"arae-transfer": {"num_attributes": 2, "id2label": {0: "negative", 1: "positive"}}}
+VARIANTS |= {"vae-batch-norm": {"posterior": "batch_norm"}}
+
+# What a process finds in a repository: a digest of all weights, and numbers and words that the model gives. Run here
+# and in others.
+LOOK = """
+import hashlib, json, sys
+import torch, transformers
+from transformers import AutoTokenizer
+
+def look(model, tokenizer):
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    second = ["the food was great ."] if "Classification" in type(model).__name__ else None
+    batch = tokenizer(["SENTENCE"], second, return_tensors="pt")
+    with torch.no_grad():
+        if hasattr(model, "summarize"):
+            words = model.summarize(batch["input_ids"], target_length=3, strategy="write")
+            numbers = model(**batch, labels=words).logits
+        elif hasattr(model, "decode"):
+            numbers = model.encode(**batch)
+            words = model.decode(numbers, **model_attribute(model))
+        else:
+            numbers = model(**batch).logits
+            words = numbers.argmax(-1)
+    return [digest.hexdigest(), [numbers.tolist(), words.tolist()]]
+
+def model_attribute(model):
+    several = getattr(model.config, "num_attributes", 1) > 1
+    return {"attribute": torch.tensor([1])} if several else {}
+""".replace("SENTENCE", SENTENCE)
+LOAD = """
+found = {}
+for line in sys.argv[1:]:
+    name, auto = line.split("=")
+    model = getattr(transformers, auto).from_pretrained(name, **OPTIONS)
+    found[name] = look(model, AutoTokenizer.from_pretrained(name))
+print("FOUND", json.dumps(found))
+"""
 
 
 def tiny_models(vocab_size: int) -> dict[str, tuple[str, PreTrainedModel]]:
-    """By the name of its repository: the Auto class that loads it, and the model."""
+    """By the name of its repository: the Auto class that loads it, and the model; each class of every family."""
     torch.manual_seed(0)
-    narrow = {"vocab_size": vocab_size, "embedding_size": 4, "hidden_size": 6}
-    coded = narrow | {"code_size": 4}
-    labels = {0: "negative", 1: "positive"}
-    models = {
-        "arae-transfer": ("AutoModel", AraeModel(AraeConfig(**coded, num_attributes=2, id2label=labels))),
-        "arae-plain": ("AutoModel", AraeModel(AraeConfig(**coded))),
-        "arae-pairs": ("AutoModelForSequenceClassification", AraeForSequenceClassification(AraeConfig(**coded))),
-        "vae": ("AutoModel", VaeModel(VaeConfig(**coded, posterior="batch_norm"))),
-        "aae": ("AutoModel", AaeModel(AaeConfig(**coded))),
-        "rnn-lm": ("AutoModelForCausalLM", RnnLmForCausalLM(RnnLmConfig(**narrow))),
-        "ursae": (
-            "AutoModelForSeq2SeqLM",
-            UrsaeForConditionalGeneration(UrsaeConfig(**narrow, conv_size=4, selector_size=4)),
-        ),
-    }
+    models = {}
+    for family in families():
+        accepted = inspect.signature(family.config).parameters
+        sizes = {name: size for name, size in {"vocab_size": vocab_size, **NARROW}.items() if name in accepted}
+        for auto_class, model_class in family.models.items():
+            if model_class not in [type(model) for _, model in models.values()]:
+                usual = model_class is family.models.get("AutoModel", model_class)
+                name = family.name if usual else f"{family.name}-{auto_class.removeprefix('AutoModelFor').lower()}"
+                models[name] = (auto_class, model_class(family.config(**sizes)))
+        for name, options in VARIANTS.items():
+            if name.partition("-")[0] == family.name:
+                models[name] = ("AutoModel", family.models["AutoModel"](family.config(**sizes, **options)))
     for _, model in models.values():
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.7)  # else all outputs are alike
         model.eval()
     return models
+
+
+def look(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[str, list]:
+    """What `LOOK` finds of a model in this process."""
+    here: dict = {}
+    exec(LOOK, here)
+    return here["look"](model, tokenizer)
+
+
+def assert_same_look(found: list, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    """What another process found is what this one finds."""
+    digest, outputs = look(model, tokenizer)
+    there, (numbers, words) = found
+    assert there == digest, f"{name}: weights"
+    assert words == outputs[1], f"{name}: words"
+    # Weights that lie elsewhere in memory are summed in another order. An output is a sum of some tens of terms after
+    # some tens of steps, each rounded to 6e-8: 1e-5 of the largest, where other weights change all of it.
+    numbers, expected = torch.tensor(numbers), torch.tensor(outputs[0])
+    bound = 1e-5 * expected.abs().max().item()
+    torch.testing.assert_close(numbers, expected, rtol=0, atol=bound, msg=f"{name}: outputs")
 
 
 def save_family(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:

@@ -3,15 +3,18 @@
 import ast
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import pipeline
 from transformers.dynamic_module_utils import get_relative_imports
+from transformers.utils import PushToHubMixin
 from warm_python import run_python
 
 import hf_arae.hub.flat_sources
+from hf_arae.hub.export import write_code
 from hf_arae.hub.flat_sources import ExportError, collect
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
@@ -87,6 +90,14 @@ print("FOUND", json.dumps(found))
 
 
 @pytest.fixture(scope="module")
+def transfer(transfer_folder, tmp_path_factory):
+    """The folder of the tests' model of two labels, with its code."""
+    folder = shutil.copytree(transfer_folder, tmp_path_factory.mktemp("transfer") / "tiny-transfer")
+    write_code(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def causal(tmp_path_factory):
     """A small model of the family of language models, and its folder."""
     family = next(family for family in families() if "AutoModelForCausalLM" in family.models)
@@ -95,6 +106,7 @@ def causal(tmp_path_factory):
     model = family.models["AutoModelForCausalLM"](config).eval()
     folder = tmp_path_factory.mktemp("causal") / "tiny-causal"
     model.save_pretrained(folder)
+    write_code(folder)
     return model, folder
 
 
@@ -109,6 +121,7 @@ def summarizer(tokenizer, tmp_path_factory):
     folder = tmp_path_factory.mktemp("summarizer") / "tiny-summarizer"
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    write_code(folder)
     return model, folder
 
 
@@ -123,18 +136,19 @@ def autoencoders(tmp_path_factory):
         ("aae", AaeModel(AaeConfig(**sizes, prior_sparsity=0.5))),
     ):
         model.eval().save_pretrained(place / name)
+        write_code(place / name)
         found[name] = (model, place / name)
     return found
 
 
 @pytest.fixture(scope="module")
-def elsewhere(transfer_folder, causal, summarizer, autoencoders, tmp_path_factory):
+def elsewhere(transfer, causal, summarizer, autoencoders, tmp_path_factory):
     """What an interpreter without the package finds in the folders."""
     place = tmp_path_factory.mktemp("elsewhere")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HOME": str(place / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     latent = [autoencoders[name][1] for name in ("vae", "aae")]
-    folders = [str(folder) for folder in (transfer_folder, causal[1], summarizer[1], *latent, place / "again")]
+    folders = [str(folder) for folder in (transfer, causal[1], summarizer[1], *latent, place / "again")]
     done = run_python(["-c", ELSEWHERE, *folders, SENTENCE], cwd=place, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.partition("FOUND ")[2])  # the question whether to trust stands before it
@@ -200,8 +214,8 @@ def test_what_was_loaded_from_the_code_can_be_saved_again(elsewhere, name):
     assert elsewhere[f"{name} saved again"] == elsewhere["pipeline"]
 
 
-def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal, summarizer, autoencoders):
-    for folder in (transfer_folder, causal[1], summarizer[1], *(folder for _, folder in autoencoders.values())):
+def test_files_are_whole_and_say_where_they_come_from(transfer, causal, summarizer, autoencoders):
+    for folder in (transfer, causal[1], summarizer[1], *(folder for _, folder in autoencoders.values())):
         files = list(folder.glob("*.py"))
         assert files and not list(folder.glob(".*"))
         for file in files:
@@ -215,6 +229,7 @@ def test_files_are_whole_and_say_where_they_come_from(transfer_folder, causal, s
 
 def test_a_plain_autoencoder_offers_no_transfer_pipeline(tmp_path):
     AraeModel(AraeConfig(vocab_size=20, embedding_size=4, hidden_size=4, code_size=4)).save_pretrained(tmp_path)
+    write_code(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     heads = {"AutoModel", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification"}
     assert set(config["auto_map"]) == {"AutoConfig", *heads}
@@ -222,33 +237,38 @@ def test_a_plain_autoencoder_offers_no_transfer_pipeline(tmp_path):
     assert not (tmp_path / "text_style_transfer.py").exists()
 
 
-def test_a_pipeline_saves_the_same_folder_as_its_model(transfer_folder, tmp_path):
-    pipeline("text-style-transfer", model=str(transfer_folder)).save_pretrained(tmp_path)
-    for file in transfer_folder.iterdir():
-        if file.suffix == ".py" or file.name in ("config.json", "generation_config.json"):
-            assert (tmp_path / file.name).read_text() == file.read_text(), file.name
+@pytest.mark.parametrize("where", ["saved", "with code"])
+def test_saving_writes_no_code(transfer_folder, transfer, tmp_path, where):
+    folder = transfer_folder if where == "saved" else transfer
+    pipeline("text-style-transfer", model=str(folder)).save_pretrained(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in transfer_folder.iterdir()}
+    for name in ("config.json", "generation_config.json"):
+        assert (tmp_path / name).read_text() == (transfer_folder / name).read_text(), name
 
 
-def test_a_subclass_from_elsewhere_is_saved_without_code(transfer_folder, tmp_path):
+def test_a_subclass_from_elsewhere_goes_without_code(transfer_folder, tmp_path):
     class Mine(AraeModel):
         pass
 
     Mine.from_pretrained(transfer_folder).save_pretrained(tmp_path)
+    write_code(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     assert "auto_map" not in config and "custom_pipelines" not in config and not list(tmp_path.glob("*.py"))
     assert type(AraeModel.from_pretrained(tmp_path)) is AraeModel
 
 
 def test_pushing_while_saving_uploads_the_code(transfer_model, tmp_path, monkeypatch):
-    known = []
+    sent = []
     server = SimpleNamespace(create_repo=lambda *_, **__: SimpleNamespace(repo_id="me/tiny"))
     monkeypatch.setattr("transformers.modeling_utils.hf_api", lambda: server)
     monkeypatch.setattr(
-        AraeModel, "_upload_modified_files", lambda self, folder, repo, timestamps, **_: known.extend(timestamps)
+        PushToHubMixin,
+        "_upload_modified_files",
+        lambda self, folder, repo, timestamps, **_: sent.extend(set(os.listdir(folder)) - set(timestamps)),
     )
     transfer_model.save_pretrained(tmp_path, push_to_hub=True)
-    assert (tmp_path / "modeling_arae.py").is_file()
-    assert not [name for name in known if name.endswith(".py")]  # files that are known already are not uploaded
+    assert {"modeling_arae.py", "text_style_transfer.py", "config.json"} < set(sent)
+    assert "auto_map" in json.loads((tmp_path / "config.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -263,10 +283,11 @@ def test_pushing_while_saving_uploads_the_code(transfer_model, tmp_path, monkeyp
 )
 def test_an_import_that_cannot_be_rewritten_stops_the_export(transfer_model, tmp_path, monkeypatch, line):
     monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", lambda module: f"import torch\n{line}\n")
+    transfer_model.save_pretrained(tmp_path)
     with pytest.raises(ExportError, match="line 2") as caught:
-        transfer_model.save_pretrained(tmp_path / "never")
+        write_code(tmp_path)
     assert line in str(caught.value)
-    assert not (tmp_path / "never").exists()
+    assert not list(tmp_path.glob("*.py"))
 
 
 def test_an_import_inside_a_function_stops_the_export(monkeypatch):
@@ -274,7 +295,7 @@ def test_an_import_inside_a_function_stops_the_export(monkeypatch):
         hf_arae.hub.flat_sources, "_read", lambda module: "def f():\n    from hf_arae.nn.mlp import Mlp\n"
     )
     with pytest.raises(ExportError, match="line 2"):
-        collect(["hf_arae.nn.text.rnn"], "me")
+        collect(["hf_arae.nn.text.rnn"])
 
 
 def test_imports_are_rewritten_and_prose_is_not(monkeypatch):
@@ -282,14 +303,10 @@ def test_imports_are_rewritten_and_prose_is_not(monkeypatch):
 from hf_arae.nn.text.rnn import (
     RecurrentDecoder,
 )
-try:
-    from hf_arae.hub.export import export_code
-except ModuleNotFoundError:
-    pass
 '''
     sources = {"hf_arae.nn.mlp": source, "hf_arae.nn.text.rnn": ""}
     monkeypatch.setattr(hf_arae.hub.flat_sources, "_read", sources.__getitem__)
-    files = collect(["hf_arae.nn.mlp"], "me")
+    files = collect(["hf_arae.nn.mlp"])
     assert files.keys() == {"hf_arae_nn_mlp", "hf_arae_nn_text_rnn"}
     rewritten = source.replace("from hf_arae.nn.text.rnn import (", "from .hf_arae_nn_text_rnn import (")
     assert files["hf_arae_nn_mlp"].endswith(rewritten)

@@ -19,10 +19,10 @@ from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.evaluation.latent_codes import code_statistics
 from hf_arae.evaluation.summarization import samples_over_training
 from hf_arae.hub import card_texts
+from hf_arae.hub.card_folder import CardArguments, make_card_folder
 from hf_arae.hub.cards import write_run_card
 from hf_arae.hub.curves import plot_run_curves
 from hf_arae.hub.pushing import push_folder
-from hf_arae.hub.staging import CardArguments, stage
 from hf_arae.metrics import SummaryShape
 from hf_arae.models.vae.configuration_vae import VaeConfig
 from hf_arae.models.vae.modeling_vae import VaeModel
@@ -278,7 +278,7 @@ def test_a_card_knows_what_was_trained(tokenizer, tmp_path):
     labels = {0: "formal", 1: "informal"}
     models["vae-transfer"] = ("", VaeModel(VaeConfig(**sizes, num_attributes=2, id2label=labels)))
     cards = {}
-    for name in ("arae-plain", "vae-transfer", "ursae", "arae-pairs"):
+    for name in ("arae", "vae-transfer", "ursae", "arae-sequenceclassification"):
         model, folder = models[name][1], tmp_path / name
         for draws in (True, False):
             if "arae" in name:
@@ -286,18 +286,18 @@ def test_a_card_knows_what_was_trained(tokenizer, tmp_path):
             model.save_pretrained(folder)
             report(folder, method="arae" if draws else "supervised", tuning_pairs=2000)
             cards[name, draws] = ModelCard.load(write_run_card(folder, f"alice/{name}"))
-    plain = cards["arae-plain", False]
+    plain = cards["arae", False]
     assert "adversarially" not in plain.content.partition("## Training")[0] and "sample(" not in snippet(plain)
     assert "sentence-generation" not in plain.data.tags
-    assert "sample(" in snippet(cards["arae-plain", True])
+    assert "sample(" in snippet(cards["arae", True])
     transfer = cards["vae-transfer", True]
     assert 'target="informal"' in snippet(transfer) and transfer.data.pipeline_tag == "text-generation"
     search = cards["ursae", True]
     assert "unsupervised" not in search.data.tags and "2 000 pairs" in search.content
     assert "nsupervised" not in search.data.eval_results[0].task_name
-    assert "semi-supervised" in cards["arae-pairs", True].data.tags
-    assert "semi-supervised" not in cards["arae-pairs", False].data.tags
-    assert "unlabelled" not in cards["arae-pairs", False].content
+    assert "semi-supervised" in cards["arae-sequenceclassification", True].data.tags
+    assert "semi-supervised" not in cards["arae-sequenceclassification", False].data.tags
+    assert "unlabelled" not in cards["arae-sequenceclassification", False].content
 
 
 def test_each_way_of_use_has_its_own_numbers(tokenizer, tmp_path):
@@ -309,14 +309,16 @@ def test_each_way_of_use_has_its_own_numbers(tokenizer, tmp_path):
     lines = [{"document": f"{SECRET} | <b> _num_", "summary": "x\ny"}]
     (tmp_path / "outputs-news-search.jsonl").write_text("".join(json.dumps(line) for line in lines))
     given = {"run": str(run), "table": str(tmp_path / "table.json"), "title": "T", "dataset": "D", "training": "-"}
-    card = ModelCard.load(stage(CardArguments(**given, folder=str(tmp_path / "staged"))) / "README.md")
+    card = ModelCard.load(make_card_folder(CardArguments(**given, folder=str(tmp_path / "staged"))) / "README.md")
     found = {result.metric_name: result.metric_value for result in card.data.eval_results}
     assert sorted(found.values()) == [21.6, 26.92]
     assert "search" in next(name for name, value in found.items() if value == 26.92)
     assert "write" in next(name for name, value in found.items() if value == 21.6)
     assert card.data.license is None and SECRET not in card.content and str(tmp_path) not in card.content
     said = {"publish_samples": True, "license": "mit", "reading": "8 of 40 read well.", "domain": "Old news."}
-    card = ModelCard.load(stage(CardArguments(**given, **said, folder=str(tmp_path / "again"))) / "README.md")
+    card = ModelCard.load(
+        make_card_folder(CardArguments(**given, **said, folder=str(tmp_path / "again"))) / "README.md"
+    )
     assert rf"{SECRET} \| &lt;b&gt; \_num\_" in card.content and r"a\|&lt;b&gt;" in card.content
     assert "| x y " in card.content and "8 of 40 read well." in card.content and "- Old news.\n" in card.content
 

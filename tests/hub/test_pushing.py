@@ -131,11 +131,10 @@ def metadata(**changes):
     [
         (lose("model.safetensors"), "has no model.safetensors"),
         (lose("config.json"), "has no config.json"),
-        (lose("modeling_arae.py"), "lacks modeling_arae.py"),
-        (lambda folder: [lose(path.name)(folder) for path in folder.glob("tokenizer*")], "has no tokenizer"),
+        (lambda folder: [lose(path.name)(folder) for path in folder.glob("tokenizer*")], "tokenizer is missing"),
         (shutil.rmtree, "is no folder"),
         (break_config, "damaged or half written"),
-        (foreign_config, "holds a 'bert' model"),
+        (foreign_config, "'bert'"),
         (cut_weights, "damaged or half written"),
         (unfinished, "is half written"),
         (still_writing, "a training is still writing"),
@@ -174,7 +173,7 @@ def test_a_corrupted_download_is_noticed(local_hub, folder, tmp_path, name):
     assert not (tmp_path / "copy" / name).exists()
     local_hub.faults.clear()
     pull("alice/tiny", tmp_path / "copy")
-    assert (tmp_path / "copy" / name).read_bytes() == (folder / name).read_bytes()
+    assert (tmp_path / "copy" / name).read_bytes() == local_hub.files("alice/tiny")[name]
 
 
 def test_an_interrupted_download_goes_on(local_hub, folder, tmp_path):

@@ -6,54 +6,13 @@ import json
 
 import pytest
 import torch
-from families import save_family, tiny_models
+from families import LOAD, LOOK, SENTENCE, assert_same_look, save_family, tiny_models
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from transformers import AutoModel, pipeline
 
 import hf_arae
 from hf_arae.hub.pushing import push_folder
-
-SENTENCE = "the food was great ."
-
-# What a process finds in a repository: a digest of all weights, and numbers and words that the model gives. Run here
-# and in others.
-LOOK = """
-import hashlib, json, sys
-import torch, transformers
-from transformers import AutoTokenizer
-
-def look(model, tokenizer):
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
-    second = ["the food was great ."] if "Classification" in type(model).__name__ else None
-    batch = tokenizer(["SENTENCE"], second, return_tensors="pt")
-    with torch.no_grad():
-        if hasattr(model, "summarize"):
-            words = model.summarize(batch["input_ids"], target_length=3, strategy="write")
-            numbers = model(**batch, labels=words).logits
-        elif hasattr(model, "decode"):
-            numbers = model.encode(**batch)
-            words = model.decode(numbers, **model_attribute(model))
-        else:
-            numbers = model(**batch).logits
-            words = numbers.argmax(-1)
-    return [digest.hexdigest(), [numbers.tolist(), words.tolist()]]
-
-def model_attribute(model):
-    several = getattr(model.config, "num_attributes", 1) > 1
-    return {"attribute": torch.tensor([1])} if several else {}
-""".replace("SENTENCE", SENTENCE)
-LOAD = """
-found = {}
-for line in sys.argv[1:]:
-    name, auto = line.split("=")
-    model = getattr(transformers, auto).from_pretrained(name, **OPTIONS)
-    found[name] = look(model, AutoTokenizer.from_pretrained(name))
-print("FOUND", json.dumps(found))
-"""
 
 
 @pytest.fixture
@@ -72,18 +31,8 @@ def test_every_family_comes_back_the_same(local_hub, pushed, tokenizer, with_pac
     arguments = [f"alice/{name}={auto}" for name, (auto, _) in pushed.items()]
     done = local_hub.run(["-c", code, *arguments], blocked=[] if with_package else ["hf_arae"])
     found = json.loads(done.stdout.rpartition("FOUND ")[2])
-    here = {}
-    exec(LOOK, here)
     for name, (_, model) in pushed.items():
-        digest, outputs = here["look"](model, tokenizer)
-        there, (numbers, words) = found[f"alice/{name}"]
-        assert there == digest, f"{name}: weights"
-        assert words == outputs[1], f"{name}: words"
-        # Weights that lie elsewhere in memory are summed in another order. An output is a sum of some tens of terms
-        # after some tens of steps, each rounded to 6e-8: 1e-5 of the largest, where other weights change all of it.
-        numbers, expected = torch.tensor(numbers), torch.tensor(outputs[0])
-        bound = 1e-5 * expected.abs().max().item()
-        torch.testing.assert_close(numbers, expected, rtol=0, atol=bound, msg=f"{name}: outputs")
+        assert_same_look(found[f"alice/{name}"], model, tokenizer, name)
 
 
 def test_only_what_is_meant_for_others_goes_up(local_hub, transfer_model, tokenizer, tmp_path):

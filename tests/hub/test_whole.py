@@ -12,7 +12,6 @@ from families import save_family, tiny_models
 from local_hub.repository import Blob
 from safetensors.torch import load_file, save_file
 
-from hf_arae.hub.__main__ import main
 from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
 from hf_arae.hub.errors import HubError
 from hf_arae.hub.pulling import pull
@@ -81,9 +80,6 @@ DAMAGES = (
     (change_json("generation_config.json", eos_token_id=7), "eos_token_id"),
     (change_json("generation_config.json", max_new_tokens=0), "max_new_tokens"),
     (lambda folder: (folder / "generation_config.json").unlink(), "generation_config.json"),
-    (lambda folder: (folder / "text_pipeline.py").unlink(), "hub code"),
-    (lambda folder: (folder / "modeling_arae.py").open("a").write("import os\n"), "modeling_arae.py"),
-    (half("hf_arae_nn_text_rnn.py"), "hf_arae_nn_text_rnn.py"),
 )
 
 
@@ -99,22 +95,6 @@ def test_what_is_not_whole_is_not_pushed(local_hub, transfer_model, tokenizer, t
     push_folder(sound, "alice/tiny")
 
 
-def test_code_is_written_anew_and_nothing_else(transfer_model, tokenizer, tmp_path):
-    folder = save_family(transfer_model, tokenizer, tmp_path / "tiny")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    (folder / "modeling_arae.py").write_text("import os\n")
-    (folder / "text_pipeline.py").unlink()
-    (folder / "hf_arae_old.py").write_text("# Exported from hf_arae/old.py of hf_arae 0.0.\n")
-    (folder / "mine.py").write_text("import os\n")
-    change_json("config.json", custom_pipelines=None)(folder)
-    main(["code", str(folder)])
-    after = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "mine.py"}
-    assert after.keys() == before.keys()
-    assert [name for name in after if after[name] != before[name] and name != "config.json"] == []
-    found, expected = (json.loads(files["config.json"]) for files in (after, before))
-    assert found == {key: value for key, value in expected.items() if value is not None}
-
-
 def test_every_family_is_whole_in_any_precision(tokenizer, tmp_path):
     for name, (_, model) in tiny_models(len(tokenizer)).items():
         folder = tmp_path / name
@@ -126,7 +106,8 @@ def test_every_family_is_whole_in_any_precision(tokenizer, tmp_path):
 def test_staged_models_are_ready_to_be_pushed():
     folders = sorted(path.parent for path in CARDS.glob("*/config.json"))
     assert len(folders) >= 3
-    for folder in folders:  # code of another version: python -m hf_arae.hub code FOLDER
+    for folder in folders:
+        assert not list(folder.glob("*.py")) and "auto_map" not in json.loads((folder / "config.json").read_text())
         check_model_folder(folder)
         check_card(folder / "README.md")
         check_no_places(folder)

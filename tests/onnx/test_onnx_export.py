@@ -1,6 +1,7 @@
 """Exported graphs compute what their models compute, at any number of rows and tokens."""
 
 import json
+import shutil
 import sys
 from importlib.util import find_spec
 from itertools import product
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.hub.export import write_code
 from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
@@ -213,9 +215,11 @@ def test_the_files(tmp_path):
 
 
 def test_a_saved_model_keeps_its_code_references_and_the_export_has_none(transfer_folder, tmp_path):
-    model = AraeModel.from_pretrained(transfer_folder)
-    export_onnx(model, tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
+    staged = shutil.copytree(transfer_folder, tmp_path / "staged")
+    write_code(staged)
+    model = AraeModel.from_pretrained(staged)
+    export_onnx(model, tmp_path / "onnx")
+    config = json.loads((tmp_path / "onnx" / "config.json").read_text())
     assert model.config.auto_map and "auto_map" not in config and "custom_pipelines" not in config
 
 

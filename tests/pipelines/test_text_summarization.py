@@ -9,6 +9,7 @@ from transformers import T5Config, T5ForConditionalGeneration, pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
 from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.hub.export import code_of
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline, logger
@@ -372,12 +373,12 @@ def test_a_model_that_summarises_nothing_is_refused(tokenizer):
         TextSummarizationPipeline(model=other, tokenizer=tokenizer)
 
 
-def test_the_checkpoint_carries_the_pipeline(folder):
-    config = json.loads((folder / "config.json").read_text())
-    assert config["custom_pipelines"] == {
+def test_a_repository_carries_the_pipeline(folder):
+    code = code_of(folder)
+    assert json.loads(code["config.json"])["custom_pipelines"] == {
         "ursae-text-summarization": {
             "impl": "text_summarization.TextSummarizationPipeline",
             "pt": ["AutoModelForSeq2SeqLM"],
         }
     }
-    assert (folder / "text_summarization.py").is_file()
+    assert "text_summarization.py" in code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import PreTrainedTokenizerBase
 from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
@@ -132,6 +133,10 @@ class AraeForSequenceClassification(FamilyModel):
     def _init_weights(self, module: nn.Module) -> None:
         """The classifier's weights as the base initialises its own."""
         self.arae._init_weights(module)
+
+    def check_processor(self, processor: PreTrainedTokenizerBase | None) -> None:
+        """As the base model does."""
+        self.arae.check_processor(processor)
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The table of words, `(vocab_size, embedding_size)`."""

@@ -6,11 +6,12 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationConfig, GenerationMixin
+from transformers import GenerationConfig, GenerationMixin, PreTrainedTokenizerBase
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
 from hf_arae.models.base import FamilyModel
+from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.models.recurrent.writing_settings import check_writing, room_for_new_tokens
 from hf_arae.nn.text.decoding import RecurrentWriter, WriterCell
 from hf_arae.nn.text.padding import check_padded_right
@@ -42,6 +43,14 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
     base_model_prefix = ""
     main_input_name = "input_ids"
     _no_split_modules = []
+
+    def check_processor(self, processor: PreTrainedTokenizerBase | None) -> None:
+        """Makes sure that a tokenizer is this model's, see `check_tokenizer`.
+
+        Raises:
+            ValueError: it is not, or there is none.
+        """
+        check_tokenizer(processor, self.config)
 
     def _set_generation_defaults(self) -> None:
         """Texts end after the longest of the training data; special tokens are never written."""

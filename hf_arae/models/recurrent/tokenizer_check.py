@@ -8,12 +8,14 @@ _SPECIAL = ("pad", "bos", "eos", "unk", "mask")
 _DISPENSABLE = ("unk", "mask")  # a tokenizer may do without them, and a config has an id for them all the same
 
 
-def check_tokenizer(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> None:
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase | None, config: PreTrainedConfig) -> None:
     """Compares a tokenizer with what a model's config says of its own.
 
     Raises:
-        ValueError: their vocabularies differ in size, or special tokens have other ids.
+        ValueError: there is no tokenizer, their vocabularies differ in size, or special tokens have other ids.
     """
+    if tokenizer is None:
+        raise ValueError("its tokenizer is missing, without which it reads no text")
     known = getattr(config, "vocab_size", None)
     if known is not None and len(tokenizer) != known:
         raise ValueError(f"the tokenizer is not the model's: it has {len(tokenizer):,} words and the model {known:,}")

@@ -1,0 +1,77 @@
+"""What a push would send, in a folder: it loads where hf_arae cannot be imported."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import transformers
+from families import LOAD, LOOK, assert_same_look, save_family, tiny_models
+from transformers import AutoConfig, AutoTokenizer
+from warm_python import run_python
+
+from hf_arae.hub.__main__ import main
+from hf_arae.hub.family import model_class_of
+
+CARDS = Path(__file__).parents[2] / "model_cards"
+BLOCK = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "hf_arae":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def test_every_family_and_every_card_loads_elsewhere(tokenizer, tmp_path):
+    staged, expected = {}, {}
+    for name, (auto, model) in tiny_models(len(tokenizer)).items():
+        main(["stage", str(save_family(model, tokenizer, tmp_path / "runs" / name)), str(tmp_path / name)])
+        staged[str(tmp_path / name)], expected[str(tmp_path / name)] = auto, (model, tokenizer)
+    for card in sorted(path.parent for path in CARDS.glob("*/config.json")):
+        main(["stage", card.name, str(tmp_path / card.name)])
+        config = AutoConfig.from_pretrained(card)
+        auto = model_class_of(config).auto_classes[0]
+        model = getattr(transformers, auto).from_pretrained(card).eval()
+        staged[str(tmp_path / card.name)] = auto
+        expected[str(tmp_path / card.name)] = (model, AutoTokenizer.from_pretrained(card))
+    assert len(staged) >= 3 + len(tiny_models(len(tokenizer)))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    code = BLOCK + LOOK + LOAD.replace("OPTIONS", "{'trust_remote_code': True}")
+    arguments = [f"{folder}={auto}" for folder, auto in staged.items()]
+    done = run_python(["-c", code, *arguments], cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.rpartition("FOUND ")[2])
+    for folder, (model, its_tokenizer) in expected.items():
+        assert_same_look(found[folder], model, its_tokenizer, folder)
+
+
+def test_staging_again_leaves_no_older_code(transfer_model, tokenizer, tmp_path):
+    run, folder = save_family(transfer_model, tokenizer, tmp_path / "tiny"), tmp_path / "staged"
+    main(["stage", str(run), str(folder)])
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "modeling_arae.py").write_text("import os\n")
+    (folder / "text_pipeline.py").unlink()
+    (folder / "hf_arae_old.py").write_text("# Exported from hf_arae/old.py of hf_arae 0.0.\n")
+    (folder / "mine.py").write_text("import os\n")
+    main(["stage", str(run), str(folder)])
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "mine.py"} == before
+    assert (folder / "mine.py").is_file()
+    assert not list(run.glob("*.py"))
+
+
+def test_what_cannot_be_staged_is_said(transfer_folder, tmp_path, capsys):
+    for name, folder, said in (
+        ("no-such-model", tmp_path / "x", "arae-yelp"),
+        (transfer_folder, tmp_path / "x", "README.md"),  # it has no card
+        (transfer_folder, transfer_folder, "own folder"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            main(["stage", str(name), str(folder)])
+    assert not (tmp_path / "x").exists()
