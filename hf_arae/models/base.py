@@ -7,7 +7,7 @@ import inspect
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -115,6 +115,9 @@ _EMPTY_INPUTS = {"decoder_inputs_embeds", "head_mask", "inputs_embeds", "past_ke
 
 class FamilyConfig(PreTrainedConfig):
     """Config that rejects unknown keys, which transformers would silently store, and completes `label2id`."""
+
+    # Fields that nobody chooses: the data, the processor or the training give them, so that no script has a flag.
+    not_chosen: ClassVar[tuple[str, ...]] = ("is_encoder_decoder", "tie_word_embeddings")
 
     def __post_init__(self, **kwargs):
         self._refuse(set(kwargs) - _TRANSFORMERS_KEYS)

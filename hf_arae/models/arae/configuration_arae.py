@@ -36,6 +36,7 @@ class AraeConfig(TextAutoencoderConfig):
     """
 
     model_type = "arae"
+    not_chosen = (*TextAutoencoderConfig.not_chosen, "trained_generator")
 
     encoder_size: int | None = None
     latent_size: int = 32

@@ -2,12 +2,12 @@
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.base import FamilyConfig
+from hf_arae.models.recurrent.text_config import RecurrentTextConfig
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_choice, check_range
 
 
 @strict
-class TextAutoencoderConfig(FamilyConfig):
+class TextAutoencoderConfig(RecurrentTextConfig):
     """Sizes and switches of a text autoencoder's encoder and decoders.
 
     Args:
@@ -34,6 +34,8 @@ class TextAutoencoderConfig(FamilyConfig):
         max_sequence_length: longest sentence in tokens, without special ones.
         unk_token_id, mask_token_id: unknown words; the token that stands for a masked one.
     """
+
+    not_chosen = (*RecurrentTextConfig.not_chosen, "num_attributes")
 
     vocab_size: int = 10_000
     embedding_size: int = 128

@@ -2,12 +2,12 @@
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.base import FamilyConfig
+from hf_arae.models.recurrent.text_config import RecurrentTextConfig
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 
 @strict
-class UrsaeConfig(FamilyConfig):
+class UrsaeConfig(RecurrentTextConfig):
     """Sizes of a URSAE (thesis, chapter 5; the defaults are those of section 5.7.1).
 
     Args:
@@ -42,6 +42,21 @@ class UrsaeConfig(FamilyConfig):
     """
 
     model_type = "ursae"
+    length_field = "max_source_length"
+    not_chosen = (
+        *RecurrentTextConfig.not_chosen,
+        "max_source_length",
+        "selector_size",
+        "selector_members",
+        "selector_signals",
+        "search_shortest",
+        "search_longest",
+        "write_length",
+        "write_source_words_only",
+        "write_source_order",
+        "write_longest_gap",
+        "write_no_repeat_ngram_size",
+    )
 
     vocab_size: int = 30_000
     embedding_size: int = 300

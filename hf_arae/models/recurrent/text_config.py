@@ -1,0 +1,62 @@
+"""What the configs of recurrent text models share: a tokenizer gives their vocabulary, tokens and longest text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from hf_arae.models.base import FamilyConfig
+
+
+class RecurrentTextConfig(FamilyConfig):
+    """Config of a model of texts in a tokenizer's words.
+
+    Subclasses declare the fields that `not_chosen` lists, as far as they have them.
+    """
+
+    length_field = "max_sequence_length"  # what the config calls the longest text
+    not_chosen = (
+        *FamilyConfig.not_chosen,
+        "vocab_size",
+        "max_sequence_length",
+        "pad_token_id",
+        "bos_token_id",
+        "eos_token_id",
+        "decoder_start_token_id",
+        "unk_token_id",
+        "mask_token_id",
+    )
+
+    @classmethod
+    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, **sizes: Any) -> RecurrentTextConfig:
+        """A config for a tokenizer's vocabulary, special tokens and longest text, `model_max_length - 2` words.
+
+        Args:
+            tokenizer: of the texts.
+            sizes: other fields of the config.
+        """
+        given = {"vocab_size": len(tokenizer), cls.length_field: tokenizer.model_max_length - 2}
+        for name in ("pad", "bos", "eos", "unk", "mask"):
+            given[f"{name}_token_id"] = getattr(tokenizer, f"{name}_token_id")
+        if cls.is_encoder_decoder:
+            given["decoder_start_token_id"] = tokenizer.bos_token_id
+        return cls(**given, **sizes)
+
+    def check_sizes(self, sizes: dict[str, Any], name: str) -> None:
+        """Makes sure that a trained model has the sizes that are asked for.
+
+        Args:
+            sizes: fields of the config.
+            name: of the model, for the message.
+
+        Raises:
+            ValueError: it has others.
+        """
+        other = {key: value for key, value in sizes.items() if value != getattr(self, key)}
+        if other:
+            listed = ", ".join(f"{key} {getattr(self, key)} (not {value})" for key, value in other.items())
+            raise ValueError(f"{name} was built with {listed}: its sizes cannot be changed")
+
+
+__all__ = ["RecurrentTextConfig"]

@@ -1,0 +1,78 @@
+"""Presets: YAML files of flags, in the folder `presets` beside the scripts that they are for.
+
+# First lines: what it is, on what data, which row of which table.
+script: train_style_transfer    # the script that it is for
+extends: arae-reviews           # a preset whose flags lie under these, if there is one
+max_steps: 7000
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def presets_for(script: Path) -> list[str]:
+    """Names of the presets that are for a script."""
+    folder = script.with_name("presets")
+    return [path.stem for path in sorted(folder.glob("*.yaml")) if _load(path, folder).get("script") == script.stem]
+
+
+def read_preset(name: str, script: str | Path, flags: Sequence[str] | None = None) -> dict[str, Any]:
+    """The flags of a preset, with those of the preset that it `extends`.
+
+    Args:
+        name: of a file in the folder `presets` beside the script, without `.yaml`; or a path.
+        script: the script's file.
+        flags: those that the script has; `None`: any.
+
+    Raises:
+        ValueError: there is no such preset, it is for another script, or has a key that is no flag of the script.
+    """
+    script = Path(script)
+    folder = script.with_name("presets")
+    path = folder / f"{name}.yaml"
+    listed = f"Presets of {script.name}: {', '.join(presets_for(script)) or 'none'}."
+    if not path.is_file():
+        path = Path(name)
+    if not path.is_file():
+        raise ValueError(f"there is no preset {name}{close_names(name, presets_for(script))} {listed}")
+    values = _load(path, folder)
+    wanted = values.pop("script", script.stem)
+    if wanted != script.stem:
+        raise ValueError(f"the preset {name} is for {wanted}.py. {listed}")
+    for key in values if flags is not None else ():
+        if key not in flags:
+            raise ValueError(
+                f"the preset {name} has the key {key}, which is no flag of this script{close_names(key, flags)}"
+            )
+    return values
+
+
+def _load(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The flags in a file, over those of the preset that it `extends`; `above` are the files that extend this one."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no YAML: {error}") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ValueError(f"{path} must hold flags and their values, a line each: max_steps: 1000")
+    below = values.pop("extends", None)
+    if below is None:
+        return values
+    beneath = folder / f"{below}.yaml"
+    if not beneath.is_file():
+        raise ValueError(f"{path} extends {below}, which is no preset of {folder}")
+    if beneath in (path, *above):
+        raise ValueError(f"{path} extends itself, by way of {below}")
+    return _load(beneath, folder, (path, *above)) | values
+
+
+def close_names(name: str, known: Sequence[str], before: str = "") -> str:
+    """ ": did you mean ...?" where something has a like name, else a full stop."""
+    found = difflib.get_close_matches(name, known, n=3)
+    return f": did you mean {' or '.join(before + one for one in found)}?" if found else "."
