@@ -1,7 +1,8 @@
 """Trains an ARAE to rewrite sentences with another attribute (sentiment, style, topic).
 
-    python examples/train_style_transfer.py                                  # built-in corpus, a few minutes on a CPU
-    accelerate launch examples/train_style_transfer.py --dataset_name OWNER/NAME --text_column text
+    python examples/train_style_transfer.py                                   # built-in corpus, a few minutes on a CPU
+    python examples/train_style_transfer.py --dataset_name OWNER/NAME --text_column text
+    python examples/train_style_transfer.py --preset ae-yelp --dataset_name yelp_sentiment   # a row of the Yelp table
 
 The steps: 1 arguments, 2 data, 3 tokenizer, 4 model, 5 judges, 6 training, 7 the test split's table. The result,
 `--output_dir`, loads with `pipeline("text-style-transfer", model=...)` and `AutoModel.from_pretrained`.
@@ -15,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transformers import HfArgumentParser, set_seed
+from transformers import set_seed
 from transformers.utils import logging
 
 from hf_arae.data.loading import DataArguments, load_labelled_text
@@ -27,11 +28,13 @@ from hf_arae.data.text.hidden_words import HIDDEN_WORDS_FILE, report_hidden_word
 from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, direction_rows, leakage
-from hf_arae.models.arae.building import AraeModelArguments, build_arae
+from hf_arae.models.arae.attribute_words import count_attribute_words
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.storage.files import write_text
 from hf_arae.training import PhaseTrainer, TrainingArguments
-from hf_arae.training.report import write_report
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.tables import markdown_table
 
 logger = logging.get_logger(__name__)
@@ -41,60 +44,39 @@ logger = logging.get_logger(__name__)
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    vocab_size: int = field(default=30_000, metadata={"help": "Most words in the vocabulary."})
-    min_frequency: int = field(default=1, metadata={"help": "Words seen less often become <unk>."})
-    max_length: int = field(default=25, metadata={"help": "Longest sentence in words; longer ones are cut."})
+    vocab_size: int = field(default=30_000, metadata={"help": "The vocabulary has at most so many words."})
+    min_frequency: int = field(
+        default=1, metadata={"help": "A word that the training data have less often than this becomes <unk>."}
+    )
+    max_length: int = field(default=25, metadata={"help": "A sentence is cut after this many words."})
+    salience_smoothing: float = field(
+        default=5.0,
+        metadata={
+            "help": "Where words that give the label away are hidden: what is added to each word's count of "
+            "sentences, above 0. A larger number spares rare words."
+        },
+    )
     accuracy_floor: float = field(
         default=85.0,
-        metadata={"help": "The best checkpoint has the highest self-BLEU among those at least this accurate."},
+        metadata={"help": "The best checkpoint has the highest self-BLEU of those with at least this accuracy, in %."},
     )
     reverse_perplexity_samples: int = field(
-        default=0, metadata={"help": "Samples for reverse perplexity at each evaluation; 0 leaves it out."}
+        default=0,
+        metadata={"help": "Each evaluation measures the reverse perplexity of this many new sentences; 0: of none."},
     )
-
-
-@dataclass
-class StyleTransferTrainingArguments(TrainingArguments):
-    """Defaults that suit the built-in corpus."""
-
-    output_dir: str = field(default="runs/arae-reviews", metadata={"help": "Where everything goes."})
-    num_train_epochs: float = field(default=5.0, metadata={"help": "Passes over the (largest class of the) data."})
-    bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
-    eval_steps: int = field(default=500, metadata={"help": "Iterations between two evaluations; 0 for none."})
-    metric_for_best_model: str | None = field(
-        default="bleu_at_floor", metadata={"help": "Evaluation metric that the best checkpoint is chosen by."}
-    )
-
-
-@dataclass
-class StyleTransferObjectiveArguments(AraeObjectiveArguments):
-    """The settings of the best run found; model_cards/README.md has what was tried. Not each was varied alone."""
-
-    autoencoder_optimizer: str = field(default="adam", metadata={"help": "sgd (published), adam or adamw."})
-    autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})
-    autoencoder_schedule: str = field(default="linear", metadata={"help": "constant (published), linear or cosine."})
-    noise_std: float = field(default=0.01, metadata={"help": "Published: 0.1."})
-    gradient_penalty: float = field(default=1.0, metadata={"help": "Published: 0.1."})
-    classifier_steps: int = field(default=2, metadata={"help": "Published: 1."})
-    classifier_scale: float = field(default=3.0, metadata={"help": "lambda2. Published: 1."})
-    classifier_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
 
 
 def main() -> None:
     # 1. Arguments
-    parser = HfArgumentParser(
-        (
-            ScriptArguments,
-            DataArguments,
-            StreamingArguments,
-            AraeModelArguments,
-            StyleTransferObjectiveArguments,
-            StyleTransferTrainingArguments,
-        )
-    )
-    script, data_arguments, streaming, model_arguments, objective_arguments, training_arguments = (
-        parser.parse_args_into_dataclasses()
-    )
+    groups = {
+        "Data": (DataArguments, StreamingArguments),
+        "Vocabulary and evaluation": ScriptArguments,
+        "Model": AraeConfig,
+        "Objective": AraeObjectiveArguments,
+        "Training": TrainingArguments,
+    }
+    command = read_command_line(__file__, __doc__, groups, preset="arae-reviews")
+    data_arguments, streaming, script, sizes, objective_arguments, training_arguments = command.parts
     streaming.check(training_arguments.max_steps, training_arguments.per_device_train_batch_size)
     set_seed(training_arguments.seed)
 
@@ -119,7 +101,11 @@ def main() -> None:
         train = PackedSentences(encoded, tokenizer.pad_token_id)
 
     # 4. Model
-    model = build_arae(model_arguments, tokenizer, encoded, names)
+    config = AraeConfig.from_tokenizer(
+        tokenizer, num_attributes=len(names), id2label=dict(enumerate(names)), **vars(sizes)
+    )
+    model = AraeModel(config)
+    count_attribute_words(model, tokenizer, encoded, script.salience_smoothing)
     size = f"{len(data['train'])} sentences{'' if stream is None else ' held of a stream'}"
     print(f"{size}, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
     list_file = Path(training_arguments.output_dir, HIDDEN_WORDS_FILE)
@@ -167,14 +153,10 @@ def main() -> None:
             write_text(Path(training_arguments.output_dir, "directions.md"), table + "\n")
             print(f"\nBy direction:\n\n{table}\n")
         print("\n".join(f"  {line}" for line in evaluation.samples))
-        run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
-        run["measured_split"] = measured_split(data)
-        settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
-        write_report(training_arguments.output_dir, run | metrics, settings)
+    trainer.finish(metrics, command.parts, preset=command.preset, measured_split=measured_split(data))
+    if trainer.accelerator.is_main_process:
         print(f'\nNow: pipeline("text-style-transfer", model="{training_arguments.output_dir}")')
-        if training_arguments.push_to_hub:
-            print(f"pushed to {trainer.push_to_hub()}")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from transformers.utils import logging
@@ -67,24 +67,36 @@ class TrainingArguments:
     )
     push_to_hub: bool = field(
         default=False,
-        metadata={"help": "Push the result to the Hub: weights, vocabulary, labels, code, card, numbers and curves."},
+        metadata={
+            "group": "Hub",
+            "help": "Push the result to the Hub: weights, vocabulary, labels, code, card, numbers and curves.",
+        },
     )
     hub_model_id: str | None = field(
-        default=None, metadata={"help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."}
+        default=None,
+        metadata={"group": "Hub", "help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."},
     )
-    hub_private_repo: bool = field(default=False, metadata={"help": "Make the repository private if it is new."})
+    hub_private_repo: bool = field(
+        default=False, metadata={"group": "Hub", "help": "Make the repository private if it is new."}
+    )
     license: str | None = field(
-        default=None, metadata={"help": "Licence of the weights, for the card: apache-2.0, say; none if not given."}
+        default=None,
+        metadata={"group": "Hub", "help": "Licence of the weights, for the card: apache-2.0, say; none if not given."},
     )
     language: str | None = field(
-        default=None, metadata={"help": "ISO 639 codes, for the card, with commas between; none if not given."}
+        default=None,
+        metadata={"group": "Hub", "help": "ISO 639 codes, for the card, with commas between; none if not given."},
     )
     publish_samples: bool = field(
         default=False,
-        metadata={"help": "Sentences of the data, and what the model makes of them, go to the Hub too."},
+        metadata={
+            "group": "Hub",
+            "help": "Sentences of the data, and what the model makes of them, go to the Hub too.",
+        },
     )
     hub_strategy: str = field(
-        default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}
+        default="end",
+        metadata={"group": "Hub", "help": "When to push: end, or every_save: each checkpoint's model too."},
     )
     report_to: str = field(
         default="tensorboard",
@@ -105,14 +117,11 @@ class TrainingArguments:
             raise ValueError("output_dir must name a folder; '.' is the one that you are in")
         if self.max_steps <= 0 and self.num_train_epochs <= 0:
             raise ValueError("one of max_steps and num_train_epochs must be positive")
-        metric = self.metric_for_best_model
-        if metric is not None and not self.eval_steps and self._is_default("metric_for_best_model"):
-            logger.warning("eval_steps is 0, so the last weights are kept, and not the best ones by %s", metric)
-            self.metric_for_best_model = None
-        if self.early_stopping_patience and not self.metric_for_best_model:
-            raise ValueError("early_stopping_patience needs metric_for_best_model")
+        if self.early_stopping_patience and not (self.metric_for_best_model and self.eval_steps):
+            raise ValueError("early_stopping_patience needs metric_for_best_model, and eval_steps above 0")
         if self.metric_for_best_model is not None and not self.eval_steps:
-            raise ValueError("metric_for_best_model needs eval_steps above 0: without evaluations none is the best")
+            metric, self.metric_for_best_model = self.metric_for_best_model, None
+            logger.warning("eval_steps is 0, so the last weights are kept, and not the best ones by %s", metric)
         if self.overwrite_output_dir and self.resume_from_checkpoint is not None:
             wanted, folder = self.resume_from_checkpoint, Path(self.output_dir).resolve()
             if wanted == "last" or Path(wanted).resolve().parent == folder:
@@ -123,7 +132,3 @@ class TrainingArguments:
         wrong = wrong_license(self.license) or wrong_language(listed(languages(self.language)))
         if wrong:
             raise ValueError(wrong)
-
-    def _is_default(self, name: str) -> bool:
-        """Whether a field holds what the class, a script's own, has as its default."""
-        return any(field.name == name and field.default == getattr(self, name) for field in fields(self))

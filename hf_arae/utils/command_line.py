@@ -28,13 +28,6 @@ _KINDS = {int: "WHOLE NUMBER", float: "NUMBER", str: "TEXT", bool: "true|false"}
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
-@dataclass
-class PresetArguments:
-    """Where the settings come from that no flag gives."""
-
-    preset: str
-
-
 @dataclass(frozen=True)
 class CommandLine:
     """What a command line said.
@@ -48,11 +41,6 @@ class CommandLine:
     parts: tuple[Any, ...]
     preset: str | None
     asked: frozenset[str]
-
-    @property
-    def settings(self) -> tuple[Any, ...]:
-        """The parts, and the preset's name, for a run's report."""
-        return self.parts if self.preset is None else (PresetArguments(self.preset), *self.parts)
 
 
 def read_command_line(
@@ -87,7 +75,7 @@ def read_command_line(
     name, asked = preset, frozenset()
     try:
         if preset is not None:
-            parser.presets = (presets_for(script), preset)
+            parser.presets = (script, preset)
             named = _named_preset(arguments)
             name = named or preset
             values = read_preset(name, script, list(flags))
@@ -230,7 +218,7 @@ class _Parser(ArgumentParser):
     def __init__(self, about: str, flags: dict[str, _Flag], script: str):
         super().__init__(prog=f"{script}.py", add_help=False, allow_abbrev=False, argument_default=SUPPRESS)
         self.about, self.flags = about, flags
-        self.presets: tuple[list[str], str | None] | None = None
+        self.presets: tuple[Path, str] | None = None  # the script, and the preset that it has by default
         self.add_argument("--help", "-h", action="help")
         self.add_argument("--preset")
         for flag in flags.values():
@@ -263,9 +251,9 @@ class _Parser(ArgumentParser):
         lines = [inspect.cleandoc(self.about), "", f"usage: python examples/{self.prog} [--flag value] ..."]
         lines += ["", "A flag that ends in ... takes several values; none stands for no value."]
         if self.presets is not None:
-            names, default = self.presets
+            script, default = self.presets
             about = "Settings under the flags: a name, or the path of a YAML file with a flag a line."
-            listed = f"{about} Names: {', '.join(names)}." + (f" (default: {default})" if default else "")
+            listed = f"{about} Names: {', '.join(presets_for(script))}. (default: {default})"
             lines += ["", "Preset:", "  --preset NAME_OR_PATH", *_wrapped(listed)]
         for group in dict.fromkeys(flag.group for flag in self.flags.values()):
             lines += ["", f"{group}:"]

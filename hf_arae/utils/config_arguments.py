@@ -40,7 +40,9 @@ def documented(cls: type) -> dict[str, str]:
     found = {}
     for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n        .*)*)", listed, re.MULTILINE):
         text = " ".join(text.replace("`", "").split())
-        found |= dict.fromkeys(names.split(", "), text[:1].upper() + text[1:])
+        if re.match("[a-z]+[ ,]", text):  # a word, and no symbol
+            text = text[0].upper() + text[1:]
+        found |= dict.fromkeys(names.split(", "), text)
     return found
 
 

@@ -19,7 +19,8 @@ import yaml
 def presets_for(script: Path) -> list[str]:
     """Names of the presets that are for a script."""
     folder = script.with_name("presets")
-    return [path.stem for path in sorted(folder.glob("*.yaml")) if _load(path, folder).get("script") == script.stem]
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    return [name for name in names if _load(folder / f"{name}.yaml", folder).get("script") == script.stem]
 
 
 def read_preset(name: str, script: str | Path, flags: Sequence[str] | None = None) -> dict[str, Any]:
@@ -36,21 +37,25 @@ def read_preset(name: str, script: str | Path, flags: Sequence[str] | None = Non
     script = Path(script)
     folder = script.with_name("presets")
     path = folder / f"{name}.yaml"
-    listed = f"Presets of {script.name}: {', '.join(presets_for(script)) or 'none'}."
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
-        raise ValueError(f"there is no preset {name}{close_names(name, presets_for(script))} {listed}")
+        known = presets_for(script)
+        raise ValueError(f"there is no preset {name}{close_names(name, known)} {_listed(script)}")
     values = _load(path, folder)
     wanted = values.pop("script", script.stem)
     if wanted != script.stem:
-        raise ValueError(f"the preset {name} is for {wanted}.py. {listed}")
+        raise ValueError(f"the preset {name} is for {wanted}.py. {_listed(script)}")
     for key in values if flags is not None else ():
         if key not in flags:
             raise ValueError(
                 f"the preset {name} has the key {key}, which is no flag of this script{close_names(key, flags)}"
             )
     return values
+
+
+def _listed(script: Path) -> str:
+    return f"Presets of {script.name}: {', '.join(presets_for(script)) or 'none'}."
 
 
 def _load(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:

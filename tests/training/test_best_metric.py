@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
 
 import pytest
 from test_trainer import Scripted, make_trainer
@@ -86,20 +85,13 @@ def test_a_metric_that_no_evaluation_will_have_is_refused_before_the_first_updat
         make_trainer(tmp_path, Naming(1.0), metric_for_best_model="blue")
     with pytest.raises(ValueError, match="evaluator"):
         make_trainer(tmp_path, metric_for_best_model="score")
-    for changes in ({}, {"early_stopping_patience": 2}):
-        with pytest.raises(ValueError, match="eval_steps"):
-            TrainingArguments(metric_for_best_model="score", eval_steps=0, **changes)
 
 
-def test_a_script_whose_default_is_a_metric_can_be_told_not_to_evaluate(tmp_path):
-    @dataclass
-    class OfAScript(TrainingArguments):
-        metric_for_best_model: str | None = "score"
-
-    assert OfAScript(eval_steps=0).metric_for_best_model is None
-    assert OfAScript(eval_steps=2).metric_for_best_model == "score"
+def test_without_evaluations_no_checkpoint_is_the_best(caplog):
+    assert TrainingArguments(metric_for_best_model="score", eval_steps=0).metric_for_best_model is None
+    assert "last weights" in caplog.text
     with pytest.raises(ValueError, match="early_stopping_patience"):
-        OfAScript(eval_steps=0, early_stopping_patience=2)
+        TrainingArguments(metric_for_best_model="score", eval_steps=0, early_stopping_patience=2)
 
 
 def test_where_names_are_not_known_ahead_nothing_that_was_trained_is_lost(tmp_path):
