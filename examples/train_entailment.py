@@ -1,8 +1,7 @@
 """Labels pairs of sentences with few labels: an encoder alone, beside an autoencoder, or beside an ARAE.
 
-    python examples/train_entailment.py                                              # built-in scenes, three methods
-    python examples/train_entailment.py --dataset_name OWNER/NAME --label_fraction 0.222 0.108 0.0525 \\
-        --seeds 0 1 2 3 4 --output_dir runs/snli                                     # the upper half of Table 4.5
+    python examples/train_entailment.py                                         # built-in scenes, three methods
+    python examples/train_entailment.py --preset entailment-snli --dataset_name snli   # the upper half of Table 4.5
 
 Each seed chooses its own labelled pairs. All sentences of the training split, labelled or not, are the autoencoder's;
 its first stage, on sentences alone, is one for all fractions of a seed. The validation split chooses each run's best
@@ -26,7 +25,7 @@ from pathlib import Path
 
 from accelerate import PartialState
 from datasets import ClassLabel, Dataset, DatasetDict
-from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
+from transformers import PreTrainedTokenizerBase, set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
 
 from hf_arae.data.pair_batches import PairBatches
@@ -42,7 +41,6 @@ from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective
 from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, AraePairObjectiveArguments
-from hf_arae.models.text_recipes import AraeArguments, config_fields
 from hf_arae.storage.files import read_json, write_json, write_text
 from hf_arae.storage.run_files import read_report
 from hf_arae.storage.wholeness import find_result_damage, result_state
@@ -50,10 +48,16 @@ from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.checkpoint import list_checkpoints
 from hf_arae.training.fingerprint import OF_NO_EFFECT
 from hf_arae.training.interruption import time_left
-from hf_arae.training.report import write_report
 from hf_arae.training.run_folder import refuse_earlier_run
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
+
+# The method stands among the script's flags, and decides on the adversary; no sentence has a label of its own.
+NOT_FLAGS = {
+    AraePairObjectiveArguments: ("method", "adversary"),
+    AraeConfig: ("mask_attribute_words", "salience_threshold"),
+}
 
 
 @dataclass
@@ -61,23 +65,38 @@ class ScriptArguments:
     """What belongs to this script alone."""
 
     method: list[str] = field(
-        default_factory=lambda: list(METHODS), metadata={"help": f"One or more of {', '.join(METHODS)}."}
+        default_factory=lambda: list(METHODS),
+        metadata={
+            "help": "The methods are compared: labelled pairs alone, or beside an autoencoder, or beside an ARAE.",
+            "choices": METHODS,
+        },
     )
     label_fraction: list[float] = field(
-        default_factory=lambda: [0.1], metadata={"help": "Shares of the training pairs whose labels are used."}
+        default_factory=lambda: [0.1],
+        metadata={"help": "Of the training pairs, these shares have labels; a run each."},
     )
     seeds: list[int] = field(
-        default_factory=lambda: [0, 1, 2], metadata={"help": "A run each: of labelled pairs, weights and order."}
+        default_factory=lambda: [0, 1, 2],
+        metadata={"help": "A seed chooses labelled pairs, weights and their order; a run each."},
     )
     autoencoding_steps: int = field(
-        default=300, metadata={"help": "Updates on sentences alone before the labels; not for supervised. 0: none."}
+        default=300,
+        metadata={
+            "help": "The first stage has so many updates, on sentences alone; supervised has none. 0: no stage."
+        },
     )
-    pairs_per_batch: int = field(default=64, metadata={"help": "Labelled pairs an iteration on each process."})
-    vocab_size: int = field(default=11_000, metadata={"help": "Most words in the vocabulary."})
-    min_frequency: int = field(default=1, metadata={"help": "Words seen less often become <unk>."})
+    pairs_per_batch: int = field(
+        default=64, metadata={"help": "An iteration has so many labelled pairs on each process."}
+    )
+    vocab_size: int = field(default=11_000, metadata={"help": "The vocabulary has at most so many words."})
+    min_frequency: int = field(
+        default=1, metadata={"help": "A word that the training data have less often than this becomes <unk>."}
+    )
     max_length: int = field(
         default=20,
-        metadata={"help": "Longest sentence that the autoencoder sees, in words; a pair may have twice it."},
+        metadata={
+            "help": "The autoencoder sees no sentence with more words than this; a pair may have twice as many."
+        },
     )
 
     def __post_init__(self):
@@ -86,54 +105,6 @@ class ScriptArguments:
             raise ValueError(f"method must be one or more of {', '.join(METHODS)}; got {', '.join(unknown)}")
         if not self.seeds or not self.label_fraction:
             raise ValueError("give at least one seed and one label_fraction")
-
-
-@dataclass
-class EntailmentModelArguments(AraeArguments):
-    """Sizes that suit some thousand pairs."""
-
-    embedding_size: int = field(default=100, metadata={"help": "Width of the token embeddings. Published: 300."})
-    hidden_size: int = field(default=200, metadata={"help": "Width of the decoder's state. Published: 300."})
-    code_size: int = field(default=200, metadata={"help": "Width of the code. Published: 300."})
-    classifier_sizes: list[int] = field(
-        default_factory=lambda: [128], metadata={"help": "Hidden widths of the classifier of pairs."}
-    )
-
-
-@dataclass
-class EntailmentObjectiveArguments(AraePairObjectiveArguments):
-    """Defaults that suit some thousand pairs; the method stands among the script's arguments."""
-
-    method: str = field(default="arae", init=False)
-    adversary: bool = field(default=True, init=False)
-    autoencoder_optimizer: str = field(default="adam", metadata={"help": "sgd (published), adam or adamw."})
-    autoencoder_learning_rate: float = field(default=2e-3, metadata={"help": "Published: 1 with sgd."})
-    noise_std: float = field(default=0.02, metadata={"help": "Of the noise on codes, a coordinate. Published: 0.05."})
-    critic_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
-    generator_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 1e-4."})
-    gradient_penalty: float = field(default=1.0, metadata={"help": "Weight of the gradient penalty."})
-    critic_scale: float = field(
-        default=0.03, metadata={"help": "lambda1: scale of the critic's gradient into the encoder. Published: 0.1."}
-    )
-
-
-@dataclass
-class EntailmentTrainingArguments(TrainingArguments):
-    """Defaults that suit some thousand pairs."""
-
-    output_dir: str = field(default="runs/entailment", metadata={"help": "Where the runs and the table go."})
-    max_steps: int = field(default=300, metadata={"help": "Updates of each run, after the first stage."})
-    per_device_train_batch_size: int = field(default=64, metadata={"help": "Sentences an iteration."})
-    bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
-    eval_steps: int = field(default=50, metadata={"help": "Iterations between two evaluations; 0 for none."})
-    save_steps: int = field(default=0, metadata={"help": "Iterations between two checkpoints; 0 for the last only."})
-    metric_for_best_model: str | None = field(
-        default="accuracy", metadata={"help": "Evaluation metric that the best checkpoint is chosen by."}
-    )
-    report_to: str = field(default="none", metadata={"help": "tensorboard or none. JSONL is always written."})
-    overwrite_output_dir: bool = field(
-        default=False, metadata={"help": "Begin those runs anew that are there and have not ended."}
-    )
 
 
 def keep_settings(out: Path, settings: dict) -> None:
@@ -225,8 +196,8 @@ def run(
     data: DatasetDict,
     tokenizer: PreTrainedTokenizerBase,
     pairs_per_batch: int,
-) -> dict[str, float | str]:
-    """Trains on `data["train"]` as labelled pairs; returns validation and test accuracy."""
+) -> tuple[PhaseTrainer, dict[str, float | str]]:
+    """Trains on `data["train"]` as labelled pairs; returns the trainer, and validation and test accuracy."""
     set_seed(arguments.seed)
     if base is None:
         model = AraeForSequenceClassification(config)
@@ -248,28 +219,25 @@ def run(
     print("\n".join(f"    {visible(line)}" for line in test.samples))
     found = {"validation_accuracy": result.metrics.get("accuracy"), "accuracy": test.metrics["accuracy"]}
     found["measured_split"] = measured_split(data)
-    return found | {"labelled_pairs": len(data["train"]), "updates": result.steps, "minutes": result.seconds / 60}
+    found |= {"labelled_pairs": len(data["train"]), "updates": result.steps, "minutes": result.seconds / 60}
+    return trainer, found
 
 
 def main() -> None:
     # 1. Arguments
     began = time.monotonic()
-    parser = HfArgumentParser(
-        (
-            ScriptArguments,
-            PairArguments,
-            EntailmentModelArguments,
-            EntailmentObjectiveArguments,
-            EntailmentTrainingArguments,
-        )
-    )
-    script, pair_arguments, model_arguments, objective_arguments, training_arguments = (
-        parser.parse_args_into_dataclasses()
-    )
+    groups = {
+        "Data": PairArguments,
+        "Runs": ScriptArguments,
+        "Model": AraeConfig,
+        "Objective": AraePairObjectiveArguments,
+        "Training": TrainingArguments,
+    }
+    command = read_command_line(__file__, __doc__, groups, "entailment-scenes", NOT_FLAGS)
+    pair_arguments, script, sizes, objective_arguments, training_arguments = command.parts
     out = Path(training_arguments.output_dir)
     own = ("method", "label_fraction", "seeds", "seed", *OF_NO_EFFECT)
-    parts = (script, pair_arguments, model_arguments, objective_arguments, training_arguments)
-    common = {name: value for part in parts for name, value in asdict(part).items() if name not in own}
+    common = {name: value for part in command.parts for name, value in asdict(part).items() if name not in own}
 
     runs = {
         (method, fraction, seed): out / f"{method}-{fraction:g}-seed{seed}"
@@ -303,9 +271,7 @@ def main() -> None:
     )
     sentences = unlabelled_sentences(data["train"], tokenizer)
     kind: ClassLabel = data["train"].features["label"]
-    config = AraeConfig(
-        **config_fields(AraeConfig, tokenizer), id2label=dict(enumerate(kind.names)), **asdict(model_arguments)
-    )
+    config = AraeConfig.from_tokenizer(tokenizer, id2label=dict(enumerate(kind.names)), **vars(sizes))
     tokenizer.model_max_length *= 2  # from here on it reads pairs
     for split, pairs in data.items():
         read = [read_texts(pairs[column], tokenizer) for column in ("premise", "hypothesis")]
@@ -315,7 +281,7 @@ def main() -> None:
     # 4. Runs, each after its first stage
     rows, done = [], set()
     for method in script.method:
-        settings = AraePairObjectiveArguments(**asdict(objective_arguments) | {"method": method})
+        settings = replace(objective_arguments, method=method)
         row: dict[str, str | float] = {"method": method}
         for fraction in script.label_fraction:
             results = []
@@ -333,12 +299,13 @@ def main() -> None:
                     done.add(base)
                 arguments = arguments_of(folder, training_arguments, began, seed=seed)
                 own = DatasetDict(data | {"train": labelled[fraction, seed]})
-                found = run(config, base, settings, arguments, sentences, own, tokenizer, script.pairs_per_batch)
+                trainer, found = run(
+                    config, base, settings, arguments, sentences, own, tokenizer, script.pairs_per_batch
+                )
                 shown = {name: value for name, value in found.items() if not isinstance(value, str)}
                 print(f"{folder}: " + "  ".join(f"{name} {value:.2f}" for name, value in shown.items()))
                 about = {"method": method, "label_fraction": fraction, "seed": seed}
-                if PartialState().is_main_process:
-                    write_report(folder, about | found, parts)
+                trainer.finish(about | found, command.parts, preset=command.preset)
                 results.append(found["accuracy"])
             mean, half = mean_and_interval(results)
             cell = f"{mean:.1f} ± {half:.1f}" if len(results) > 1 else f"{mean:.1f}"
@@ -366,4 +333,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -76,11 +76,22 @@ class Family:
         return found
 
     @cached_property
+    def model(self) -> type[PreTrainedModel]:
+        """The model that `AutoModel` builds; of a family that it does not know, the first one."""
+        return self.models.get("AutoModel") or next(iter(self.models.values()))
+
+    @cached_property
     def objectives(self) -> tuple[type[Objective], ...]:
         """The objectives, the family's usual one first."""
         from hf_arae.training.objective import Objective  # who only runs a model does not wait for the loop
 
         return tuple(cls for cls in self._defined("objective") if issubclass(cls, Objective))
+
+    @cached_property
+    def objective_arguments(self) -> type:
+        """The dataclass of the usual objective's settings, `<objective>Arguments` in the same file."""
+        objective = self.objectives[0]
+        return getattr(import_module(objective.__module__), f"{objective.__name__}Arguments")
 
     def _defined(self, kind: str) -> Iterator[type]:
         for module, names in public_names(self.name, kind).items():

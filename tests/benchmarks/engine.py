@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -36,7 +35,9 @@ from hf_arae.data.text.encoding import encode_dataset  # noqa: E402
 from hf_arae.data.text.token_arrays import PackedSentences  # noqa: E402
 from hf_arae.data.text.tokenization import train_tokenizer  # noqa: E402
 from hf_arae.metrics import Bleu  # noqa: E402
-from hf_arae.models.arae.building import AraeModelArguments, build_arae  # noqa: E402
+from hf_arae.models.arae.attribute_words import count_attribute_words  # noqa: E402
+from hf_arae.models.arae.configuration_arae import AraeConfig  # noqa: E402
+from hf_arae.models.arae.modeling_arae import AraeModel  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
 from hf_arae.training import PhaseTrainer, TrainingArguments  # noqa: E402
 from hf_arae.training import trainer as trainer_module  # noqa: E402
@@ -44,15 +45,6 @@ from hf_arae.training.allocator import keep_freed_memory  # noqa: E402
 from hf_arae.utils.tables import markdown_table  # noqa: E402
 
 PHASES = ("autoencoder", "critic", "classifier", "generator", "encoder")
-PUBLISHED = AraeModelArguments(
-    embedding_size=128,
-    hidden_size=128,
-    code_size=128,
-    amplify_code=False,
-    share_embeddings=False,
-    mask_attribute_words=False,
-    initialization="published",
-)
 
 
 class Setting:
@@ -63,12 +55,11 @@ class Setting:
         self.tokenizer = train_tokenizer(self.data["train"]["text"], 30_000, 1, 25)
         self.encoded = encode_dataset(self.data["train"], self.tokenizer)
         torch.manual_seed(0)
-        self.model = build_arae(
-            replace(PUBLISHED, initialization=initialization),
-            self.tokenizer,
-            self.encoded,
-            self.data["train"].features["label"].names,
-        )
+        names = self.data["train"].features["label"].names
+        labels = {"num_attributes": len(names), "id2label": dict(enumerate(names))}
+        sizes = {"initialization": initialization}  # the rest of the defaults is published too
+        self.model = AraeModel(AraeConfig.from_tokenizer(self.tokenizer, **sizes, **labels))
+        count_attribute_words(self.model, self.tokenizer, self.encoded)
 
     def trainer(self, settings: AraeObjectiveArguments, **changes) -> PhaseTrainer:
         model = copy.deepcopy(self.model)

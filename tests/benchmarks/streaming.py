@@ -33,7 +33,9 @@ from hf_arae.data.streaming import load_text_stream
 from hf_arae.data.text.encoding import encode_dataset, token_ids
 from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.models.arae.building import AraeModelArguments, build_arae
+from hf_arae.models.arae.attribute_words import count_attribute_words
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training import PhaseTrainer, TrainingArguments
 
@@ -88,7 +90,11 @@ def train(folder: Path, way: str, updates: int, rows_drawn: int) -> dict[str, fl
     tokenizer = train_tokenizer(data["train"]["text"])
     encoded = encode_dataset(data["train"], tokenizer)
     torch.manual_seed(0)
-    model = build_arae(AraeModelArguments(embedding_size=32, hidden_size=32, code_size=32), tokenizer, encoded, NAMES)
+    sizes = {"embedding_size": 32, "hidden_size": 32, "code_size": 32, "share_embeddings": True}
+    sizes |= {"amplify_code": True, "mask_attribute_words": True, "initialization": "scaled"}
+    labels = {"num_attributes": len(NAMES), "id2label": dict(enumerate(NAMES))}
+    model = AraeModel(AraeConfig.from_tokenizer(tokenizer, **sizes, **labels))
+    count_attribute_words(model, tokenizer, encoded)
     if way == "stream":
         rows = StreamedSentences(stream, tokenizer)
     else:

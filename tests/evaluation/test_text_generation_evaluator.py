@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from presets import text_model, text_objective
 
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.text.encoding import read_dataset
@@ -15,7 +16,6 @@ from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.rewriting import encode_texts, rewrite_texts
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator, new_sentences, without_unknown_words
 from hf_arae.metrics import Bleu
-from hf_arae.models.text_recipes import TEXT_RECIPES
 
 CODES = {"code_norm", "code_variance", "reconstruction_nll", "reconstruction_bleu", "exact_match"}
 DRAWN = {"drawn_norm", "drawn_variance"}
@@ -33,25 +33,24 @@ def corpus():
 
 def build(family: str, tokenizer):
     torch.manual_seed(0)
-    recipe = TEXT_RECIPES[family]
-    sizes = {"embedding_size": 8, "hidden_size": 12} | ({} if family == "lm" else {"code_size": 10})
-    return recipe.build(recipe.model_arguments(**sizes), tokenizer).eval()
+    sizes = {"embedding_size": 8, "hidden_size": 12} | ({} if family == "rnn_lm" else {"code_size": 10})
+    return text_model(f"{family}-sentences", tokenizer, **sizes).eval()
 
 
-@pytest.mark.parametrize("family", TEXT_RECIPES)
+@pytest.mark.parametrize("family", ["ae", "arae", "vae", "aae", "daae", "rnn_lm"])
 def test_every_family_is_built_evaluated_and_has_an_objective(corpus, family):
     tokenizer, train, held_out = corpus
-    model, recipe = build(family, tokenizer), TEXT_RECIPES[family]
-    neighbours = find_neighbours(train, tokenizer, 10, 5) if family != "lm" else None
-    fitted = None if recipe.draws_codes else train
+    model, draws_codes = build(family, tokenizer), family != "ae"
+    neighbours = find_neighbours(train, tokenizer, 10, 5) if family != "rnn_lm" else None
+    fitted = None if draws_codes else train
     evaluator = TextGenerationEvaluator(tokenizer, held_out, fitted, neighbours, num_samples=20, num_printed=2)
     evaluation = evaluator(model)
-    own = {"perplexity"} if family == "lm" else CODES | COSINES | (DRAWN if recipe.draws_codes else set())
+    own = {"perplexity"} if family == "rnn_lm" else CODES | COSINES | (DRAWN if draws_codes else set())
     assert evaluation.metrics.keys() == SAMPLES | own == set(evaluator.metric_names(model))
     assert sum(line.startswith("[sample] ") for line in evaluation.samples) == 2
-    assert sum("->" in line for line in evaluation.samples) == (0 if family == "lm" else 2)
+    assert sum("->" in line for line in evaluation.samples) == (0 if family == "rnn_lm" else 2)
     assert evaluation.metrics == evaluator(model).metrics
-    assert recipe.objective(model, recipe.objective_arguments()).phases()
+    assert text_objective(f"{family}-sentences", model).phases()
 
 
 def test_numbers_are_those_of_the_outputs(corpus):
@@ -65,7 +64,7 @@ def test_numbers_are_those_of_the_outputs(corpus):
 
 def test_perplexity_is_that_of_the_held_out_texts(corpus):
     tokenizer, _, held_out = corpus
-    model = build("lm", tokenizer)
+    model = build("rnn_lm", tokenizer)
     texts = held_out[:20]
     found = TextGenerationEvaluator(tokenizer, texts, num_samples=5)(model).metrics["perplexity"]
     total = count = 0
@@ -92,7 +91,7 @@ def test_new_sentences_come_from_the_gaussian_that_is_given(corpus):
 
 def test_reverse_perplexity_is_measured_if_asked_for(corpus):
     tokenizer, _, held_out = corpus
-    model = build("lm", tokenizer)
+    model = build("rnn_lm", tokenizer)
     evaluator = TextGenerationEvaluator(tokenizer, held_out, num_samples=5, reverse_perplexity_samples=40)
     assert evaluator(model).metrics["reverse_perplexity"] > 1
     assert "reverse_perplexity" in evaluator.metric_names(model)

@@ -25,9 +25,9 @@ def trained(tmp_path_factory) -> dict[str, tuple[Path, str]]:
     """Runs of a plain autoencoder and of a language model."""
     folder, found = tmp_path_factory.mktemp("runs"), {}
     steps = ["--max_steps", "6", "--eval_steps", "3", "--per_device_train_batch_size", "32"]
-    for family, more in (("ae", ["--code_size", "10", "--num_fitted", "100"]), ("lm", [])):
-        out = str(folder / family)
-        done = run("train_text_generation.py", "--family", family, "--output_dir", out, *steps, *SMALL, *QUIET, *more)
+    for family, more in (("ae", ["--code_size", "10", "--num_fitted", "100"]), ("rnn_lm", [])):
+        which = ["--preset", f"{family}-sentences", "--output_dir", str(folder / family)]
+        done = run("train_text_generation.py", *which, *steps, *SMALL, *QUIET, *more)
         assert done.returncode == 0, done.stderr
         found[family] = (folder / family, done.stdout)
     return found
@@ -37,11 +37,11 @@ def test_training_prints_reconstructions_samples_and_numbers(trained):
     folder, printed = trained["ae"]
     assert "step 3:" in printed and "  ->  " in printed and "[sample]" in printed
     report = json.loads((folder / "metrics.json").read_text())
-    assert report["family"] == "ae" and report["updates"] == 6 and report["draws_codes"] is False
+    assert report["preset"] == "ae-sentences" and report["updates"] == 6 and report["draws_codes"] is False
     assert {"reconstruction_nll", "code_norm", "neighbour_cosine", "sample_self_bleu"} <= report.keys()
     lines = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "eval/code_variance" in line] == [3, 6]
-    folder, printed = trained["lm"]
+    folder, printed = trained["rnn_lm"]
     assert "[sample]" in printed and "  ->  " not in printed
     assert "code_norm" not in json.loads((folder / "metrics.json").read_text())
 
@@ -73,7 +73,7 @@ def test_a_second_stage_moves_the_generator_alone(trained, tmp_path):
     assert report["base"]["updates"] == 6 and report["updates"] == 3
     folder = ["--output_dir", str(tmp_path / "other")]
     for wrong, message in (
-        (["--family", "vae", "--base_model", str(base)], "is of the family arae, not vae: give its --family"),
+        (["--family", "vae", "--base_model", str(base)], "is of the family arae, not vae"),
         ([*arguments[:4], "--code_size", "7"], "was built with code_size 10 (not 7)"),
     ):
         done = run("train_text_generation.py", *wrong, *folder)
@@ -84,7 +84,7 @@ def test_the_analysis_writes_its_report(trained, tmp_path):
     pytest.importorskip("matplotlib")
     numbers = ["--num_texts", "30", "--num_fitted", "100", "--neighbour_sentences", "200", "--num_diverse", "50"]
     numbers += ["--reverse_perplexity_samples", "60", *SMALL[:4]]
-    models = [str(trained[family][0]) for family in ("ae", "lm")]
+    models = [str(trained[family][0]) for family in ("ae", "rnn_lm")]
     done = run("analyze_latent_space.py", "--models", *models, "--output_dir", str(tmp_path), *numbers)
     assert done.returncode == 0, done.stderr
     tables = json.loads((tmp_path / "report.json").read_text())
@@ -115,7 +115,7 @@ def test_the_analysis_writes_its_report(trained, tmp_path):
 
 
 def test_words_are_drawn_at_the_temperatures_that_are_given(trained, tmp_path):
-    models = [str(trained[family][0]) for family in ("ae", "lm")]
+    models = [str(trained[family][0]) for family in ("ae", "rnn_lm")]
     numbers = ["--num_texts", "10", "--num_fitted", "50", "--neighbour_sentences", "200", "--num_diverse", "20"]
     numbers += ["--reverse_perplexity_samples", "0", "--num_pairs", "0", "--temperatures", "0", "0.5", *SMALL[:4]]
     done = run("analyze_latent_space.py", "--models", *models, "--output_dir", str(tmp_path), *numbers)
@@ -147,7 +147,7 @@ def test_entailment_writes_a_table_and_repeats_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
-        ("train_text_generation.py", ["--family", "gan"], "invalid choice: 'gan'"),
+        ("train_text_generation.py", ["--family", "gan"], "must be one of arae, vae"),
         ("analyze_latent_space.py", ["--models", "a", "--gaussian_models", "b"], "gaussian_models has b"),
         ("train_entailment.py", ["--method", "both"], "supervised, ae, arae"),
         ("train_entailment.py", ["--label_fraction", "0.0003"], "give a larger fraction"),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset, DatasetDict
+from presets import preset_settings, text_family, text_model, text_objective
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, PreTrainedModel, pipeline
 
@@ -22,15 +23,17 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges
 from hf_arae.evaluation.summarization import SummarizationEvaluator
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator
-from hf_arae.models.arae.building import AraeModelArguments, build_arae
+from hf_arae.models.arae.attribute_words import count_attribute_words
+from hf_arae.models.arae.configuration_arae import AraeConfig
+from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.models.text_recipes import TEXT_RECIPES
 from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.objective import Objective
 
-FAMILIES = ("transfer", *TEXT_RECIPES, "ursae")
+TEXTS = ("ae", "arae", "vae", "aae", "daae", "rnn_lm")  # as the presets are named
+FAMILIES = ("transfer", *TEXTS, "ursae")
 SENTENCES = 4000  # of the built-in corpora: enough for vocabulary and batches, read in seconds
 
 
@@ -73,17 +76,20 @@ def build_run(family: str, small: bool = False) -> Run:
     sizes = {"embedding_size": 16, "hidden_size": 24} if small else {}
     if family == "transfer":
         encoded = encode_dataset(train, tokenizer)
-        model = build_arae(AraeModelArguments(**sizes), tokenizer, encoded, train.features["label"].names)
+        names = train.features["label"].names
+        (chosen,) = preset_settings("arae-reviews", "train_style_transfer", AraeConfig)
+        labels = {"num_attributes": len(names), "id2label": dict(enumerate(names))}
+        model = AraeModel(AraeConfig.from_tokenizer(tokenizer, **(vars(chosen) | sizes | labels)))
+        count_attribute_words(model, tokenizer, encoded)
         settings = {"autoencoder_optimizer": "adam", "autoencoder_learning_rate": 2e-3, "noise_std": 0.01}
         objective = AraeObjective(model, AraeObjectiveArguments(**settings))
         judges = TransferJudges.from_dataset(train, held_out)
         evaluator = StyleTransferEvaluator(tokenizer, held_out, judges, num_samples=20)
     else:
         encoded = encode_dataset(train.select_columns("text"), tokenizer)
-        recipe = TEXT_RECIPES[family]
-        model = recipe.build(recipe.model_arguments(**sizes), tokenizer)
-        objective = recipe.objective(model, recipe.objective_arguments())
-        fitted = None if recipe.draws_codes else train["text"][:200]
+        model = text_model(f"{family}-sentences", tokenizer, **sizes)
+        objective = text_objective(f"{family}-sentences", model)
+        fitted = train["text"][:200] if family == "ae" else None
         evaluator = TextGenerationEvaluator(tokenizer, held_out["text"], fitted, None)
     return Run(model, objective, PackedSentences(encoded, tokenizer.pad_token_id), tokenizer, evaluator)
 
@@ -184,12 +190,14 @@ def inputs(family: str) -> list[str]:
 
 def _verbs(family: str, folder: Path, device: str, texts: list[str]) -> list[str]:
     """Reconstructions, or what a language model writes after the first words; both precisions and samples must run."""
-    recipe = TEXT_RECIPES[family]
-    model, tokenizer = recipe.model.from_pretrained(folder).to(device), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = (
+        text_family(f"{family}-sentences").model.from_pretrained(folder).to(device),
+        AutoTokenizer.from_pretrained(folder),
+    )
     if family != "ae":
         assert len(model.sample(20, seed=0)) == 20
     batch = tokenizer(texts, return_tensors="pt", padding=True, truncation=True).to(device)
-    if family == "lm":
+    if family == "rnn_lm":
         ids = model.generate(batch["input_ids"][:, :3], do_sample=False)
     else:
         model.reconstruct(**batch, precision="bfloat16")

@@ -18,7 +18,7 @@ def check(folder, family: str, device: str, bf16: bool) -> None:
 
 
 def test_what_is_checked_holds_on_a_cpu(tmp_path):
-    check(tmp_path, "lm", "cpu", True)
+    check(tmp_path, "rnn_lm", "cpu", True)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -2,22 +2,21 @@
 
 import pytest
 import torch
+from presets import text_model, text_objective
 from transformers import AutoModel
 
 from hf_arae.latent.space import LatentSpace
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective
-from hf_arae.models.text_recipes import TEXT_RECIPES
 
 TEXTS = ["the food was great .", "great !"]
 
 
 def trained(family: str, tokenizer, **changes):
-    recipe = TEXT_RECIPES[family]
-    arguments = recipe.model_arguments(embedding_size=6, hidden_size=8, code_size=5, latent_size=4)
-    model = recipe.build(arguments, tokenizer)
-    recipe.objective(model, recipe.objective_arguments(**changes))
+    sizes = {"embedding_size": 6, "hidden_size": 8, "code_size": 5, "latent_size": 4}
+    model = text_model(f"{family}-sentences", tokenizer, **sizes)
+    text_objective(f"{family}-sentences", model, **changes)
     return model.eval()
 
 
