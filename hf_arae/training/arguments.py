@@ -67,36 +67,24 @@ class TrainingArguments:
     )
     push_to_hub: bool = field(
         default=False,
-        metadata={
-            "group": "Hub",
-            "help": "Push the result to the Hub: weights, vocabulary, labels, code, card, numbers and curves.",
-        },
+        metadata={"help": "Push the result to the Hub: weights, vocabulary, labels, code, card, numbers and curves."},
     )
     hub_model_id: str | None = field(
-        default=None,
-        metadata={"group": "Hub", "help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."},
+        default=None, metadata={"help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."}
     )
-    hub_private_repo: bool = field(
-        default=False, metadata={"group": "Hub", "help": "Make the repository private if it is new."}
-    )
+    hub_private_repo: bool = field(default=False, metadata={"help": "Make the repository private if it is new."})
     license: str | None = field(
-        default=None,
-        metadata={"group": "Hub", "help": "Licence of the weights, for the card: apache-2.0, say; none if not given."},
+        default=None, metadata={"help": "Licence of the weights, for the card: apache-2.0, say; none if not given."}
     )
     language: str | None = field(
-        default=None,
-        metadata={"group": "Hub", "help": "ISO 639 codes, for the card, with commas between; none if not given."},
+        default=None, metadata={"help": "ISO 639 codes, for the card, with commas between; none if not given."}
     )
     publish_samples: bool = field(
         default=False,
-        metadata={
-            "group": "Hub",
-            "help": "Sentences of the data, and what the model makes of them, go to the Hub too.",
-        },
+        metadata={"help": "Sentences of the data, and what the model makes of them, go to the Hub too."},
     )
     hub_strategy: str = field(
-        default="end",
-        metadata={"group": "Hub", "help": "When to push: end, or every_save: each checkpoint's model too."},
+        default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}
     )
     report_to: str = field(
         default="tensorboard",
