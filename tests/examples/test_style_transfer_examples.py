@@ -137,9 +137,9 @@ def test_evaluation_writes_the_table(trained, tmp_path):
     assert "| copy of the input" in (tmp_path / "table.md").read_text()
     assert len((tmp_path / f"outputs-{folder.name}.jsonl").read_text().splitlines()) == 40
 
-    from hf_arae.hub.staging import CardArguments, stage
+    from hf_arae.hub.card_folder import CardArguments, make_card_folder
 
-    card = stage(
+    card = make_card_folder(
         CardArguments(
             run=str(folder),
             folder=str(tmp_path / "staged"),

@@ -105,12 +105,12 @@ def test_the_analysis_writes_its_report(trained, tmp_path):
     ways = [json.loads(line)["way"] for line in (tmp_path / "outputs-ae.jsonl").read_text().splitlines()]
     assert [len(way) for way in ways] == [7] * 10 and all(text in report for way in ways for text in way)
 
-    from hf_arae.hub.staging import CardArguments, stage
+    from hf_arae.hub.card_folder import CardArguments, make_card_folder
     from hf_arae.utils.escapes import plain
 
     given = {"run": models[0], "folder": str(tmp_path / "staged"), "table": str(tmp_path / "table.json")}
     given |= {"title": "A test", "dataset": "scenes", "training": "-", "publish_samples": True}
-    card = (stage(CardArguments(**given)) / "README.md").read_text()
+    card = (make_card_folder(CardArguments(**given)) / "README.md").read_text()
     assert "<br>".join(map(plain, ways[9])) in card and "feature-extraction" in card and "style" not in card
 
 
