@@ -28,12 +28,12 @@ from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import PreTrainedTokenizerBase, set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
 
-from hf_arae.data.pair_batches import PairBatches
+from hf_arae.data.pair_batches import SentencesWithPairs
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.encoding import encode_dataset, read_dataset, read_texts
 from hf_arae.data.text.hidden_words import warn_of_texts
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
 from hf_arae.hub.run_repository import RunRepository
@@ -159,15 +159,15 @@ def arguments_of(folder: Path, common: TrainingArguments, began: float, **change
     return replace(common, output_dir=str(folder), **changes)
 
 
-def unlabelled_sentences(pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> PackedSentences:
+def unlabelled_sentences(pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> TokenArrays:
     """All different sentences of the pairs that are not over the tokenizer's limit."""
     texts = list(dict.fromkeys([*pairs["premise"], *pairs["hypothesis"]]))
     sentences = read_dataset(Dataset.from_dict({"text": texts}), tokenizer, "train")
-    return PackedSentences(encode_dataset(sentences, tokenizer), tokenizer.pad_token_id)
+    return TokenArrays(encode_dataset(sentences, tokenizer), tokenizer.pad_token_id)
 
 
 def first_stage(
-    config: AraeConfig, settings: AraePairObjectiveArguments, arguments: TrainingArguments, sentences: PackedSentences
+    config: AraeConfig, settings: AraePairObjectiveArguments, arguments: TrainingArguments, sentences: TokenArrays
 ) -> None:
     """Trains an autoencoder on sentences alone; its folder is `arguments.output_dir`.
 
@@ -192,7 +192,7 @@ def run(
     base: Path | None,
     settings: AraePairObjectiveArguments,
     arguments: TrainingArguments,
-    sentences: PackedSentences,
+    sentences: TokenArrays,
     data: DatasetDict,
     tokenizer: PreTrainedTokenizerBase,
     pairs_per_batch: int,
@@ -203,16 +203,13 @@ def run(
         model = AraeForSequenceClassification(config)
     else:
         model = AraeForSequenceClassification.from_pretrained(base, config=config)
-    batches = PairBatches(data["train"], tokenizer, pairs_per_batch, arguments.seed)
     trainer = PhaseTrainer(
         model,
         AraePairObjective(model, settings),
         arguments,
-        sentences,
-        batches,
+        SentencesWithPairs(sentences, data["train"], tokenizer, pairs_per_batch),
         processing_class=tokenizer,
         evaluator=PairEvaluator(tokenizer, data["validation"]),
-        generators={"pairs": batches.generator},
     )
     result = trainer.train()
     test = PairEvaluator(tokenizer, data.get("test", data["validation"]), num_printed=6)(model)

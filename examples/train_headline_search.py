@@ -24,7 +24,7 @@ from hf_arae.data.corpora.news import build_titles
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.encoding import read_texts, with_read_texts
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.evaluation.summarization import lead_words, summary_scores
 from hf_arae.hub.cards import PICTURES
@@ -142,7 +142,7 @@ def main() -> None:
         model,
         SelectionObjective(model, objective_arguments),
         training_arguments,
-        PackedSentences(Dataset.from_list(rows), tokenizer.pad_token_id),
+        TokenArrays(Dataset.from_list(rows), tokenizer.pad_token_id),
         processing_class=tokenizer,
     )
     result = trainer.train()

@@ -25,7 +25,7 @@ from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.text.encoding import encode_dataset, read_dataset
 from hf_arae.data.text.hidden_words import HIDDEN_WORDS_FILE, report_hidden_words
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, direction_rows, leakage
 from hf_arae.models.arae.attribute_words import count_attribute_words
@@ -98,7 +98,7 @@ def main() -> None:
     if stream is not None:
         train = StreamedSentences(stream, tokenizer, streaming.shuffle_buffer)
     else:
-        train = PackedSentences(encoded, tokenizer.pad_token_id)
+        train = TokenArrays(encoded, tokenizer.pad_token_id)
 
     # 4. Model
     config = AraeConfig.from_tokenizer(

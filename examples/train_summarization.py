@@ -27,7 +27,7 @@ from hf_arae.data.documents import DocumentArguments, load_documents, load_title
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.encoding import encode_dataset, read_texts
 from hf_arae.data.text.hidden_words import warn_of_texts
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.summarization import (
     SummarizationEvaluator,
@@ -207,7 +207,7 @@ def main() -> None:
             model.writer,
             RnnLmObjective(model.writer, settings),
             writer_arguments,
-            PackedSentences(written, tokenizer.pad_token_id),
+            TokenArrays(written, tokenizer.pad_token_id),
             processing_class=tokenizer,
         )
         if training_arguments.push_to_hub and pretrainer.accelerator.is_main_process:
@@ -235,7 +235,7 @@ def main() -> None:
         model,
         objective,
         replace(training_arguments, max_time=time_left(training_arguments.max_time, began)),
-        PackedSentences(sources, tokenizer.pad_token_id),
+        TokenArrays(sources, tokenizer.pad_token_id),
         processing_class=tokenizer,
         evaluator=SummarizationEvaluator(tokenizer, held_out, **decoding),
     )

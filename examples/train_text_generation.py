@@ -26,7 +26,7 @@ from hf_arae.data.splits import measured_split
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import StreamingArguments, load_text_stream
 from hf_arae.data.text.encoding import encode_dataset, read_dataset
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator, without_unknown_words
@@ -121,7 +121,7 @@ def main() -> None:
     if stream is not None:
         train = StreamedSentences(stream, tokenizer, streaming.shuffle_buffer, script.drop_longer)
     else:
-        train = PackedSentences(encode_dataset(data["train"], tokenizer), tokenizer.pad_token_id)
+        train = TokenArrays(encode_dataset(data["train"], tokenizer), tokenizer.pad_token_id)
 
     # 4. Model
     if about.base_model:

@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import Evaluation, NonFiniteLossError, PhaseTrainer, TrainingArguments
 from hf_arae.training.state import TRAINING_FILE
@@ -51,7 +51,7 @@ class FamilyTests:
         return made_up_sentences(attributes=self.attributes)
 
     def batch(self) -> dict[str, torch.Tensor]:
-        return PackedSentences(self.data(), 0).__getitems__(range(16))
+        return TokenArrays(self.data(), 0).__getitems__(range(16))
 
     def trainer(self, folder, model=None, evaluator=None, **changes) -> PhaseTrainer:
         if model is None:
@@ -61,7 +61,7 @@ class FamilyTests:
         settings |= {"eval_steps": 0, "save_steps": 2, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(**(settings | changes))
         objective = self.build_objective(model)
-        return PhaseTrainer(model, objective, arguments, PackedSentences(self.data(), 0), evaluator=evaluator)
+        return PhaseTrainer(model, objective, arguments, TokenArrays(self.data(), 0), evaluator=evaluator)
 
     def test_an_iteration_moves_every_parameter_and_a_phase_only_its_player(self, tmp_path):
         trainer = self.trainer(tmp_path)
@@ -125,7 +125,7 @@ def weight_size(model: torch.nn.Module) -> Evaluation:
 def read_log(folder: Path) -> list[dict]:
     """The lines of a run's log, without the clock's times."""
     lines = [json.loads(line) for line in (folder / LOG_FILE).read_text().splitlines()]
-    clock = ("seconds", "sentences_per_second")
+    clock = ("seconds", "rows_per_second")
     return [{name: value for name, value in line.items() if name not in clock} for line in lines]
 
 

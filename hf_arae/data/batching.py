@@ -1,22 +1,17 @@
-"""Batches of sentences: of one length for training, balanced and the same for the same seed; or for reading texts."""
+"""Batches of row numbers: rows of like length together, balanced over groups, and the same for the same seed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
-from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
-
-from hf_arae.data.text.cutting import cut_ids
 
 logger = logging.get_logger(__name__)
 
-POOL_BATCHES = 50  # sentences are sorted by length within pools of this many batches: little padding, much mixing
+POOL_BATCHES = 50  # rows are sorted by length within pools of this many batches: little padding, much mixing
+NO_LABEL = -100  # label of a row that has none, as in the losses of torch and transformers
 
 
 def balanced_batch_size(batch_size: int, num_groups: int, rank: int = 0) -> int:
@@ -41,24 +36,26 @@ def balanced_batch_size(batch_size: int, num_groups: int, rank: int = 0) -> int:
     return balanced
 
 
-class SentenceBatchSampler(Sampler[list[int]]):
-    """Yields lists of row indices, one a batch, for this process.
+class LengthGroupedBatchSampler(Sampler[list[int]]):
+    """Yields lists of row numbers, one a batch, for this process.
 
     An epoch's order depends on `(seed, epoch)` alone. Rows are shuffled, cut into pools, sorted by length within a
     pool and cut into batches, whose order is shuffled again. With `groups` each batch holds the same number of rows of
-    each group, in the groups' order; an epoch is then one pass over the largest group, and the smaller ones are
-    repeated. The last, incomplete batch of an epoch is left out.
+    each group (or as many as `shares` says), in the groups' order. An epoch is then one pass over the group that takes
+    longest, and the others are repeated. The last, incomplete batch of an epoch is left out.
 
     Args:
-        lengths: length of each row.
+        lengths: length of each row; all the same where they do not matter.
         batch_size: rows in a batch on each process; with groups, see [`balanced_batch_size`].
-        groups: group (attribute value) of each row, or `None`.
+        groups: group of each row, 0, 1, ..., or `None`.
         seed: of the order.
         rank, world_size: this process's place. Batches of `world_size * batch_size` rows are drawn, and process r
             takes every `world_size`-th row of each group, so all processes see about the same lengths.
+        shares: rows of each group in a batch on each process, in place of equal parts; their sum is `batch_size`.
 
     Raises:
-        ValueError: too few rows for one batch, an empty group, or a batch size below the number of groups.
+        ValueError: too few rows for one batch, an empty group, a batch size below the number of groups, or shares that
+            are not of this many groups and rows.
     """
 
     def __init__(
@@ -69,6 +66,7 @@ class SentenceBatchSampler(Sampler[list[int]]):
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        shares: Sequence[int] | None = None,
     ):
         self.lengths = np.asarray(lengths)
         self.seed, self.rank, self.world_size = seed, rank, world_size
@@ -77,18 +75,26 @@ class SentenceBatchSampler(Sampler[list[int]]):
         empty = [value for value, rows in enumerate(self.members) if not len(rows)]
         if empty:
             raise ValueError(f"no training row has attribute value {empty}: every value needs some")
-        batch_size = balanced_batch_size(batch_size, len(self.members), rank)
-        self.share = batch_size // len(self.members)
-        self.epoch, self.start = 0, 0
-        largest = max(len(rows) for rows in self.members)
-        self.batches_per_epoch = largest // (self.share * world_size)
+        if shares is None:
+            batch_size = balanced_batch_size(batch_size, len(self.members), rank)
+            shares = [batch_size // len(self.members)] * len(self.members)
+        elif len(shares) != len(self.members) or min(shares) < 1 or sum(shares) != batch_size:
+            raise ValueError(
+                f"a batch of {batch_size} rows cannot hold {list(shares)} rows of {len(self.members)} group(s)"
+            )
+        self.shares = list(shares)
+        parts = list(zip(self.members, self.shares, strict=True))
+        self.batches_per_epoch = max(len(rows) // (share * world_size) for rows, share in parts)
         if not self.batches_per_epoch:
+            rows, share = max(parts, key=lambda part: len(part[0]) / part[1])
             kind = "rows" if len(self.members) == 1 else "rows of one label"
             processes = f" on {world_size} processes" if world_size > 1 else ""
             raise ValueError(
-                f"per_device_train_batch_size={batch_size}{processes} needs at least {self.share * world_size} "
-                f"{kind}, and there are at most {largest}: give at most {largest // world_size * len(self.members)}"
+                f"per_device_train_batch_size={batch_size}{processes} needs at least {share * world_size} "
+                f"{kind}, and there are at most {len(rows)}: give at most "
+                f"{len(rows) // world_size * len(self.members)}"
             )
+        self.epoch, self.start = 0, 0
 
     def set_position(self, epoch: int, start: int = 0) -> None:
         """The next `iter()` begins at batch `start` of `epoch`."""
@@ -99,41 +105,21 @@ class SentenceBatchSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         source = np.random.default_rng((self.seed, self.epoch))
-        share, count = self.share * self.world_size, self.batches_per_epoch
-        drawn = [self._draw(rows, share * count, source) for rows in self.members]
-        pool = share * POOL_BATCHES
+        count = self.batches_per_epoch
+        shares = [share * self.world_size for share in self.shares]
+        drawn = [self._draw(rows, share * count, source) for rows, share in zip(self.members, shares, strict=True)]
         ordered = []
-        for rows in drawn:
+        for rows, share in zip(drawn, shares, strict=True):
+            pool = share * POOL_BATCHES
             pools = [rows[at : at + pool] for at in range(0, len(rows), pool)]
             ordered.append(np.concatenate([part[np.argsort(self.lengths[part], kind="stable")] for part in pools]))
         # Every group's batch b comes from pool b // POOL_BATCHES at the same rank of length, so a batch's groups
         # are alike in length as well.
         for batch in source.permutation(count)[self.start :]:
-            cut = slice(batch * share + self.rank, (batch + 1) * share, self.world_size)
-            yield np.concatenate([rows[cut] for rows in ordered]).tolist()
+            cuts = [slice(batch * share + self.rank, (batch + 1) * share, self.world_size) for share in shares]
+            yield np.concatenate([rows[cut] for rows, cut in zip(ordered, cuts, strict=True)]).tolist()
 
     @staticmethod
     def _draw(rows: np.ndarray, count: int, source: np.random.Generator) -> np.ndarray:
         passes = [source.permutation(rows) for _ in range(-(-count // len(rows)))]
         return np.concatenate(passes)[:count]
-
-
-def batches_by_length(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, batch_size: int, device: torch.device
-) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-    """Yields (row numbers, `input_ids`, `attention_mask`), sentences of like length together, padded on the right.
-
-    Longer ones are cut to the tokenizer's limit.
-    """
-    limit = tokenizer.model_max_length - 2
-    order = sorted(range(len(texts)), key=lambda row: len(texts[row].split()))
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        read = tokenizer([texts[row] for row in rows], verbose=False)["input_ids"]
-        parts = [torch.tensor(cut_ids(ids, limit)) for ids in read]
-        masks = [torch.ones_like(part) for part in parts]
-        yield (
-            rows,
-            pad_sequence(parts, batch_first=True, padding_value=tokenizer.pad_token_id).to(device),
-            pad_sequence(masks, batch_first=True).to(device),
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,16 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from hf_arae.data.batching import SentenceBatchSampler, balanced_batch_size
+from hf_arae.data.batching import LengthGroupedBatchSampler, balanced_batch_size
 from hf_arae.data.streaming import TextStream
 from hf_arae.data.text.encoding import token_ids
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 
 logger = logging.get_logger(__name__)
 
 
 class StreamedSentences:
-    """A stream with what makes batches of it: to be given to the trainer where [`PackedSentences`] would not fit.
+    """A stream with what makes batches of it: to be given to the trainer where [`TokenArrays`] would not fit.
 
     Args:
         stream: the texts, with labels or without.
@@ -38,6 +38,10 @@ class StreamedSentences:
     ):
         self.stream, self.tokenizer = stream, tokenizer
         self.shuffle_buffer, self.drop_longer = shuffle_buffer, drop_longer
+
+    def batches(self, batch_size: int, seed: int, rank: int, world_size: int) -> StreamBatches:
+        """Returns the batches of one process; see [`StreamBatches`]."""
+        return StreamBatches(self, batch_size, seed, rank, world_size)
 
 
 class _Reader:
@@ -76,11 +80,12 @@ class _Reader:
 class StreamBatches:
     """Endless batches of a stream, with each process's share, the same for the same seed.
 
-    `shuffle_buffer` sentences are read at a time and treated as an epoch in memory is (see [`SentenceBatchSampler`]):
-    shuffled, sorted by length in pools, cut into batches, whose order is shuffled, each with the same number of rows
-    of each label. Each label has a reader and an equal part of the buffer, so that it does not matter in which order
-    the labels stand in the stream: the stream is read once for each label. An epoch is a pass over the largest label;
-    the others are read again until it ends, and the last, incomplete batch is left out.
+    `shuffle_buffer` sentences are read at a time and treated as an epoch in memory is (see
+    [`LengthGroupedBatchSampler`]): shuffled, sorted by length in pools, cut into batches, whose order is shuffled,
+    each with the same number of rows of each label. Each label has a reader and an equal part of the buffer, so that
+    it does not matter in which order the labels stand in the stream: the stream is read once for each label. An epoch
+    is a pass over the largest label; the others are read again until it ends, and the last, incomplete batch is left
+    out.
 
     All processes read the same rows and take every `world_size`-th: they make the same number of updates by
     themselves, and train as one with `world_size` times the batch.
@@ -90,8 +95,7 @@ class StreamBatches:
 
     Args:
         sentences: stream, tokenizer and buffer.
-        collate: changes a batch; `None` leaves it.
-        batch_size, seed, rank, world_size: see [`SentenceBatchSampler`].
+        batch_size, seed, rank, world_size: see [`LengthGroupedBatchSampler`].
 
     Raises:
         ValueError: a batch size below the number of labels, or a buffer smaller than a batch.
@@ -100,7 +104,6 @@ class StreamBatches:
     def __init__(
         self,
         sentences: StreamedSentences,
-        collate: Callable[[Any], dict[str, Tensor]] | None,
         batch_size: int,
         seed: int,
         rank: int,
@@ -113,7 +116,7 @@ class StreamBatches:
                 f"shuffle_buffer is {sentences.shuffle_buffer}, smaller than a batch of {batch_size} on {world_size} "
                 "process(es)"
             )
-        self.sentences, self.collate, self.names = sentences, collate, names
+        self.sentences, self.names = sentences, names
         self.place = {"batch_size": batch_size, "seed": seed, "rank": rank, "world_size": world_size}
         self.readers = [_Reader(sentences, label, seed) for label in range(len(names))] or [
             _Reader(sentences, None, seed)
@@ -155,13 +158,11 @@ class StreamBatches:
                 self.begins = [[0, 0] for _ in self.readers]
                 self._begin_readers()
                 continue
-            groups = pool["attribute"] if self.names else None
-            sampler = SentenceBatchSampler(pool["length"], groups=groups, **self.place)
+            sampler = LengthGroupedBatchSampler(pool.lengths, groups=pool.attributes, **self.place)
             sampler.set_position((self.epoch << 32) + self.pool, self.start)
             for rows in sampler:
                 self.start += 1
-                batch = pool.__getitems__(rows)
-                yield batch if self.collate is None else self.collate(batch)
+                yield pool.__getitems__(rows)
             self.pool, self.start = self.pool + 1, 0
             self.begins = [[reader.repeat, reader.row] for reader in self.readers]
 
@@ -169,7 +170,7 @@ class StreamBatches:
         for reader, (repeat, row) in zip(self.readers, self.begins, strict=True):
             reader.begin(self.epoch, repeat, row)
 
-    def _fill(self) -> PackedSentences | None:
+    def _fill(self) -> TokenArrays | None:
         """The next buffer's sentences, of each label as many; `None` at the end of the epoch."""
         pools = [[] if reader.repeat else reader.take(self.buffer) for reader in self.readers]
         largest = max(map(len, pools))
@@ -187,7 +188,7 @@ class StreamBatches:
         columns = {"input_ids": [sentence for pool in pools for sentence in pool]}
         if self.names:
             columns["attribute"] = np.repeat(np.arange(len(pools)), count)
-        return PackedSentences(Dataset.from_dict(columns), self.sentences.tokenizer.pad_token_id)
+        return TokenArrays(Dataset.from_dict(columns), self.sentences.tokenizer.pad_token_id)
 
     def _check(self, pools: list[list], largest: int) -> None:
         """What can only be seen when the first buffer of an epoch is read."""

@@ -12,7 +12,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.characters import whole_characters
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.metrics.interface import check_collection, check_texts
 from hf_arae.metrics.perplexity import Perplexity
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
@@ -101,7 +101,7 @@ def train_language_model(
                 report_to="none",
                 disable_tqdm=not progress_bar,
             ),
-            PackedSentences(rows, tokenizer.pad_token_id),
+            TokenArrays(rows, tokenizer.pad_token_id),
             processing_class=tokenizer,
         )
         with torch.autocast(trainer.accelerator.device.type, enabled=False):  # the caller's; `bf16` decides here

@@ -10,7 +10,7 @@ from itertools import combinations
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_arae.data.batching import batches_by_length
+from hf_arae.data.text.reading import batches_by_length
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 
 _MARKS = (".", "!", "?")

@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.losses.gaussian import draw_gaussian, gaussian_log_density
 from hf_arae.models.vae.modeling_vae import VaeModel
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
@@ -21,7 +21,7 @@ _PAIRS_AT_ONCE = 2**22  # numbers in a matrix of densities: 32 MB
 @torch.no_grad()
 def posterior_statistics(
     model: VaeModel,
-    dataset: Dataset | PackedSentences,
+    dataset: Dataset | TokenArrays,
     samples: int = 100,
     seed: int = 0,
     batch_size: int = 128,
@@ -52,9 +52,9 @@ def posterior_statistics(
     if len(dataset) < 2:
         raise ValueError(f"the statistics need two sentences or more, got {len(dataset)}")
     packed = dataset
-    if not isinstance(dataset, PackedSentences):
-        packed = PackedSentences(dataset, model.config.pad_token_id)
-    order = np.argsort(packed["length"], kind="stable")
+    if not isinstance(dataset, TokenArrays):
+        packed = TokenArrays(dataset, model.config.pad_token_id)
+    order = np.argsort(packed.lengths, kind="stable")
     starts = range(0, len(order), batch_size)
     training = model.training
     model.eval()
@@ -77,7 +77,7 @@ def posterior_statistics(
 
 
 def _batch_statistics(
-    model: VaeModel, packed: PackedSentences, rows: list[int], samples: int, seed: int
+    model: VaeModel, packed: TokenArrays, rows: list[int], samples: int, seed: int
 ) -> tuple[Tensor, ...]:
     batch = {name: value.to(model.device) for name, value in packed.__getitems__(rows).items()}
     arguments = (batch["input_ids"], batch["attention_mask"], batch.get("attribute"))

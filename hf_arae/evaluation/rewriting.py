@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_arae.data.batching import batches_by_length
+from hf_arae.data.text.reading import batches_by_length
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 
 

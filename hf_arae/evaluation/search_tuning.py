@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from hf_arae.data.batching import batches_by_length
+from hf_arae.data.text.reading import batches_by_length
 from hf_arae.models.headline_selector.layers import WEIGHTED
 from hf_arae.models.headline_selector.mining import stems
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration

@@ -11,8 +11,8 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_arae.data.batching import batches_by_length
 from hf_arae.data.text.encoding import read_texts
+from hf_arae.data.text.reading import batches_by_length
 from hf_arae.metrics import Rouge, SummaryShape
 from hf_arae.training.results import Evaluation
 from hf_arae.utils.distributed import from_main, gather_rows, rows_of_this_process

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from hf_arae.data.batching import batches_by_length
 from hf_arae.data.text.attribute_labels import AttributeLabels
 from hf_arae.data.text.characters import whole_characters
 from hf_arae.data.text.cutting import cut_ids
@@ -26,6 +25,7 @@ from hf_arae.data.text.inputs import (
     check_text,
     place_of,
 )
+from hf_arae.data.text.reading import batches_by_length
 from hf_arae.latent.paths import check_least, interpolation, random_walk
 from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer

@@ -3,8 +3,8 @@
 Each iteration frees and takes again some tens of megabytes. By default glibc returns such blocks at once, and the page
 faults of taking them again cost up to half of a training step.
 
-oneDNN keeps a compiled primitive for each shape of its arguments, 1024 of them by default. Batches of sentences bring
-a new shape almost every time, so a run would grow by gigabytes.
+oneDNN keeps a compiled primitive for each shape of its arguments, 1024 of them by default. Batches of rows of
+many lengths bring a new shape almost every time, so a run would grow by gigabytes.
 """
 
 from __future__ import annotations

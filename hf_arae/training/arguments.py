@@ -22,9 +22,12 @@ class TrainingArguments:
 
     output_dir: str = field(default="runs/default", metadata={"help": "Folder of checkpoints, logs and the result."})
     max_steps: int = field(default=-1, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
-    num_train_epochs: float = field(default=10.0, metadata={"help": "Passes over the (largest class of the) data."})
+    num_train_epochs: float = field(
+        default=10.0,
+        metadata={"help": "Passes over the data; where batches are balanced, over the label with most rows."},
+    )
     per_device_train_batch_size: int = field(
-        default=128, metadata={"help": "Sentences an iteration on each process, all attribute values together."}
+        default=128, metadata={"help": "Rows an iteration on each process, of all labels together."}
     )
     seed: int = field(default=0, metadata={"help": "Of initialisation, data order, noise and samples."})
     bf16: bool = field(default=False, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
@@ -67,7 +70,7 @@ class TrainingArguments:
     )
     push_to_hub: bool = field(
         default=False,
-        metadata={"help": "Push the result to the Hub: weights, vocabulary, labels, code, card, numbers and curves."},
+        metadata={"help": "Push the result to the Hub: weights, processor, labels, code, card, numbers and curves."},
     )
     hub_model_id: str | None = field(
         default=None, metadata={"help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."}
@@ -81,7 +84,7 @@ class TrainingArguments:
     )
     publish_samples: bool = field(
         default=False,
-        metadata={"help": "Sentences of the data, and what the model makes of them, go to the Hub too."},
+        metadata={"help": "Rows of the data, and what the model makes of them, go to the Hub too."},
     )
     hub_strategy: str = field(
         default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}

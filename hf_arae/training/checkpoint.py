@@ -185,7 +185,7 @@ def fill(temporary: Path, write: Callable[[Path], None], name: str) -> None:
         discard(temporary)
         if not isinstance(error, Exception):
             raise
-        # Not OSError alone: safetensors and tokenizers report a full disk by exceptions of their own.
+        # Not OSError alone: safetensors and processors report a full disk by exceptions of their own.
         good = last_good_checkpoint(temporary.parent)
         rest = "There is no earlier checkpoint" if good is None else f"The last good checkpoint is {good}"
         raise CheckpointWriteError(f"{name} could not be written: {error}. {rest}.") from error

@@ -8,8 +8,8 @@ from typing import Any
 
 from transformers.utils import logging
 
+from hf_arae.storage.processors import describe_processor
 from hf_arae.training.objective import Objective
-from hf_arae.utils.digests import digest
 
 logger = logging.get_logger(__name__)
 
@@ -49,7 +49,7 @@ def fingerprint(
         model: its config counts.
         objective: its class counts, and its `settings` if they are a dataclass, else those of its optimizers.
         data: names and values of the batches' source.
-        processing_class: its vocabulary counts, if it has one.
+        processing_class: what it says of itself counts, see [`~hf_arae.storage.processors.describe_processor`].
         training: further names and values.
     """
     config = {f"model.{key}": value for key, value in model.config.to_dict().items() if key not in _VOLATILE}
@@ -61,9 +61,7 @@ def fingerprint(
     values = training | {"objective_class": type(objective).__name__}
     values |= {f"objective.{key}": value for key, value in chosen.items()} | config
     values |= data
-    if hasattr(processing_class, "get_vocab"):
-        words = sorted(processing_class.get_vocab().items())
-        values["vocabulary"] = f"{len(words)} tokens, SHA-256 {digest(json.dumps(words).encode())}"
+    values |= describe_processor(processing_class)
     return json.loads(json.dumps(values, default=str))  # as it is read from a file
 
 

@@ -42,7 +42,7 @@ class RunLog:
         self.path, self.active, self.with_board = folder / LOG_FILE, active, active and report_to == "tensorboard"
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
-        self.sentences = self.offset = 0
+        self.rows = self.offset = 0
         self.file, self.board = None, None
         if self.with_board and find_spec("tensorboard") is None:
             self.with_board = False
@@ -93,17 +93,17 @@ class RunLog:
             self.counts[key] = self.counts.get(key, 0) + 1
 
     def count(self, batch: dict[str, Tensor]) -> None:
-        """Counts an iteration's sentences."""
-        self.sentences += len(next(iter(batch.values())))
+        """Counts an iteration's rows."""
+        self.rows += len(next(iter(batch.values())))
 
     def flush(self, step: int, extra: dict[str, float]) -> dict[str, float]:
         """Writes and returns the means since the last flush, over all processes, which must all call it."""
         now = time.perf_counter()
         totals = mean_over_processes(torch.stack(list(self.sums.values()))).tolist() if self.sums else []
         means = {key: total / self.counts[key] for key, total in zip(self.sums, totals, strict=True)}
-        speed = {"sentences_per_second": self.sentences / (now - self.since)}
+        speed = {"rows_per_second": self.rows / (now - self.since)}
         self._write(step, {**means, **extra, **speed})
-        self.sums, self.counts, self.sentences, self.since = {}, {}, 0, now
+        self.sums, self.counts, self.rows, self.since = {}, {}, 0, now
         return means
 
     def evaluation(self, step: int, metrics: dict[str, float], samples: list[str]) -> None:

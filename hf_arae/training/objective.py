@@ -154,8 +154,8 @@ class Objective:
     def rand_places(self, ids: Tensor, longest: int) -> Tensor:
         """A number of `rand` for each place of `ids`, `(batch, sequence)`.
 
-        Processes have batches of different widths, so numbers for `longest` places are drawn in each, the model's
-        longest sentence: otherwise they would draw different numbers from then on.
+        Processes have batches of different widths, so numbers for `longest` places, the most that a row of the model
+        has, are drawn in each: otherwise they would draw different numbers from then on.
         """
         return self.rand(torch.empty(len(ids), max(longest, ids.shape[1]), device=ids.device))[:, : ids.shape[1]]
 

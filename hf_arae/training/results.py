@@ -8,10 +8,10 @@ from pathlib import Path
 
 @dataclass
 class Evaluation:
-    """What an evaluator returns: numbers to log and lines to read."""
+    """What an evaluator returns: numbers to log, and samples: lines to read, or paths of pictures to look at."""
 
     metrics: dict[str, float]
-    samples: list[str] = field(default_factory=list)
+    samples: list[str | Path] = field(default_factory=list)
 
 
 @dataclass

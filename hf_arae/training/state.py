@@ -74,17 +74,6 @@ def load_training_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]
     return load_file(folder / TRAINING_FILE), read_json(folder / PROGRESS_FILE)
 
 
-def forget_last_call(processing_class: Any) -> None:
-    """Has a tokenizer forget the truncation and padding of its last call, which it would save as its own.
-
-    Each call sets them anew.
-    """
-    backend = getattr(processing_class, "backend_tokenizer", None)
-    if backend is not None:
-        backend.no_truncation()
-        backend.no_padding()
-
-
 def under(prefix: str, flat: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns what stands under a prefix, named without it."""
     return {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}

@@ -12,23 +12,21 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from datasets import Dataset
 from safetensors.torch import load_model
 from torch import Tensor
 from tqdm.auto import tqdm
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
-from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
-from hf_arae.data.text.token_arrays import PackedSentences
 from hf_arae.hub.checks import check_can_be_published
 from hf_arae.hub.run_repository import RunRepository
 from hf_arae.storage.downloads import file_sha256
 from hf_arae.storage.json_numbers import exact, restored
+from hf_arae.storage.processors import save_processor
 from hf_arae.training import checkpoint, run_folder, state
 from hf_arae.training.allocator import keep_freed_memory
 from hf_arae.training.arguments import OF_ONE_PROCESS, TrainingArguments
-from hf_arae.training.batch_sources import BatchSource, MemoryBatches
+from hf_arae.training.batch_source import BatchSource, TrainDataset
 from hf_arae.training.best_metric import check_metric_name, is_better
 from hf_arae.training.fingerprint import check_unchanged, fingerprint
 from hf_arae.training.interruption import Interruption, TrainingInterrupted
@@ -57,21 +55,19 @@ class PhaseTrainer:
         model: the model, on any device; moved to the accelerator's.
         objective: an `Objective` over `model`.
         arguments: see [`TrainingArguments`].
-        train_dataset: rows with `length` and what `data_collator` needs; `attribute` where the batches are to be
-            balanced over attribute values. Or [`PackedSentences`], which gives whole batches. Or
-            [`StreamedSentences`], which are never held in memory as a whole; that needs `max_steps`.
-        data_collator: rows to a batch of tensors; `None` if the dataset gives batches.
-        processing_class: tokenizer, saved beside the model.
+        train_dataset: data with a method `batches`, see [`TrainDataset`]. Where the end of a pass is not known, as in
+            a stream, `max_steps` is needed.
+        processing_class: what prepares the model's input (a tokenizer, an image processor); anything with
+            `save_pretrained`, by which it is saved beside the model.
         evaluator: called every `eval_steps` with the model in eval mode and without gradients. With a method
             `metric_names(model)`, which names its metrics ahead, a misspelled `metric_for_best_model` is refused
             before the training and not at the first evaluation.
-        generators: named random generators of the caller's, that the collator draws from, say: checkpoints keep their
-            states beside those of torch's own.
 
     Raises:
-        ValueError: the dataset cannot be cut into such batches, or a stream comes without `max_steps`;
+        TypeError: the data have no method `batches`, or the processor none named `save_pretrained`.
+        ValueError: the data cannot be cut into such batches, or come without `max_steps` where it is needed;
             `metric_for_best_model` is set and there is no evaluator, or none of its metrics has that name; with
-            `push_to_hub`, the model is of no family that can be pushed, or comes without its tokenizer.
+            `push_to_hub`, the model is of no family that can be pushed, or comes without its processor.
     """
 
     def __init__(
@@ -79,13 +75,18 @@ class PhaseTrainer:
         model: PreTrainedModel,
         objective: Objective,
         arguments: TrainingArguments,
-        train_dataset: Dataset | PackedSentences | StreamedSentences,
-        data_collator: Callable[[list[dict]], Batch] | None = None,
-        processing_class: PreTrainedTokenizerBase | None = None,
+        train_dataset: TrainDataset,
+        processing_class: Any = None,
         evaluator: Callable[[PreTrainedModel], Evaluation] | None = None,
-        generators: dict[str, torch.Generator] | None = None,
     ):
         keep_freed_memory()
+        if not hasattr(train_dataset, "batches"):
+            raise TypeError(
+                f"train_dataset is a {type(train_dataset).__name__}, which has no method batches(). Rows of a "
+                "datasets.Dataset go into hf_arae.data.collated_rows.CollatedRows, with a function that collates them"
+            )
+        if processing_class is not None and not hasattr(processing_class, "save_pretrained"):
+            raise TypeError(f"processing_class is a {type(processing_class).__name__}, without save_pretrained()")
         if arguments.push_to_hub:
             check_can_be_published(model, processing_class)
         # Precision is the loop's own: the Accelerator's is process-wide, and two trainers may differ in it.
@@ -95,14 +96,14 @@ class PhaseTrainer:
         check_metric_name(arguments.metric_for_best_model, evaluator, model)
         self.model = model.to(self.accelerator.device)
         self.objective = objective
+        self.train_dataset = train_dataset
         self.arguments = arguments
         self.processing_class = processing_class
         self.evaluator = evaluator
         self.output_dir = Path(arguments.output_dir)
         place = (self.accelerator.process_index, self.accelerator.num_processes)
-        source = StreamBatches if isinstance(train_dataset, StreamedSentences) else MemoryBatches
-        self.batches: BatchSource = source(
-            train_dataset, data_collator, arguments.per_device_train_batch_size, arguments.seed, *place
+        self.batches: BatchSource = train_dataset.batches(
+            arguments.per_device_train_batch_size, arguments.seed, *place
         )
         steps = arguments.max_steps
         self.max_steps = steps if steps > 0 else self.batches.updates(arguments.num_train_epochs)
@@ -114,7 +115,7 @@ class PhaseTrainer:
             player: Schedule(optimizer, settings[player], self.max_steps)
             for player, optimizer in self.optimizers.items()
         }
-        self.generators = {**(generators or {}), "cpu": torch.default_generator}
+        self.generators = {"cpu": torch.default_generator}
         if self.accelerator.device.type == "cuda":
             self.generators["cuda"] = torch.cuda.default_generators[self.accelerator.device.index or 0]
         determining = {"max_steps": self.max_steps, "num_processes": self.accelerator.num_processes}
@@ -360,7 +361,7 @@ class PhaseTrainer:
     def push_to_hub(self, message: str = "End of training") -> str | None:
         """Writes a card from the run's report and log, and pushes the result, once `train` has ended.
 
-        What goes up: weights, config, tokenizer, code, card, report, log, samples and pictures; no training state.
+        What goes up: weights, config, processor, code, card, report, log, samples and pictures; no training state.
 
         Args:
             message: of the commit.
@@ -475,8 +476,7 @@ class PhaseTrainer:
     def _save_model(self, folder: Path) -> None:
         self.model.save_pretrained(folder)
         if self.processing_class is not None:
-            state.forget_last_call(self.processing_class)
-            self.processing_class.save_pretrained(folder)
+            save_processor(self.processing_class, folder)
 
     def save_model(self) -> None:
         """Puts the model as it is now, with its processor, into `output_dir`: all of it, or nothing.

@@ -32,7 +32,7 @@ from plain_arae import PlainArae  # noqa: E402
 
 from hf_arae.data.loading import DataArguments, load_labelled_text  # noqa: E402
 from hf_arae.data.text.encoding import encode_dataset  # noqa: E402
-from hf_arae.data.text.token_arrays import PackedSentences  # noqa: E402
+from hf_arae.data.text.token_arrays import TokenArrays  # noqa: E402
 from hf_arae.data.text.tokenization import train_tokenizer  # noqa: E402
 from hf_arae.metrics import Bleu  # noqa: E402
 from hf_arae.models.arae.attribute_words import count_attribute_words  # noqa: E402
@@ -73,7 +73,7 @@ class Setting:
             **changes,
         )
         arguments.disable_tqdm = True
-        rows = PackedSentences(self.encoded, self.tokenizer.pad_token_id)
+        rows = TokenArrays(self.encoded, self.tokenizer.pad_token_id)
         return PhaseTrainer(model, AraeObjective(model, settings), arguments, rows)
 
 

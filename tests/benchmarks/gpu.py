@@ -41,7 +41,7 @@ sys.path.insert(0, str(ROOT / "tests" / "gpu"))
 
 from device_runs import FAMILIES, Run, make_trainer, train_and_resume, use_model  # noqa: E402
 
-from hf_arae.data.text.token_arrays import PackedSentences  # noqa: E402
+from hf_arae.data.text.token_arrays import TokenArrays  # noqa: E402
 from hf_arae.models.arae.configuration_arae import AraeConfig  # noqa: E402
 from hf_arae.models.arae.modeling_arae import AraeModel  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
@@ -70,7 +70,7 @@ def yelp_sized(batch_size: int, device: str, bf16: bool, folder: str, small: boo
         id2label={0: "negative", 1: "positive"},
     )
     model = AraeModel(config)
-    run = Run(model, AraeObjective(model, AraeObjectiveArguments()), PackedSentences(rows, 0), None, None)
+    run = Run(model, AraeObjective(model, AraeObjectiveArguments()), TokenArrays(rows, 0), None, None)
     return make_trainer(
         run, Path(folder), device, max_steps=1, per_device_train_batch_size=batch_size, eval_steps=0, bf16=bf16
     )

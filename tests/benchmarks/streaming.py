@@ -28,10 +28,10 @@ import torch
 from datasets import ClassLabel, Features, Value
 
 from hf_arae.data.loading import DataArguments, load_labelled_text
-from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
+from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import load_text_stream
 from hf_arae.data.text.encoding import encode_dataset, token_ids
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae.attribute_words import count_attribute_words
 from hf_arae.models.arae.configuration_arae import AraeConfig
@@ -98,7 +98,7 @@ def train(folder: Path, way: str, updates: int, rows_drawn: int) -> dict[str, fl
     if way == "stream":
         rows = StreamedSentences(stream, tokenizer)
     else:
-        rows = PackedSentences(encoded, tokenizer.pad_token_id)
+        rows = TokenArrays(encoded, tokenizer.pad_token_id)
     arguments = TrainingArguments(
         output_dir=str(folder / way),
         max_steps=updates,
@@ -131,7 +131,7 @@ def read(folder: Path, rows: int) -> dict[str, float]:
         found[f"{name}, read past"] = rows / timed(lambda stream=stream: list(stream.texts(0, skip=rows)))
         found[f"{name}, read"] = rows / timed(lambda stream=stream: [None for _ in stream.texts()])
         tokenizer = train_tokenizer(data["train"]["text"])
-        batches = StreamBatches(StreamedSentences(stream, tokenizer), None, BATCH, 0, 0, 1)
+        batches = StreamedSentences(stream, tokenizer).batches(BATCH, 0, 0, 1)
         position = {"epoch": 0, "pool": 1, "start": 3, "begins": [[0, rows - PART], [0, rows - PART]]}
         batches.set_position(1, position)
         found[f"{name}, to go on at row {rows - PART} (s)"] = timed(partial(next, iter(batches)))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hf_arae.data.batching import SentenceBatchSampler
+from hf_arae.data.batching import LengthGroupedBatchSampler
 
 LENGTHS = np.random.default_rng(0).integers(3, 20, 1000)
 GROUPS = (np.arange(1000) % 3 == 0).astype(int)  # 666 and 334
 
 
 def test_an_epoch_is_one_pass_over_ungrouped_rows():
-    rows = [row for batch in SentenceBatchSampler(LENGTHS, 10) for row in batch]
+    rows = [row for batch in LengthGroupedBatchSampler(LENGTHS, 10) for row in batch]
     assert sorted(rows) == list(range(1000))
 
 
 def test_batches_hold_the_same_number_of_each_group_in_their_order():
-    sampler = SentenceBatchSampler(LENGTHS, 20, GROUPS)
+    sampler = LengthGroupedBatchSampler(LENGTHS, 20, GROUPS)
     batches = list(sampler)
     assert len(batches) == len(sampler) == 66
     for batch in batches:
@@ -29,14 +29,14 @@ def test_batches_hold_the_same_number_of_each_group_in_their_order():
 
 
 def test_batches_are_alike_in_length():
-    sampler = SentenceBatchSampler(LENGTHS, 20, GROUPS)
+    sampler = LengthGroupedBatchSampler(LENGTHS, 20, GROUPS)
     padding = [1 - LENGTHS[batch].mean() / LENGTHS[batch].max() for batch in sampler]
     shuffled = [1 - LENGTHS[batch].mean() / LENGTHS[batch].max() for batch in np.arange(1000).reshape(-1, 20)]
     assert np.mean(padding) < 0.1 < np.mean(shuffled)
 
 
 def test_the_order_depends_on_seed_and_epoch_and_can_be_entered_anywhere():
-    sampler = SentenceBatchSampler(LENGTHS, 20, GROUPS, seed=1)
+    sampler = LengthGroupedBatchSampler(LENGTHS, 20, GROUPS, seed=1)
     first = list(sampler)
     assert first == list(sampler)
     sampler.set_position(1)
@@ -44,12 +44,12 @@ def test_the_order_depends_on_seed_and_epoch_and_can_be_entered_anywhere():
     assert first != second
     sampler.set_position(1, 7)
     assert list(sampler) == second[7:]
-    assert list(SentenceBatchSampler(LENGTHS, 20, GROUPS, seed=2)) != first
+    assert list(LengthGroupedBatchSampler(LENGTHS, 20, GROUPS, seed=2)) != first
 
 
 def test_two_processes_see_what_one_sees_with_twice_the_batch():
-    whole = SentenceBatchSampler(LENGTHS, 40, GROUPS, seed=1)
-    parts = [SentenceBatchSampler(LENGTHS, 20, GROUPS, seed=1, rank=rank, world_size=2) for rank in (0, 1)]
+    whole = LengthGroupedBatchSampler(LENGTHS, 40, GROUPS, seed=1)
+    parts = [LengthGroupedBatchSampler(LENGTHS, 20, GROUPS, seed=1, rank=rank, world_size=2) for rank in (0, 1)]
     for one, first, second in zip(whole, *parts, strict=True):
         assert sorted(one) == sorted(first + second)
 
@@ -66,4 +66,4 @@ def test_two_processes_see_what_one_sees_with_twice_the_batch():
 )
 def test_batches_that_cannot_be_made_are_refused(size, groups, message):
     with pytest.raises(ValueError, match=message):
-        SentenceBatchSampler(LENGTHS, size, groups)
+        LengthGroupedBatchSampler(LENGTHS, size, groups)

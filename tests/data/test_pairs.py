@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import islice
 
 import pytest
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from testing_mixins import made_up_sentences
 from transformers.utils import logging
 
 from hf_arae.data.corpora.scenes import LABELS, SPLIT_SIZES, build_scenes
-from hf_arae.data.pair_batches import PairBatches
+from hf_arae.data.pair_batches import SentencesWithPairs
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 
 
@@ -121,12 +124,20 @@ def test_a_fraction_that_leaves_a_label_out_is_refused(fraction, message):
 def test_batches_hold_pairs_beside_the_sentences():
     pairs = build_scenes({"train": 20})["train"]
     tokenizer = train_tokenizer([*pairs["premise"], *pairs["hypothesis"]], max_length=40)
-    batches = PairBatches(pairs, tokenizer, 6, seed=1)
-    state = batches.generator.get_state()
-    batch = batches({"input_ids": torch.zeros(2, 3)})
-    assert batch["input_ids"].shape == (2, 3) and batch["pair_input_ids"].shape[0] == len(batch["pair_labels"]) == 6
-    texts = tokenizer.batch_decode(batch["pair_input_ids"], skip_special_tokens=True)
+    sentences = TokenArrays(made_up_sentences(attributes=1), 0)
+    data = SentencesWithPairs(sentences, pairs, tokenizer, 6)
+    drawn = list(islice(data.batches(4, 1, 0, 1), 6))
     known = {f"{p['premise']} {p['hypothesis']}": p["label"] for p in pairs}
-    assert [known[text] for text in texts] == batch["pair_labels"].tolist()
-    batches.generator.set_state(state)
-    assert torch.equal(batches({})["pair_input_ids"], batch["pair_input_ids"])
+    for batch, plain in zip(drawn, sentences.batches(4, 1, 0, 1), strict=False):
+        assert torch.equal(batch["input_ids"], plain["input_ids"])
+        assert batch["pair_input_ids"].shape[0] == len(batch["pair_labels"]) == 6
+        texts = tokenizer.batch_decode(batch["pair_input_ids"], skip_special_tokens=True)
+        assert [known[text] for text in texts] == batch["pair_labels"].tolist()
+    later = data.batches(4, 1, 0, 1)
+    later.set_position(4, None)
+    for batch, other in zip(drawn[4:], later, strict=False):
+        assert all(torch.equal(value, other[name]) for name, value in batch.items())
+    # Two processes have between them what one draws of twice as many.
+    halves = [next(iter(SentencesWithPairs(sentences, pairs, tokenizer, 3).batches(2, 1, rank, 2))) for rank in (0, 1)]
+    assert torch.equal(drawn[0]["pair_labels"][0::2], halves[0]["pair_labels"])
+    assert torch.equal(drawn[0]["pair_labels"][1::2], halves[1]["pair_labels"])

@@ -222,9 +222,7 @@ def make(tmp_path, tokenizer):
         file = write(tmp_path, "train.csv", rows(sizes))
         stream, _ = open_stream(label_required=labelled, train_file=file, validation_file=file)
         tokenizer.model_max_length = max_length + 2
-        made = StreamBatches(
-            StreamedSentences(stream, tokenizer, buffer, **more), None, batch_size, seed, rank, world_size
-        )
+        made = StreamedSentences(stream, tokenizer, buffer, **more).batches(batch_size, seed, rank, world_size)
         made.tokenizer = tokenizer
         return made
 

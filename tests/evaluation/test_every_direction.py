@@ -8,7 +8,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from torch.nn import functional as F
 from transformers.utils import logging
 
-from hf_arae.data.batching import SentenceBatchSampler
+from hf_arae.data.batching import LengthGroupedBatchSampler
 from hf_arae.data.text.salience import attribute_log_odds
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.rewriting import rewrite_texts
@@ -123,14 +123,14 @@ def test_a_judge_below_the_floor_is_told_of_before_the_training(tokenizer, judge
 @pytest.mark.parametrize(("labels", "batch"), [(2, 128), (3, 126), (5, 125), (7, 126), (10, 120)])
 def test_any_number_of_labels_trains_at_the_default_batch_size(labels, batch):
     groups = [row % labels for row in range(150 * labels)]
-    rows = next(iter(SentenceBatchSampler([5] * len(groups), 128, groups)))
+    rows = next(iter(LengthGroupedBatchSampler([5] * len(groups), 128, groups)))
     assert len(rows) == batch
     assert {sum(groups[row] == label for row in rows) for label in range(labels)} == {batch // labels}
 
 
 def test_a_batch_below_the_number_of_labels_is_refused():
     with pytest.raises(ValueError, match="per_device_train_batch_size=2"):
-        SentenceBatchSampler([5] * 9, 2, [0, 1, 2] * 3)
+        LengthGroupedBatchSampler([5] * 9, 2, [0, 1, 2] * 3)
 
 
 @pytest.mark.parametrize("labels", [2, 4])

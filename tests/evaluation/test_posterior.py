@@ -8,7 +8,7 @@ import pytest
 import torch
 from testing_mixins import made_up_sentences
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.evaluation.posterior import active_units, mutual_information, posterior_statistics
 from hf_arae.models.vae import VaeConfig, VaeModel
 
@@ -50,9 +50,9 @@ def test_statistics_are_means_of_the_model_s_bounds(model):
     rows = made_up_sentences(40, attributes=1)
     found = posterior_statistics(model, rows, samples=20, batch_size=16)
     assert model.training and set(found) == {"nll", "reconstruction", "kl", "mi", "au"}
-    assert found == posterior_statistics(model, PackedSentences(rows, 0), samples=20, batch_size=16)
+    assert found == posterior_statistics(model, TokenArrays(rows, 0), samples=20, batch_size=16)
     assert found["nll"] < found["reconstruction"] + found["kl"]
-    batch = PackedSentences(rows, 0).__getitems__(range(40))
+    batch = TokenArrays(rows, 0).__getitems__(range(40))
     reconstruction, divergence = model.elbo(batch["input_ids"], samples=50, seed=0)
     assert found["kl"] == pytest.approx(divergence.mean().item(), rel=1e-5)
     assert found["reconstruction"] == pytest.approx(reconstruction.mean().item(), rel=0.05)

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, PreTrainedModel, pipeline
 from hf_arae.data.documents import DocumentArguments, load_documents
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.text.encoding import encode_dataset
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges
 from hf_arae.evaluation.summarization import SummarizationEvaluator
@@ -54,7 +54,7 @@ class Run(NamedTuple):
 
     model: PreTrainedModel
     objective: Objective
-    rows: PackedSentences
+    rows: TokenArrays
     tokenizer: Any
     evaluator: Any
 
@@ -91,7 +91,7 @@ def build_run(family: str, small: bool = False) -> Run:
         objective = text_objective(f"{family}-sentences", model)
         fitted = train["text"][:200] if family == "ae" else None
         evaluator = TextGenerationEvaluator(tokenizer, held_out["text"], fitted, None)
-    return Run(model, objective, PackedSentences(encoded, tokenizer.pad_token_id), tokenizer, evaluator)
+    return Run(model, objective, TokenArrays(encoded, tokenizer.pad_token_id), tokenizer, evaluator)
 
 
 def _ursae(small: bool) -> Run:
@@ -101,7 +101,7 @@ def _ursae(small: bool) -> Run:
     sizes = {"embedding_size": 16, "hidden_size": 24, "reader_size": 16, "conv_size": 16} if small else {}
     model = build_ursae(UrsaeModelArguments(**sizes), tokenizer)
     settings = UrsaeObjectiveArguments(source_words_only=True, source_order=True, force_lengths=True)
-    rows = PackedSentences(encode_dataset(Dataset.from_dict({"text": documents}), tokenizer), tokenizer.pad_token_id)
+    rows = TokenArrays(encode_dataset(Dataset.from_dict({"text": documents}), tokenizer), tokenizer.pad_token_id)
     evaluator = SummarizationEvaluator(tokenizer, data["validation"].select(range(50)), target_length=9)
     return Run(model, UrsaeObjective(model, settings), rows, tokenizer, evaluator)
 

@@ -15,7 +15,7 @@ from testing_mixins import made_up_sentences
 import hf_arae
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.splits import measured_split
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.evaluation.latent_codes import code_statistics
 from hf_arae.evaluation.summarization import samples_over_training
 from hf_arae.hub import card_texts
@@ -162,7 +162,7 @@ def test_what_will_be_public_is_said_before_the_training(local_hub, tokenizer, t
             model,
             hf_arae.AraeObjective(model),
             hf_arae.TrainingArguments(**settings),
-            PackedSentences(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0),
+            TokenArrays(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0),
             processing_class=tokenizer,
             evaluator=lambda model: at_step.append(caplog.text) or Evaluation({"self_bleu": 1.0}, [SECRET]),
         )
@@ -189,7 +189,7 @@ def test_what_cannot_be_published_is_refused_before_the_training(tokenizer, tmp_
     arguments = hf_arae.TrainingArguments(
         output_dir=str(tmp_path), push_to_hub=True, max_steps=1, per_device_train_batch_size=16, report_to="none"
     )
-    data = PackedSentences(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0)
+    data = TokenArrays(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0)
     larger = hf_arae.AraeModel(hf_arae.AraeConfig(**sizes | {"vocab_size": len(tokenizer) + 1}))
     for model, words, said in (
         (VaeModel(VaeConfig(**sizes)), tokenizer, "vae"),

@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from testing_mixins import made_up_sentences
 
 import hf_arae
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.hub.errors import HubError
 from hf_arae.training import Evaluation
 from hf_arae.training.report import write_report
@@ -32,7 +32,7 @@ def trainer(tokenizer, tmp_path):
             model,
             hf_arae.AraeObjective(model),
             hf_arae.TrainingArguments(**(settings | {"push_to_hub": True} | changes), disable_tqdm=True),
-            PackedSentences(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0),
+            TokenArrays(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0),
             processing_class=tokenizer,
             evaluator=lambda model: Evaluation({"self_bleu": 12.5}, ["the food was <b>great</b> ."]),
         )

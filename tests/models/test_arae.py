@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from transformers import AutoModel
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.losses.wasserstein import gradient_penalty
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
@@ -88,7 +88,7 @@ class TestThreeAttributes(FamilyTests):
         return self._balanced(15)
 
     def _balanced(self, rows):
-        return PackedSentences(self.data(), 0).__getitems__(range(rows))
+        return TokenArrays(self.data(), 0).__getitems__(range(rows))
 
     def trainer(self, folder, model=None, **changes):
         return super().trainer(folder, model, **({"per_device_train_batch_size": 15} | changes))

@@ -11,8 +11,8 @@ from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.corpora.scenes import LABELS, build_scenes
-from hf_arae.data.pair_batches import PairBatches
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.pair_batches import SentencesWithPairs
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae import AraeConfig, AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_pairs import AraePairObjective, AraePairObjectiveArguments
@@ -50,15 +50,13 @@ class PairFamilyTests(FamilyTests):
         settings |= {"eval_steps": 0, "save_steps": 2, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         words = " ".join(chr(ord("a") + at) for at in range(25))
         pairs = Dataset.from_dict({"premise": ["a b", "c"], "hypothesis": ["d", "e f"], "label": [0, 2]})
-        batches = PairBatches(pairs, train_tokenizer([words]), 4)
+        data = SentencesWithPairs(TokenArrays(self.data(), 0), pairs, train_tokenizer([words]), 4)
         return PhaseTrainer(
             model,
             self.build_objective(model),
             TrainingArguments(**(settings | changes)),
-            PackedSentences(self.data(), 0),
-            batches,
+            data,
             evaluator=evaluator,
-            generators={"pairs": batches.generator},
         )
 
 

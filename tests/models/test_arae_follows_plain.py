@@ -9,7 +9,7 @@ import torch
 from plain_arae import PlainArae
 from testing_mixins import made_up_sentences
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
@@ -41,7 +41,7 @@ def test_losses_follow_the_plain_loop(tmp_path, default_dtype, initialization, d
     settings = AraeObjectiveArguments()
     plain = PlainArae(copy.deepcopy(model), settings, seed)
     arguments = TrainingArguments(str(tmp_path), updates, per_device_train_batch_size=32, seed=seed, use_cpu=True)
-    rows = PackedSentences(made_up_sentences(rows=400, vocab_size=600), 0)
+    rows = TokenArrays(made_up_sentences(rows=400, vocab_size=600), 0)
     trainer = PhaseTrainer(model, AraeObjective(model, settings), arguments, rows)
     model.train()
     first, difference = {}, 0.0

@@ -8,7 +8,7 @@ import pytest
 import torch
 from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, read_log
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
@@ -25,7 +25,7 @@ def make_trainer(folder, settings=None, **changes) -> PhaseTrainer:
     arguments = {"max_steps": 6, "per_device_train_batch_size": 8, "logging_steps": 1, "eval_steps": 0}
     arguments |= {"save_steps": 0, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
     arguments = TrainingArguments(str(folder), **(arguments | changes))
-    return PhaseTrainer(model, objective, arguments, PackedSentences(made_up_sentences(attributes=1), 0))
+    return PhaseTrainer(model, objective, arguments, TokenArrays(made_up_sentences(attributes=1), 0))
 
 
 def train_and_watch(trainer) -> dict[str, list[torch.Tensor]]:

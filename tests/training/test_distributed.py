@@ -20,7 +20,7 @@ TRAIN = """
     import torch
     from safetensors.torch import save_file
 
-    from hf_arae.data.text.token_arrays import PackedSentences
+    from hf_arae.data.text.token_arrays import TokenArrays
     from hf_arae.models.aae.configuration_aae import AaeConfig
     from hf_arae.models.aae.modeling_aae import AaeModel
     from hf_arae.models.aae.objective_aae import AaeObjective, AaeObjectiveArguments
@@ -60,7 +60,7 @@ TRAIN = """
         arguments = TrainingArguments(f"{folder}/{case}", max_steps=6, per_device_train_batch_size=32 // processes,
                                       seed=3, logging_steps=2, eval_steps=0, save_steps=0, report_to="none",
                                       use_cpu=True)
-        rows = PackedSentences(made_up_sentences(rows=128), 0)
+        rows = TokenArrays(made_up_sentences(rows=128), 0)
         trainer = PhaseTrainer(model, objective, arguments, rows)
         assert trainer.accelerator.num_processes == processes, trainer.accelerator.num_processes
         trainer.train()

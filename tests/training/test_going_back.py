@@ -11,7 +11,7 @@ from test_trainer import Scripted, make_trainer
 from testing_mixins import assert_same_run, made_up_sentences, read_log
 from transformers.utils import logging
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import PhaseTrainer
 from hf_arae.training.checkpoint import find_damage, list_checkpoints, weights_digest
@@ -98,7 +98,7 @@ def test_the_best_checkpoint_of_another_run_is_not_taken(tmp_path, warnings):
 
 
 def with_data(trainer: PhaseTrainer, rows) -> PhaseTrainer:
-    packed = PackedSentences(rows, 0)
+    packed = TokenArrays(rows, 0)
     return PhaseTrainer(trainer.model, trainer.objective, trainer.arguments, packed)
 
 

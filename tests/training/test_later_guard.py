@@ -9,7 +9,7 @@ import pytest
 import torch
 from testing_mixins import broken, made_up_sentences
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
@@ -26,7 +26,7 @@ def make(folder, later: bool, optimizer: str = "sgd", max_grad_norm: float = 0.0
     )
     arguments = {"output_dir": str(folder), "max_steps": 6, "per_device_train_batch_size": 16, "logging_steps": 2}
     arguments |= {"eval_steps": 0, "save_steps": 3, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
-    rows = PackedSentences(made_up_sentences(), 0)
+    rows = TokenArrays(made_up_sentences(), 0)
     trainer = PhaseTrainer(model, AraeObjective(model, settings), TrainingArguments(**(arguments | changes)), rows)
     trainer.guard.later = later
     return trainer

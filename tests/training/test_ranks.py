@@ -21,7 +21,7 @@ SCRIPT = """
     from test_trainer import make_trainer
     from testing_mixins import made_up_sentences, weight_size
 
-    from hf_arae.data.text.token_arrays import PackedSentences
+    from hf_arae.data.text.token_arrays import TokenArrays
     from hf_arae.training import PhaseTrainer, Objective, OptimizerSettings, Phase
 
     torch.set_num_threads(1)
@@ -50,13 +50,13 @@ SCRIPT = """
         trainer = make_trainer(folder / name, **({"eval_steps": 0} | changes))
         if rate is not None:
             trainer.objective.settings.autoencoder_learning_rate = rate
-            rows = trainer.batches.loader.dataset
+            rows = trainer.train_dataset
             trainer = PhaseTrainer(trainer.model, trainer.objective, trainer.arguments, rows)
         refused(name, trainer)
 
     def with_rows(name, rows, **changes):
         made = make_trainer(folder / name, eval_steps=0, **changes)
-        return PhaseTrainer(made.model, made.objective, made.arguments, PackedSentences(rows, 0))
+        return PhaseTrainer(made.model, made.objective, made.arguments, TokenArrays(rows, 0))
 
     fewer = made_up_sentences(attributes=1, rows=64 - 16 * rank)
     refused("rows", with_rows("rows", fewer, max_steps=-1, num_train_epochs=2.0))
@@ -92,7 +92,7 @@ SCRIPT = """
             return {"loss": loss + parts[3].sum() if self.step == 0 else loss}
 
     made = make_trainer(folder / "parts", eval_steps=0)
-    trainer = PhaseTrainer(made.model, Parts(made.model), made.arguments, made.batches.loader.dataset)
+    trainer = PhaseTrainer(made.model, Parts(made.model), made.arguments, made.train_dataset)
     parts = trainer.parameters["parts"]
     trainer.run_phase(trainer.phases[0], {})
     last, first = parts[3].clone(), [part.clone() for part in parts]

@@ -14,7 +14,7 @@ from test_trainer import Scripted, make_trainer
 from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, read_log, weight_size
 from transformers.utils import logging
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import (
     CheckpointDamagedError,
@@ -144,7 +144,7 @@ def test_every_difference_to_the_run_is_listed(halted):
 def test_changes_can_be_accepted(halted, warnings):
     trainer = resumed(halted, max_steps=10, resume_with_changes=True)
     trainer.objective.settings.noise_std = 0.5
-    fewer = PackedSentences(made_up_sentences(attributes=1).select(range(48)), 0)
+    fewer = TokenArrays(made_up_sentences(attributes=1).select(range(48)), 0)
     trainer = PhaseTrainer(trainer.model, trainer.objective, trainer.arguments, fewer, evaluator=weight_size)
     assert trainer.train().steps == 10
     for line in ("max_steps: was 8, now is 10", "noise_std: was 0, now is 0.5", "data.rows: was 64, now is 48"):
@@ -162,8 +162,7 @@ def test_another_model_or_vocabulary_is_never_accepted(halted, tmp_path, tokeniz
                 trainer.model,
                 trainer.objective,
                 trainer.arguments,
-                trainer.batches.loader.dataset,
-                trainer.batches.loader.collate_fn,
+                trainer.train_dataset,
                 tokenizer,
             )
         )
@@ -239,40 +238,6 @@ def test_a_run_that_stopped_early_does_not_go_on(tmp_path):
     assert make_trainer(tmp_path, Scripted(2.0, 1.0), **settings).train().steps == 4
     result = make_trainer(tmp_path, Scripted(), resume_from_checkpoint="last", **settings).train()
     assert result.steps == 4 and result.metrics == {"score": 2.0}
-
-
-def test_the_callers_generators_are_kept(tmp_path):
-    drawn = {}
-    for run, stop in (("straight", None), ("halted", 2), ("halted", None)):
-        trainer = make_trainer(tmp_path / run, eval_steps=0, resume_from_checkpoint="last")
-        generator = torch.Generator().manual_seed(5)
-        trainer = PhaseTrainer(
-            trainer.model,
-            trainer.objective,
-            trainer.arguments,
-            trainer.batches.loader.dataset,
-            Drawing(trainer.batches.loader.collate_fn, generator),
-            generators={"collator": generator},
-        )
-        if stop is not None:
-            halt_after(trainer, stop)
-            with pytest.raises(Halted):
-                trainer.train()
-        else:
-            trainer.train()
-            drawn[run] = torch.rand(3, generator=generator)
-    assert torch.equal(drawn["straight"], drawn["halted"])
-
-
-class Drawing:
-    """A collator that draws from a generator of its own."""
-
-    def __init__(self, collate, generator):
-        self.collate, self.generator = collate, generator
-
-    def __call__(self, rows):
-        torch.rand(1, generator=self.generator)
-        return self.collate(rows)
 
 
 def test_a_limit_of_time_saves_and_the_run_goes_on_exactly(straight, tmp_path, capsys):

@@ -20,7 +20,7 @@ SCRIPT = """
     from dataclasses import replace
     import torch
     from hf_arae.data.loading import DataArguments
-    from hf_arae.data.text.token_arrays import PackedSentences
+    from hf_arae.data.text.token_arrays import TokenArrays
     from hf_arae.data.stream_batches import StreamedSentences
     from hf_arae.data.streaming import load_text_stream
     from hf_arae.data.text.tokenization import train_tokenizer
@@ -39,7 +39,7 @@ SCRIPT = """
         settings = {"max_steps": 8, "per_device_train_batch_size": 8, "logging_steps": 3, "eval_steps": 0}
         settings |= {"save_steps": 4, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(output_dir=f"{sys.argv[1]}/{name}", **(settings | changes))
-        rows = rows or PackedSentences(made_up_sentences(attributes=1), 0)
+        rows = rows or TokenArrays(made_up_sentences(attributes=1), 0)
         return PhaseTrainer(model, RnnLmObjective(model), arguments, rows)
 
     def streamed_sentences():

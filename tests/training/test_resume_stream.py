@@ -11,7 +11,7 @@ from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentence
 from hf_arae.data.loading import DataArguments
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import load_text_stream
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
@@ -38,7 +38,7 @@ def make_trainer(folder, source, streamed=True, labelled=True, buffer=32, **chan
     model = RnnLmForCausalLM(config)
     settings = {"output_dir": str(folder), "max_steps": 15, "per_device_train_batch_size": 8, "logging_steps": 4}
     settings |= {"eval_steps": 5, "save_steps": 0, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
-    rows = PackedSentences(made_up_sentences(attributes=1), 0)
+    rows = TokenArrays(made_up_sentences(attributes=1), 0)
     if streamed:
         arguments = DataArguments(train_file=file, validation_file=file)
         stream, _ = load_text_stream(arguments, 10, label_required=labelled)

@@ -9,7 +9,7 @@ import torch
 from testing_mixins import made_up_sentences
 from transformers import HfArgumentParser
 
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
@@ -30,7 +30,7 @@ def make_trainer(folder, evaluator=None, vocab_size=30, **changes) -> PhaseTrain
         model,
         objective,
         TrainingArguments(**(settings | changes)),
-        PackedSentences(made_up_sentences(attributes=1), 0),
+        TokenArrays(made_up_sentences(attributes=1), 0),
         evaluator=evaluator,
     )
 
@@ -59,7 +59,7 @@ def test_training_lowers_the_reconstruction_loss_and_logs_it(tmp_path):
         "generator/loss",
         "encoder/critic_score",
     } <= lines[0].keys()
-    assert lines[0]["sentences_per_second"] > 0
+    assert lines[0]["rows_per_second"] > 0
 
 
 def test_the_best_weights_are_kept_and_left_in_the_model(tmp_path):

@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.text.encoding import encode_dataset
-from hf_arae.data.text.token_arrays import PackedSentences
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.hub.checks import check_model_folder
 from hf_arae.models.arae.configuration_arae import AraeConfig
@@ -43,7 +43,7 @@ def make_trainer(folder, words: str, **changes) -> PhaseTrainer:
         model,
         AraeObjective(model),
         TrainingArguments(str(folder), **(settings | changes)),
-        PackedSentences(encode_dataset(Dataset.from_dict(rows), tokenizer), 0),
+        TokenArrays(encode_dataset(Dataset.from_dict(rows), tokenizer), 0),
         processing_class=tokenizer,
     )
 

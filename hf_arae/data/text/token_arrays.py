@@ -9,6 +9,9 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
+from hf_arae.data.batch_sources import RowBatches
+from hf_arae.data.batching import LengthGroupedBatchSampler
+
 
 def flat_column(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns a list column's values, one after another, and the length of each row's list."""
@@ -16,7 +19,7 @@ def flat_column(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     return column.flatten().to_numpy(), column.value_lengths().to_numpy()
 
 
-class PackedSentences(torch.utils.data.Dataset):
+class TokenArrays:
     """Rows of `encode_dataset`, ready to be taken in batches.
 
     A batch is `input_ids` and `attention_mask`, `(batch, sequence)` int64, padded on the right to its longest
@@ -37,16 +40,17 @@ class PackedSentences(torch.utils.data.Dataset):
         self.labels = flat_column(dataset, "labels")[0] if "labels" in dataset.column_names else None
         self.attributes = np.asarray(dataset["attribute"][:]) if "attribute" in dataset.column_names else None
 
-    @property
-    def column_names(self) -> list[str]:
-        """The columns that `[name]` gives."""
-        return ["length"] if self.attributes is None else ["length", "attribute"]
+    def batches(self, batch_size: int, seed: int, rank: int, world_size: int) -> RowBatches:
+        """Returns batches for training: rows of like length together, and as many of each attribute value.
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        """`["length"]` or `["attribute"]`, of every row."""
-        if name not in self.column_names:
-            raise KeyError(f"no column {name!r}; accepted: {', '.join(self.column_names)}")
-        return self.lengths if name == "length" else self.attributes
+        Args:
+            batch_size, seed, rank, world_size: see [`LengthGroupedBatchSampler`].
+
+        Raises:
+            ValueError: see [`LengthGroupedBatchSampler`].
+        """
+        sampler = LengthGroupedBatchSampler(self.lengths, batch_size, self.attributes, seed, rank, world_size)
+        return RowBatches(lambda number, rows: self.__getitems__(rows), sampler, self.digest())
 
     def digest(self) -> str:
         """A short name of what the rows hold, and of their order."""

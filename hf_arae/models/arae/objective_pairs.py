@@ -44,7 +44,7 @@ class AraePairObjective(AraeObjective):
     turns, each with an optimizer of its own, and an earlier stage on sentences alone may come before.
 
     Batches: `input_ids`, `attention_mask` `(batch, sequence)` of sentences; `pair_input_ids` `(pairs, sequence)` and
-    `pair_labels` `(pairs,)`, see [`~hf_arae.data.pair_batches.PairBatches`].
+    `pair_labels` `(pairs,)`, see [`~hf_arae.data.pair_batches.SentencesWithPairs`].
 
     Args:
         model: an [`AraeForSequenceClassification`].

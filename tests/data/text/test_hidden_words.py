@@ -7,7 +7,7 @@ from datasets import Dataset
 from transformers.utils import logging
 
 from hf_arae.data.loading import DataArguments
-from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
+from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import load_text_stream
 from hf_arae.data.text.encoding import read_dataset
 from hf_arae.data.text.hidden_words import report_hidden_words, warn_of_texts
@@ -92,6 +92,6 @@ def test_a_stream_leaves_out_texts_without_a_word_that_is_seen(tmp_path):
     path.write_text("\u200b\n" + "\n".join(TEXTS) + "\n\ufeff\u00ad\n", encoding="utf-8")
     arguments = DataArguments(train_file=str(path), validation_file=str(path))
     stream, _ = load_text_stream(arguments, 10, label_required=False)
-    batches = StreamBatches(StreamedSentences(stream, train_tokenizer(TEXTS)), None, 3, 0, 0, 1)
+    batches = StreamedSentences(stream, train_tokenizer(TEXTS)).batches(3, 0, 0, 1)
     assert [len(row) for row in next(iter(batches))["input_ids"]] == [7, 7, 7]
     assert min(next(iter(batches))["attention_mask"].sum(1)) > 2
