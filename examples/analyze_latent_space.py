@@ -33,7 +33,7 @@ import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.text.encoding import encode_dataset, read_dataset
 from hf_arae.evaluation.language_model import reverse_perplexity
-from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
+from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, sample_codes
 from hf_arae.evaluation.latent_neighbours import find_neighbours, neighbour_cosine
 from hf_arae.evaluation.latent_noise import SwapNoise, swap_noise
 from hf_arae.evaluation.latent_pictures import draw_code_curves, draw_code_maps
@@ -172,7 +172,7 @@ def main() -> None:
         rows = []
         for name, model in encoders.items():
             fitted, count = gaussians.get(name), len(texts)
-            drawn = draw_codes(model, count, seed) if fitted is None else fitted.draw(count, seed)
+            drawn = sample_codes(model, count, seed) if fitted is None else fitted.draw(count, seed)
             cosines = neighbour_cosine(model, tokenizer, neighbourhoods) if neighbourhoods else {}
             rows.append({"model": name, **code_statistics(codes[name], drawn), **cosines})
         legend = f"Of {len(texts)} sentences, and as many drawn."

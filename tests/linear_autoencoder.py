@@ -45,5 +45,5 @@ class LinearAutoencoder(nn.Module):
         begin, is_, stop, end = (torch.full_like(verb, token) for token in self.frame)
         return torch.stack([begin, modifier, subject, is_, verb, stop, end], 1)
 
-    def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         return torch.randn(num_samples, 9, generator=generator).flip(1)

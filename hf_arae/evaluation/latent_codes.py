@@ -34,7 +34,7 @@ def code_statistics(codes: Tensor, drawn: Tensor | None = None) -> dict[str, flo
 
 
 @torch.no_grad()
-def draw_codes(model: PreTrainedModel, num_samples: int, seed: int = 0) -> Tensor:
+def sample_codes(model: PreTrainedModel, num_samples: int, seed: int = 0) -> Tensor:
     """Codes that the model draws for new sentences, `(num_samples, code_size)` float32, on the CPU.
 
     Those of a generator are as it makes them, without the `draw_noise` of the model's config.
@@ -43,7 +43,7 @@ def draw_codes(model: PreTrainedModel, num_samples: int, seed: int = 0) -> Tenso
     if hasattr(model, "generate_codes"):
         latent = torch.randn(num_samples, model.config.latent_size, generator=source)
         return model.generate_codes(latent.to(model.device, model.dtype)).float().cpu()
-    return model.draw_codes(num_samples, source).float().cpu()
+    return model.sample_codes(num_samples, source).float().cpu()
 
 
 @dataclass

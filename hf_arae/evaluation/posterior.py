@@ -80,9 +80,9 @@ def _batch_statistics(
     model: VaeModel, packed: TokenArrays, rows: list[int], samples: int, seed: int
 ) -> tuple[Tensor, ...]:
     batch = {name: value.to(model.device) for name, value in packed.__getitems__(rows).items()}
-    arguments = (batch["input_ids"], batch["attention_mask"], batch.get("attribute"))
+    arguments = (batch["input_ids"], batch["attention_mask"])
     parts = (-model.log_likelihood(*arguments, samples, seed), *model.elbo(*arguments, 1, seed))
-    return tuple(part.double().cpu() for part in (*parts, *model.posterior(*arguments[:2])))
+    return tuple(part.double().cpu() for part in (*parts, *model.posterior(*arguments)))
 
 
 def mutual_information(mean: Tensor, log_variance: Tensor, seed: int = 0) -> float:

@@ -9,7 +9,7 @@ from transformers.utils import logging
 
 from hf_arae.data.text.encoding import read_texts
 from hf_arae.evaluation.language_model import reverse_perplexity
-from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
+from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, sample_codes
 from hf_arae.evaluation.latent_neighbours import Neighbourhoods, neighbour_cosine
 from hf_arae.evaluation.latent_noise import swap_noise
 from hf_arae.evaluation.rewriting import encode_texts, sample_texts
@@ -127,7 +127,7 @@ class TextGenerationEvaluator:
                 gaussian = CodeGaussian.fit(encode_texts(model, self.tokenizer, self.train_texts))
             metrics, lines = self._rebuild(model)
             if len(self.texts) > 1:
-                drawn = draw_codes(model, len(self.texts)) if gaussian is None else None
+                drawn = sample_codes(model, len(self.texts)) if gaussian is None else None
                 metrics |= code_statistics(encode_texts(model, self.tokenizer, self.texts), drawn)
             if self.neighbourhoods is not None:
                 metrics |= neighbour_cosine(model, self.tokenizer, self.neighbourhoods)

@@ -30,7 +30,7 @@ def interpolation(a: Tensor, b: Tensor, steps: int, method: str = "linear") -> T
         ValueError: too few steps, an unknown method, numbers of rows or widths that do not fit; for "spherical" a row
             of zeros, or two that point in opposite directions, between which there is no shortest arc.
     """
-    check_least("steps", steps, 2)
+    check_min("steps", steps, 2)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}; got {method!r}")
     if a.shape[1] != b.shape[1] or (len(a) != len(b) and 1 not in (len(a), len(b))):
@@ -74,7 +74,7 @@ def random_walk(start: Tensor, steps: int, angle: float, seed: int | None = 0) -
     Raises:
         ValueError: too few steps, an angle out of range, or a row of zeros, which has no direction.
     """
-    check_least("steps", steps, 2)
+    check_min("steps", steps, 2)
     if not 0 < angle <= math.pi:
         raise ValueError(f"angle must lie above 0 and be at most pi, got {angle}")
     lengths = _lengths(start, "start")
@@ -95,9 +95,9 @@ def _lengths(points: Tensor, name: str) -> Tensor:
     return lengths
 
 
-def check_least(name: str, given: int, least: int) -> None:
-    if given < least:
-        raise ValueError(f"{name} must be at least {least}, got {given}")
+def check_min(name: str, given: int, minimum: int) -> None:
+    if given < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {given}")
 
 
-__all__ = ["check_least", "interpolation", "random_walk"]
+__all__ = ["check_min", "interpolation", "random_walk"]

@@ -26,11 +26,11 @@ from hf_arae.data.text.inputs import (
     place_of,
 )
 from hf_arae.data.text.reading import batches_by_length
-from hf_arae.latent.paths import check_least, interpolation, random_walk
+from hf_arae.latent.paths import check_min, interpolation, random_walk
 from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.models.recurrent.writing_settings import check_writing
-from hf_arae.nn.text.decoding import MOST_ROWS
+from hf_arae.nn.text.decoding import MAX_ROWS
 from hf_arae.utils.display import progress, shown
 from hf_arae.utils.seeding import seeded
 
@@ -74,7 +74,7 @@ class LatentSpace:
     is written is never longer than what can be encoded.
 
     Args:
-        model: a model with `encode`, `decode` and `draw_codes`, such as an `AraeModel`. It is put in evaluation mode.
+        model: a model with `encode`, `decode` and `sample_codes`, as an `AraeModel` has. It is put in evaluation mode.
         tokenizer: its tokenizer.
         attribute: label (name or id) that everything is written with, for a model with several decoders.
         batch_size: sentences that are read or written at once.
@@ -89,9 +89,9 @@ class LatentSpace:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         attribute: str | int | None = None,
-        batch_size: int = MOST_ROWS,
+        batch_size: int = MAX_ROWS,
     ):
-        missing = [name for name in ("encode", "decode", "draw_codes") if not callable(getattr(model, name, None))]
+        missing = [name for name in ("encode", "decode", "sample_codes") if not callable(getattr(model, name, None))]
         if missing:
             raise TypeError(f"a {type(model).__name__} has no {' and no '.join(missing)}: it is no text autoencoder")
         check_tokenizer(tokenizer, model.config)
@@ -173,7 +173,7 @@ class LatentSpace:
 
         The arguments are those of `decode`; `do_sample` is on.
         """
-        check_least("num_samples", num_samples, 1)
+        check_min("num_samples", num_samples, 1)
         arguments = {"do_sample": True} | generate_arguments
         points = self._points(points, space, "points")
         texts = self._write(points, space, seed, num_samples, arguments)
@@ -188,11 +188,11 @@ class LatentSpace:
         Raises:
             ValueError: the model has not learned what its codes are drawn from (a plain autoencoder).
         """
-        check_least("num_samples", num_samples, 1)
+        check_min("num_samples", num_samples, 1)
         width = self.width(space)
         source = None if seed is None else torch.Generator().manual_seed(seed)
         if space == "code":
-            return self.model.draw_codes(num_samples, source)
+            return self.model.sample_codes(num_samples, source)
         return torch.randn(num_samples, width, generator=source).to(self.model.device, self.model.dtype)
 
     def sample(self, num_samples: int, seed: int | None = 0, **generate_arguments) -> list[str]:
@@ -320,7 +320,7 @@ class LatentSpace:
             For each row all samples, or, with `wanted`, the matching ones: none where the search failed.
         """
         self._check_writing(generate_arguments)  # before large classes are encoded
-        check_least("num_samples", num_samples, 1)
+        check_min("num_samples", num_samples, 1)
         points = self._points(base, space, "base")
         moved = points + self.offset(minus, plus, space)
         samples = self.decode_samples(moved, num_samples, space, seed, **generate_arguments)

@@ -19,17 +19,17 @@ class GaussianPosterior(nn.Module):
     """q(z | x) = N(mean, variance) by two linear layers (Kingma and Welling 2014), in the parameters' precision.
 
     Args:
-        state_size: width of the encoder's state.
+        encoder_size: width of the encoder's LSTM.
         code_size: width of the code.
-        mean_bias, spread_bias: whether the layers have one.
+        mean_bias, log_variance_bias: whether the layers have one.
 
-    Shapes: states `(batch, state_size)` to mean and log-variance, each `(batch, code_size)`.
+    Shapes: states `(batch, encoder_size)` to mean and log-variance, each `(batch, code_size)`.
     """
 
-    def __init__(self, state_size: int, code_size: int, mean_bias: bool = True, spread_bias: bool = True):
+    def __init__(self, encoder_size: int, code_size: int, mean_bias: bool = True, log_variance_bias: bool = True):
         super().__init__()
-        self.mean = nn.Linear(state_size, code_size, mean_bias)
-        self.spread = nn.Linear(state_size, code_size, spread_bias)
+        self.mean = nn.Linear(encoder_size, code_size, mean_bias)
+        self.log_variance = nn.Linear(encoder_size, code_size, log_variance_bias)
 
     def reset_parameters(self) -> None:
         """Initialises what a subclass adds to the layers."""
@@ -37,11 +37,11 @@ class GaussianPosterior(nn.Module):
     def forward(self, states: Tensor) -> tuple[Tensor, Tensor]:
         with torch.autocast(states.device.type, enabled=False):
             states = states.to(self.mean.weight.dtype)
-            return self.constrain(self.mean(states), self.spread(states))
+            return self.constrain(self.mean(states), self.log_variance(states))
 
-    def constrain(self, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+    def constrain(self, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
         """Maps what the layers give to mean and log-variance."""
-        return mean, spread
+        return mean, log_variance
 
 
 class BatchNormPosterior(GaussianPosterior):
@@ -50,12 +50,12 @@ class BatchNormPosterior(GaussianPosterior):
     The mean over a batch of the KL to N(0, I) is then at least `code_size * scale^2 / 2 + |offset|^2 / 2`.
 
     Args:
-        state_size, code_size: see `GaussianPosterior`.
+        encoder_size, code_size: see `GaussianPosterior`.
         scale: gamma, above 0. Published: 0.6 and 0.7.
     """
 
-    def __init__(self, state_size: int, code_size: int, scale: float):
-        super().__init__(state_size, code_size, mean_bias=False)  # batch norm takes any offset away again
+    def __init__(self, encoder_size: int, code_size: int, scale: float):
+        super().__init__(encoder_size, code_size, mean_bias=False)  # batch norm takes any offset away again
         self.norm = BatchNorm(code_size, eps=_EPSILON, affine=False)
         self.offset = nn.Parameter(torch.zeros(code_size))
         self.scale = scale
@@ -63,8 +63,8 @@ class BatchNormPosterior(GaussianPosterior):
     def reset_parameters(self) -> None:
         init.zeros_(self.offset)
 
-    def constrain(self, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
-        return self.scale * self.norm(mean) + self.offset, spread
+    def constrain(self, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
+        return self.scale * self.norm(mean) + self.offset, log_variance
 
 
 class BalancedPosterior(GaussianPosterior):
@@ -75,50 +75,50 @@ class BalancedPosterior(GaussianPosterior):
     mean KL over a batch is at least `code_size * tau / 2`. A deviation's sign does not matter.
 
     Args:
-        state_size, code_size: see `GaussianPosterior`.
-        least: tau, in (0, 1).
+        encoder_size, code_size: see `GaussianPosterior`.
+        min_mean_variance: tau, in (0, 1).
     """
 
-    def __init__(self, state_size: int, code_size: int, least: float):
-        super().__init__(state_size, code_size, mean_bias=False, spread_bias=False)
+    def __init__(self, encoder_size: int, code_size: int, min_mean_variance: float):
+        super().__init__(encoder_size, code_size, mean_bias=False, log_variance_bias=False)
         self.mean_norm = BatchNorm(code_size, eps=_EPSILON, affine=False)
-        self.spread_norm = BatchNorm(code_size, eps=_EPSILON, affine=False)
+        self.deviation_norm = BatchNorm(code_size, eps=_EPSILON, affine=False)
         self.balance = nn.Parameter(torch.zeros(code_size))
-        self.least = least
+        self.min_mean_variance = min_mean_variance
 
     def reset_parameters(self) -> None:
         init.zeros_(self.balance)
 
-    def constrain(self, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
-        share = (1 - self.least) * self.balance.sigmoid()
-        variance = (1 - self.least - share) * self.spread_norm(spread).square()
-        return (self.least + share).sqrt() * self.mean_norm(mean), (variance + 1e-6).log()
+    def constrain(self, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
+        share = (1 - self.min_mean_variance) * self.balance.sigmoid()
+        variance = (1 - self.min_mean_variance - share) * self.deviation_norm(log_variance).square()
+        return (self.min_mean_variance + share).sqrt() * self.mean_norm(mean), (variance + 1e-6).log()
 
 
-class CommittedPosterior(GaussianPosterior):
+class DeltaPosterior(GaussianPosterior):
     """delta-VAE for a standard normal prior (Razavi et al. 2019; as trained by Zhu et al. 2020).
 
     Deviations lie between the two at which N(0, deviation^2) is `rate` nats away from the prior, and
     mean^2 = 2 rate + 1 + log variance - variance + max(0, m): no coordinate's KL is below `rate`.
 
     Args:
-        state_size, code_size: see `GaussianPosterior`.
+        encoder_size, code_size: see `GaussianPosterior`.
         rate: delta, nats a coordinate, above 0. Published: 0.1 and 0.15.
     """
 
-    def __init__(self, state_size: int, code_size: int, rate: float):
-        super().__init__(state_size, code_size)
+    def __init__(self, encoder_size: int, code_size: int, rate: float):
+        super().__init__(encoder_size, code_size)
         self.rate = rate
-        self.bounds = tuple(variance**0.5 for variance in committed_variances(rate))
+        self.bounds = tuple(variance**0.5 for variance in delta_variances(rate))
 
-    def constrain(self, mean: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+    def constrain(self, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
         low, high = self.bounds
-        log_variance = 2 * (low + (high - low) * spread.sigmoid()).log()
+        log_variance = 2 * (low + (high - low) * log_variance.sigmoid()).log()
         missing = (2 * self.rate + 1 + log_variance - log_variance.exp()).clamp(min=0)  # below 0 by rounding alone
         return (missing + F.relu(mean) + 1e-6).sqrt(), log_variance
 
 
-def committed_variances(rate: float) -> tuple[float, float]:
+def delta_variances(rate: float) -> tuple[float, float]:
     """The variances v below and above 1 with KL(N(0, v) || N(0, 1)) = rate, that is v - 1 - log v = 2 rate."""
 
     def root(inside: float, outside: float) -> float:

@@ -50,12 +50,12 @@ class OnnxLatentModel:
         seed = int(torch.randint(2**62, ())) if writing.get("do_sample") else 0
         return torch.from_numpy(self.exported.decode_ids(code.numpy(), values, seed, **writing))
 
-    def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws codes of new sentences, `(num_samples, code_size)`."""
         config = self.config
         if config.model_type == "arae" and not self.exported.has_generator:
             raise ValueError("this model was trained without its adversary: a plain autoencoder draws no codes")
-        if self.exported.has_generator:  # numbers drawn in the order in which `AraeModel.draw_codes` draws them
+        if self.exported.has_generator:  # numbers drawn in the order in which `AraeModel.sample_codes` draws them
             codes = self._generate_codes(torch.randn(num_samples, config.latent_size, generator=generator))
             noise = getattr(config, "draw_noise", 0.0)
             return codes + noise * torch.randn(codes.shape, generator=generator) if noise else codes

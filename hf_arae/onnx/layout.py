@@ -85,8 +85,12 @@ def read_config(path: Path) -> SimpleNamespace:
     """
     config = SimpleNamespace(**read_json(path))
     check_family(getattr(config, "model_type", None), str(path))
-    needed = ["vocab_size", "code_size", "num_attributes", "pad_token_id", "bos_token_id", "eos_token_id"]
-    needed += ["latent_size"] if config.model_type == "arae" else ["prior_sparsity", "prior_spike_std"]
+    needed = ["vocab_size", "code_size", "pad_token_id", "bos_token_id", "eos_token_id"]
+    if config.model_type == "arae":
+        needed += ["num_attributes", "latent_size"]
+    else:
+        needed += ["prior_sparsity", "prior_spike_std"]
+        config.num_attributes = 1
     missing = [name for name in needed if not hasattr(config, name)]
     if missing:
         raise ValueError(f"{path} does not name {', '.join(missing)}")

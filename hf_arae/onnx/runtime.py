@@ -195,9 +195,9 @@ class OnnxTextAutoencoder:
     def sample(
         self, num_samples: int, attribute: Attribute | None = None, seed: int | np.random.Generator = 0, **writing
     ) -> list[str]:
-        """Writes new texts from drawn codes; the arguments are those of `draw_codes` and `decode`."""
+        """Writes new texts from drawn codes; the arguments are those of `sample_codes` and `decode`."""
         source = np.random.default_rng(seed)
-        return self.decode(self.draw_codes(num_samples, source), attribute, source, **writing)
+        return self.decode(self.sample_codes(num_samples, source), attribute, source, **writing)
 
     # Token ids and codes
 
@@ -256,7 +256,7 @@ class OnnxTextAutoencoder:
                 found[rows, place], state = decoder.step(ids[rows, place], codes[rows], state)
         return found
 
-    def draw_codes(self, num_samples: int, seed: int | np.random.Generator = 0) -> np.ndarray:
+    def sample_codes(self, num_samples: int, seed: int | np.random.Generator = 0) -> np.ndarray:
         """Draws codes of new texts, `(num_samples, code_size)` float32: generated ones, or the prior's.
 
         Args:
@@ -288,7 +288,7 @@ class OnnxTextAutoencoder:
             if self.config.model_type == "arae":
                 raise ValueError("this model was trained without its adversary: it has no generator that knows codes")
             raise ValueError(
-                f"the family {self.config.model_type!r} has no generator: draw_codes draws from its prior"
+                f"the family {self.config.model_type!r} has no generator: sample_codes draws from its prior"
             )
         z = check_values("z", z, self.config.latent_size)
         parts = [z[start : start + self.batch_size] for start in range(0, len(z), self.batch_size)]

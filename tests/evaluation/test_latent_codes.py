@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, draw_codes
+from hf_arae.evaluation.latent_codes import CodeGaussian, code_statistics, sample_codes
 
 
 def test_statistics_are_mean_norms_and_traces():
@@ -53,6 +53,6 @@ def test_draws_repeat_with_their_seed(transfer_model):
     assert torch.equal(gaussian.draw(5, seed=3), gaussian.draw(5, seed=3))
     assert not torch.equal(gaussian.draw(5, seed=3), gaussian.draw(5, seed=4))
     torch.manual_seed(0)
-    first = draw_codes(transfer_model, 5, seed=2)
+    first = sample_codes(transfer_model, 5, seed=2)
     torch.manual_seed(1)
-    assert torch.equal(first, draw_codes(transfer_model, 5, seed=2)) and first.shape == (5, 8)
+    assert torch.equal(first, sample_codes(transfer_model, 5, seed=2)) and first.shape == (5, 8)

@@ -58,7 +58,7 @@ class Copier:
     def sample(self, count, seed=0, **arguments):
         return torch.tensor([[1, 5 + row % 3, 2] for row in range(count)])
 
-    def draw_codes(self, count, generator=None):
+    def sample_codes(self, count, generator=None):
         return torch.randn(count, WIDTH, generator=generator)
 
     def log_probability(self, code, ids, attribute=None):

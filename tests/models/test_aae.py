@@ -37,11 +37,12 @@ class TestAae(FamilyTests):
 
 
 class TestDenoisingAae(FamilyTests):
-    """With a decoder for each attribute value, and one table."""
+    """With one table."""
+
+    attributes = 1
 
     def build_model(self):
-        names = {0: "negative", 1: "positive"}
-        return AaeModel(AaeConfig(**SIZES, num_attributes=2, id2label=names, share_embeddings=True))
+        return AaeModel(AaeConfig(**SIZES, share_embeddings=True))
 
     def build_objective(self, model):
         return AaeObjective(model, AaeObjectiveArguments(word_deletion=0.3, shuffle_distance=3))
@@ -62,7 +63,7 @@ def test_samples_repeat_with_their_seed():
     first = model.sample(6, seed=5)
     torch.manual_seed(2)
     assert torch.equal(first, model.sample(6, seed=5))
-    codes = model.draw_codes(3000, torch.Generator().manual_seed(0))
+    codes = model.sample_codes(3000, torch.Generator().manual_seed(0))
     assert codes.mean().abs() < 0.02 and codes.std() == pytest.approx(1, abs=0.02)
 
 

@@ -305,9 +305,9 @@ class TestNarrowArae(FamilyTests):
 def test_drawn_codes_are_as_noisy_as_the_config_says():
     torch.manual_seed(0)
     model = AraeModel(AraeConfig(**SIZES, draw_noise=0.5)).eval()
-    noisy = model.draw_codes(2000, torch.Generator().manual_seed(1))
+    noisy = model.sample_codes(2000, torch.Generator().manual_seed(1))
     model.config.draw_noise = 0.0
-    plain = model.draw_codes(2000, torch.Generator().manual_seed(1))
+    plain = model.sample_codes(2000, torch.Generator().manual_seed(1))
     assert (noisy - plain).std() == pytest.approx(0.5, rel=0.05)
     assert (noisy - plain).mean() == pytest.approx(0, abs=0.02)
     with pytest.raises(StrictDataclassClassValidationError, match="draw_noise"):

@@ -10,9 +10,15 @@ LABELS = {"num_attributes": 3, "id2label": {0: "sad", 1: "calm", 2: "glad"}}
 
 
 @pytest.mark.parametrize("vocab_size", [5, 6, 300])
-@pytest.mark.parametrize("labels", [{}, LABELS], ids=["plain", "labels"])
 @pytest.mark.parametrize(
-    ("config", "model"), [(AraeConfig, AraeModel), (VaeConfig, VaeModel), (AaeConfig, AaeModel)], ids=lambda part: ""
+    ("config", "model", "labels"),
+    [
+        (AraeConfig, AraeModel, {}),
+        (AraeConfig, AraeModel, LABELS),
+        (VaeConfig, VaeModel, {}),
+        (AaeConfig, AaeModel, {}),
+    ],
+    ids=["arae", "arae with labels", "vae", "aae"],
 )
 @torch.no_grad()
 def test_example_inputs(config, model, labels, vocab_size):

@@ -27,7 +27,7 @@ def test_it_draws_nothing_and_decodes_what_is_encoded(tokenizer, tmp_path):
     assert not latent.has_generator and latent.native_space == "code"
     for call in (
         lambda: model.sample(2),
-        lambda: model.draw_codes(2),
+        lambda: model.sample_codes(2),
         lambda: model.generate_codes(torch.zeros(2, 4)),
         lambda: latent.sample(2),
         lambda: latent.draw(2),
@@ -63,6 +63,6 @@ def test_its_exported_form_has_no_generator(tokenizer, tmp_path):
     assert "generator.onnx" not in {file.name for file in export_onnx(model, tmp_path, tokenizer)}
     exported = OnnxTextAutoencoder.from_pretrained(tmp_path, num_threads=1)
     assert not exported.has_generator and exported.reconstruct(TEXTS)
-    for call in (lambda: exported.sample(2), lambda: OnnxLatentModel(exported).draw_codes(2)):
+    for call in (lambda: exported.sample(2), lambda: OnnxLatentModel(exported).sample_codes(2)):
         with pytest.raises(ValueError, match="adversary"):
             call()

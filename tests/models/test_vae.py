@@ -46,12 +46,12 @@ class TestVae(FamilyTests):
 
 
 class TestBatchNormVae(FamilyTests):
-    """With a decoder for each attribute value, and one table."""
+    """With one table."""
+
+    attributes = 1
 
     def build_model(self):
-        names = {0: "negative", 1: "positive"}
-        config = VaeConfig(**SIZES, posterior="batch_norm", num_attributes=2, id2label=names, share_embeddings=True)
-        return VaeModel(config)
+        return VaeModel(VaeConfig(**SIZES, posterior="batch_norm", share_embeddings=True))
 
     def build_objective(self, model):
         return VaeObjective(model, VaeObjectiveArguments(annealing="none", optimizer="sgd", learning_rate=0.1))
@@ -139,13 +139,13 @@ def test_the_bag_of_words_loss_counts_each_word():
 
 def test_samples_are_the_prior_s_and_repeat_with_their_seed():
     model = make_model(prior_sparsity=0.9, prior_spike_std=0.01)
-    codes = model.draw_codes(500, torch.Generator().manual_seed(0))
+    codes = model.sample_codes(500, torch.Generator().manual_seed(0))
     assert codes.shape == (500, 6) and (codes.abs() < 0.05).float().mean() == pytest.approx(0.9, abs=0.03)
     torch.manual_seed(1)
     first = model.sample(4, seed=5)
     torch.manual_seed(2)
     assert torch.equal(first, model.sample(4, seed=5))
-    assert torch.equal(first, model.decode(model.draw_codes(4, torch.Generator().manual_seed(5))))
+    assert torch.equal(first, model.decode(model.sample_codes(4, torch.Generator().manual_seed(5))))
 
 
 # The objective
@@ -186,12 +186,12 @@ def test_the_loss_is_the_sum_of_its_weighted_parts():
 
 def test_without_noise_the_reconstruction_is_that_of_forward():
     model = make_model()
-    model.posterior_head.spread.bias.data.fill_(-50.0)  # no deviation
+    model.posterior_head.log_variance.bias.data.fill_(-50.0)  # no deviation
     terms = objective_at(0, model, word_dropout=0.0).bound(BATCH)
     torch.testing.assert_close(terms["reconstruction_per_token"], model(**BATCH, labels=IDS).loss)
 
 
-@pytest.mark.parametrize("changes", [{"posterior": "committed"}, {"prior_sparsity": 0.8}], ids=["committed", "sparse"])
+@pytest.mark.parametrize("changes", [{"posterior": "delta"}, {"prior_sparsity": 0.8}], ids=["delta", "sparse"])
 def test_every_parameter_is_trained(changes):
     model = make_model(**changes)
     objective_at(5, model).bound(BATCH)["loss"].backward()
@@ -280,16 +280,17 @@ def test_batch_norm_keeps_the_divergence_where_it_vanishes_without():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: VaeConfig(posterior="normal"), "posterior must be one of gaussian, batch_norm, balanced, committed"),
+        (lambda: VaeConfig(posterior="normal"), "posterior must be one of gaussian, batch_norm, balanced, delta"),
         (lambda: VaeConfig(posterior="balanced", prior_sparsity=0.5), "prior_sparsity=0"),
         (lambda: VaeConfig(batch_norm_scale=0), "batch_norm_scale"),
-        (lambda: VaeConfig(least_mean_variance=1.0), r"least_mean_variance must lie in \(0, 1\), got 1"),
-        (lambda: VaeConfig(committed_rate=-1.0), "committed_rate"),
+        (lambda: VaeConfig(min_mean_variance=1.0), r"min_mean_variance must lie in \(0, 1\), got 1"),
+        (lambda: VaeConfig(delta_rate=-1.0), "delta_rate"),
         (lambda: VaeConfig(bag_of_words_sizes=[0]), "bag_of_words_sizes"),
         (lambda: VaeConfig(prior_sparsity=1), r"prior_sparsity must lie in \[0, 1\), got 1"),
         (lambda: VaeConfig(prior_spike_std=1.0), r"prior_spike_std must lie in \(0, 1\)"),
         (lambda: VaeConfig(code_size=0), "code_size"),
         (lambda: VaeConfig(latent_size=3), "does not know latent_size"),
+        (lambda: VaeConfig(num_attributes=2), "does not know num_attributes"),
         (
             lambda: VaeObjectiveArguments(annealing="cosine"),
             "annealing must be one of none, linear, sigmoid, cyclical",

@@ -33,4 +33,4 @@ def test_a_generator_with_a_shortcut_begins_at_the_length_of_codes(amplify):
     torch.manual_seed(0)
     sizes = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 8, "code_size": 100, "latent_size": 50}
     model = AraeModel(AraeConfig(**sizes, generator_shortcut=True, amplify_adversary=amplify)).eval()
-    assert model.draw_codes(500).norm(dim=1).mean().item() == pytest.approx(1, abs=0.15)
+    assert model.sample_codes(500).norm(dim=1).mean().item() == pytest.approx(1, abs=0.15)

@@ -51,11 +51,11 @@ MODELS = {
     "arae, labels, masking": lambda: AraeModel(AraeConfig(**ARAE, **THREE, mask_attribute_words=True)),
     "arae, labels, shared": lambda: AraeModel(AraeConfig(**ARAE, **THREE, share_embeddings=True, amplify_code=True)),
     "vae": lambda: VaeModel(VaeConfig(**SIZES, num_layers=2, bag_of_words_sizes=[4])),
-    "vae, batch norm, labels": lambda: VaeModel(VaeConfig(**SIZES, **THREE, posterior="batch_norm")),
+    "vae, batch norm": lambda: VaeModel(VaeConfig(**SIZES, posterior="batch_norm")),
     "vae, balanced": lambda: VaeModel(VaeConfig(**SIZES, posterior="balanced")),
-    "vae, committed": lambda: VaeModel(VaeConfig(**SIZES, posterior="committed")),
+    "vae, delta": lambda: VaeModel(VaeConfig(**SIZES, posterior="delta")),
     "aae, sparse prior": lambda: AaeModel(AaeConfig(**SIZES, prior_sparsity=0.5, discriminator_sizes=[4])),
-    "aae, labels": lambda: AaeModel(AaeConfig(**SIZES, **THREE, share_embeddings=True, discriminator_sizes=[4])),
+    "aae, shared": lambda: AaeModel(AaeConfig(**SIZES, share_embeddings=True, discriminator_sizes=[4])),
 }
 
 
@@ -157,7 +157,10 @@ def test_codes_of_new_sentences_have_the_model_s_source(both):
     else:
         with pytest.raises(ValueError, match="has no generator"):
             exported.generate_codes(np.zeros((1, 5), np.float32))
-    codes, others = exported.draw_codes(4000, seed=1), model.draw_codes(4000, torch.Generator().manual_seed(0)).numpy()
+    codes, others = (
+        exported.sample_codes(4000, seed=1),
+        model.sample_codes(4000, torch.Generator().manual_seed(0)).numpy(),
+    )
     assert codes.dtype == np.float32
     shares = [[(np.abs(part) < bound).mean() for bound in (0.05, 0.5, 1.0)] for part in (codes, others)]
     assert shares[0] == pytest.approx(shares[1], abs=0.03)
@@ -224,7 +227,7 @@ def test_a_saved_model_keeps_its_code_references_and_the_export_has_none(transfe
 
 
 def test_the_model_stays_as_it_is(tmp_path):
-    model = made("vae, batch norm, labels").to(torch.bfloat16).train()
+    model = made("vae, batch norm").to(torch.bfloat16).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     export_onnx(model, tmp_path)
     assert model.training and model.dtype == torch.bfloat16

@@ -96,13 +96,13 @@ def test_one_text_is_a_row_and_none_is_none(model):
 
 
 def test_draws_depend_on_their_seed_alone(folder, model):
-    codes = model.draw_codes(9, seed=3)
+    codes = model.sample_codes(9, seed=3)
     drawn = model.decode_ids(codes, 1, seed=5, do_sample=True)
     for batch_size in (1, 4, 64):
         other = OnnxTextAutoencoder(folder, batch_size=batch_size, num_threads=1)
         assert np.array_equal(other.decode_ids(codes, 1, seed=5, do_sample=True), drawn)
     assert not np.array_equal(model.decode_ids(codes, 1, seed=6, do_sample=True), drawn)
-    assert model.sample(4, 0, seed=1) == model.decode(model.draw_codes(4, seed=1), 0)
+    assert model.sample(4, 0, seed=1) == model.decode(model.sample_codes(4, seed=1), 0)
     assert model.sample(4, 0, seed=1, do_sample=True) == model.sample(4, 0, seed=1, do_sample=True)
     source = np.random.default_rng(0)
     assert model.sample(4, 0, seed=source) != model.sample(4, 0, seed=source)
@@ -126,7 +126,7 @@ def test_draws_have_the_model_s_distribution(model, transfer_model):
 
 
 def test_the_generation_config_holds_and_can_be_overridden(model, spoiled):
-    codes = model.draw_codes(20)
+    codes = model.sample_codes(20)
     assert model.decode_ids(codes, 0).shape[1] <= 12  # ten words, the begin and the end
     assert model.decode_ids(codes, 0, max_new_tokens=3).shape[1] <= 4
     favourite = int(np.bincount(model.decode_ids(codes, 0)[:, 1]).argmax())
@@ -240,7 +240,7 @@ def test_the_pipeline_refuses(rewrite, inputs, arguments, error, message):
 
 def test_labels_that_words_do_not_tell(transfer_model, tokenizer, tmp_path):
     sizes = {"vocab_size": len(tokenizer), "embedding_size": 4, "hidden_size": 4, "code_size": 4}
-    model = VaeModel(VaeConfig(**sizes, num_attributes=2, id2label={0: "negative", 1: "positive"}))
+    model = AraeModel(AraeConfig(**sizes, num_attributes=2, id2label={0: "negative", 1: "positive"}))
     export_onnx(model, tmp_path / "two", tokenizer)
     rewrite = OnnxStyleTransfer(OnnxTextAutoencoder(tmp_path / "two"))
     with pytest.raises(ValueError, match=r"target or source is needed.*'negative', 'positive'"):
@@ -248,7 +248,7 @@ def test_labels_that_words_do_not_tell(transfer_model, tokenizer, tmp_path):
     assert rewrite("great", target="positive")["source"] is None
     assert rewrite("great", source="positive")["target"] == "negative"
     three = {"num_attributes": 3, "id2label": {0: "sad", 1: "glad", 2: "calm"}}
-    export_onnx(VaeModel(VaeConfig(**sizes, **three)), tmp_path / "three", tokenizer)
+    export_onnx(AraeModel(AraeConfig(**sizes, **three)), tmp_path / "three", tokenizer)
     with pytest.raises(ValueError, match="target is needed with more than two labels: one of 'sad', 'glad', 'calm'"):
         OnnxStyleTransfer(OnnxTextAutoencoder(tmp_path / "three"))("great", source="sad")
     export_onnx(VaeModel(VaeConfig(**sizes)), tmp_path / "none", tokenizer)

@@ -101,7 +101,7 @@ OTHER = [
     (AaeConfig, "prior_sparsity", SHARES),
     (VaeConfig, "batch_norm_scale", RATES),
     (VaeConfig, "bag_of_words_sizes", WIDTHS),
-    (VaeConfig, "committed_rate", RATES),
+    (VaeConfig, "delta_rate", RATES),
     (UrsaeConfig, "reader_kernel", (0, 2, 10**9)),
     (UrsaeConfig, "selector_size", (-1, 10**12)),
 ]

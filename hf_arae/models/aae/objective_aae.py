@@ -61,7 +61,7 @@ class AaeObjective(Objective):
     Both losses of the encoder make one update, as Shen et al. have it. (Makhzani et al. take turns; a lambda would
     then mean little under Adam, which divides by the size of the gradients.)
 
-    Batches: `input_ids`, `attention_mask` `(batch, sequence)` and, with several decoders, `attribute` `(batch,)`.
+    Batches: `input_ids`, `attention_mask` `(batch, sequence)`.
 
     Args:
         model: an [`AaeModel`].
@@ -110,7 +110,7 @@ class AaeObjective(Objective):
         `reconstruction`, a sentence; `reconstruction_per_token`; `adversarial_loss`: -log D(enc(x)).
         """
         codes, self._codes = self.codes(batch), None
-        total, count = self.model.reconstruction_loss(codes, batch["input_ids"], batch.get("attribute"))
+        total, count = self.model.reconstruction_loss(codes, batch["input_ids"])
         reconstruction = total / len(codes)
         terms = {"loss": reconstruction, "reconstruction": reconstruction}
         terms["reconstruction_per_token"] = self.mean(total, count)

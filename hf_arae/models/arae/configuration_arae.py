@@ -4,24 +4,25 @@ from dataclasses import field
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
+from hf_arae.models.recurrent.autoencoder_config import LabelledDecodersConfig
 from hf_arae.utils.validation import WIDTHS, check_range, check_widths
 
 
 @strict
-class AraeConfig(TextAutoencoderConfig):
+class AraeConfig(LabelledDecodersConfig):
     """Sizes and switches of an ARAE for text (thesis, chapter 4).
 
     The defaults are the published Yelp transfer settings, for one decoder. Beside the fields of
-    [`TextAutoencoderConfig`]:
+    [`LabelledDecodersConfig`]:
 
     Args:
-        encoder_size: width of the encoder's state, of which the code is then a linear map. `None`, as published: the
-            state is the code. Narrow codes want a wider state.
+        encoder_size: width of the encoder's LSTM, of whose state the code is then a linear map. `None`, as published:
+            the state is the code. Narrow codes want a wider state.
         draw_noise: standard deviation, a coordinate, of the noise that is added to the codes of new sentences. Not
             published. A decoder that has learned from noisy codes knows how much a code says, and writes as varied
             sentences as the real ones only if the codes that it is given are as noisy.
-        latent_size: width of the generator's input z.
+        latent_size: width of the generator's input z. (A [`~hf_arae.LatentSpace`] has points of either kind: codes, of
+            `code_size`, and z, of this size.)
         generator_sizes: hidden widths of the generator.
         generator_batch_norm: normalise after each of its hidden layers. Published, but without it the generator comes
             nearer to the codes.
@@ -36,7 +37,7 @@ class AraeConfig(TextAutoencoderConfig):
     """
 
     model_type = "arae"
-    not_chosen = (*TextAutoencoderConfig.not_chosen, "trained_generator")
+    not_chosen = (*LabelledDecodersConfig.not_chosen, "trained_generator")
 
     encoder_size: int | None = None
     latent_size: int = 32

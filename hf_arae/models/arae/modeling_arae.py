@@ -12,10 +12,11 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.base import FamilyModel
 from hf_arae.models.recurrent.autoencoder import TextAutoencoder
+from hf_arae.models.recurrent.labelled_decoders import LabelledDecoders
 from hf_arae.nn.mlp import Mlp
 
 
-class AraeModel(TextAutoencoder):
+class AraeModel(LabelledDecoders, TextAutoencoder):
     """ARAE for text (thesis, chapter 4): encoder, decoders, generator, critic and, for transfer, a code classifier.
 
     Args:
@@ -28,7 +29,13 @@ class AraeModel(TextAutoencoder):
     _other_heads = ("pair_classifier",)
 
     def __init__(self, config: AraeConfig):
-        super().__init__(config, config.code_size, config.normalize_code, config.encoder_size)
+        wider = config.encoder_size is not None  # than the code, which is then a linear map of the encoder's state
+        super().__init__(
+            config,
+            encoder_size=config.encoder_size if wider else config.code_size,
+            normalize=config.normalize_code,
+            code_size=config.code_size if wider else None,
+        )
         gain = config.code_size**0.5 if config.amplify_adversary else 1.0
         self.generator = Mlp(
             config.latent_size,
@@ -60,12 +67,15 @@ class AraeModel(TextAutoencoder):
         else:
             super()._init_weights(module)
 
-    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def encode(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
+    ) -> Tensor:
         """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`, of norm 1 if `normalize_code`.
 
         Args:
             input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
             attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
+            attribute: not read: codes are to be those of any label.
         """
         return self.encoder_state(input_ids, attention_mask)
 
@@ -86,7 +96,7 @@ class AraeModel(TextAutoencoder):
                 "between or around their codes"
             )
 
-    def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws z ~ N(0, I) and maps it to codes, `(num_samples, code_size)`, with noise if `draw_noise` is set.
 
         Raises:

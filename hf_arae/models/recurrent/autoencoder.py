@@ -1,4 +1,7 @@
-"""Text autoencoders: an encoder to one continuous code, decoders by attribute, and the verbs on both."""
+"""Text autoencoders: an encoder to one continuous code, a decoder, and the verbs on both.
+
+Decoders by label are a part of their own, `hf_arae.models.recurrent.labelled_decoders`.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig
-from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
 from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
+from hf_arae.models.recurrent.initialization import initialize
 from hf_arae.models.recurrent.text_model import RecurrentTextModel
 from hf_arae.nn.text.decoding import WriterCell
 from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy
-from hf_arae.nn.text.padding import padded_right
+from hf_arae.nn.text.padding import padded_right, words_to_predict
 from hf_arae.nn.text.recurrent_cache import RecurrentCache
 from hf_arae.nn.text.rnn import RecurrentDecoder, RecurrentEncoder
 from hf_arae.nn.text.token_log_probs import token_log_probs
@@ -42,33 +45,37 @@ class TextAutoencoderOutput(ModelOutput):
 
 
 class TextAutoencoder(RecurrentTextModel):
-    """Base of the autoencoders: tables, encoder, decoders, output projection, and the words that tell an attribute.
+    """Base of the autoencoders: tables, encoder, decoder and output projection.
 
     Sentences are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right. A subclass says
-    how a sentence becomes a code (`encode`) and where codes of new sentences come from (`draw_codes`); its `__init__`
-    ends with `post_init()` and `_set_generation_defaults()`.
+    how a sentence becomes a code (`encode`) and where codes of new sentences come from (`sample_codes`); its
+    `__init__` ends with `post_init()` and `_set_generation_defaults()`.
+
+    Every verb takes an `attribute`, the label of each sentence. It says something to encoders and decoders that depend
+    on one; those here do not, see [`~hf_arae.models.recurrent.labelled_decoders.LabelledDecoders`].
 
     Args:
-        config: sizes and switches. `num_attributes=1` has one decoder; `num_attributes=k` has k decoders (each with
-            its own LSTM and, unless `share_embeddings`, its own table) and a common output projection.
-        state_size: width of what the encoder gives.
-        normalize: project that onto the unit sphere.
-        inner_size: width of the encoder's state where `state_size` is a linear map of it, else `None`.
+        config: sizes and switches.
+        encoder_size: width of the encoder's LSTM.
+        normalize: project what the encoder gives onto the unit sphere.
+        code_size: width of what the encoder gives, a linear map of the LSTM's last state; `None`: it is that state.
     """
 
     config: TextAutoencoderConfig
     config_class = TextAutoencoderConfig
     auto_classes = ("AutoModel", "AutoModelForSeq2SeqLM")
 
-    def __init__(self, config: TextAutoencoderConfig, state_size: int, normalize: bool, inner_size: int | None = None):
+    def __init__(
+        self, config: TextAutoencoderConfig, encoder_size: int, normalize: bool = False, code_size: int | None = None
+    ):
         super().__init__(config)
-        attributes = config.num_attributes
-        tables = 1 if config.share_embeddings else 1 + attributes
+        decoders = config.num_attributes  # 1 without labels
+        tables = 1 if config.share_embeddings else 1 + decoders
         self.embeddings = nn.ModuleList(
             nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
             for _ in range(tables)
         )
-        self.encoder = RecurrentEncoder(config.embedding_size, state_size, config.num_layers, normalize, inner_size)
+        self.encoder = RecurrentEncoder(config.embedding_size, encoder_size, config.num_layers, normalize, code_size)
         self.decoders = nn.ModuleList(
             RecurrentDecoder(
                 config.embedding_size,
@@ -77,48 +84,18 @@ class TextAutoencoder(RecurrentTextModel):
                 config.num_layers,
                 config.code_size**0.5 if config.amplify_code else 1.0,
             )
-            for _ in range(attributes)
+            for _ in range(decoders)
         )
         self.projection = VocabularyProjection(
             config.hidden_size, config.vocab_size, config.embedding_size if config.share_embeddings else None
         )
         self.dropout = nn.Dropout(config.dropout)
-        if attributes > 1:
-            self.register_buffer("attribute_log_odds", torch.zeros(config.vocab_size, attributes))
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Published, or scaled to keep signals at their size; see `TextAutoencoderConfig.initialization`."""
         super()._init_weights(module)
-        published = self.config.initialization == "published"
-        if isinstance(module, nn.Embedding) and not published:
-            init.normal_(module.weight, 0.0, 0.5)
-            if module.padding_idx is not None:
-                init.zeros_(module.weight[module.padding_idx])
-        elif isinstance(module, nn.LSTM) and not published:
-            for name, parameter in module.named_parameters():
-                if name.startswith("weight_ih"):
-                    init.uniform_(parameter, -(parameter.shape[1] ** -0.5), parameter.shape[1] ** -0.5)
-                elif name.startswith("weight_hh"):
-                    for gate in parameter.chunk(4):
-                        init.orthogonal_(gate)
-                else:
-                    init.zeros_(parameter)
-                    if name.startswith("bias_ih"):
-                        init.ones_(parameter.chunk(4)[1])  # the forget gate begins open
-        elif isinstance(module, nn.Linear):
-            init.normal_(module.weight, 0.0, 0.02 if published else (2 / module.in_features) ** 0.5)
-            if module.bias is not None:
-                init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm1d):
-            if module.affine:
-                init.ones_(module.weight)
-                init.zeros_(module.bias)
-            init.zeros_(module.running_mean)
-            init.ones_(module.running_var)
-            init.zeros_(module.num_batches_tracked)
-        elif isinstance(module, TextAutoencoder) and self.config.num_attributes > 1:
-            init.zeros_(module.attribute_log_odds)
+        initialize(module, published=self.config.initialization == "published")
 
     @property
     def example_inputs(self) -> dict[str, Tensor]:
@@ -128,8 +105,7 @@ class TextAutoencoder(RecurrentTextModel):
 
         - `input_ids` `(2, 6)` int64: `<bos> w1 w2 w3 w4 <eos>`, and `<bos> w1 w2 <eos>` with two tokens of padding;
         - `attention_mask` `(2, 6)` int64: 1 for tokens, 0 for padding;
-        - `decoder_input_ids` `(2, 5)` int64: the tokens before each one that is to be predicted;
-        - `attribute` `(2,)` int64: a model with several decoders writes the two with its first and its last.
+        - `decoder_input_ids` `(2, 5)` int64: the tokens before each one that is to be predicted.
         """
         config = self.config
         special = {getattr(config, f"{name}_token_id") for name in ("pad", "bos", "eos", "unk", "mask")}
@@ -140,67 +116,39 @@ class TextAutoencoder(RecurrentTextModel):
             [config.bos_token_id, *second, config.eos_token_id, config.pad_token_id, config.pad_token_id],
         ]
         ids = torch.tensor(rows, device=self.device)
-        inputs = {
+        return {
             "input_ids": ids,
             "attention_mask": (ids != config.pad_token_id).long(),
             "decoder_input_ids": ids[:, :-1],
         }
-        if config.num_attributes > 1:
-            inputs["attribute"] = torch.tensor([0, config.num_attributes - 1], device=self.device)
-        return inputs
 
     # What a subclass says
 
-    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def encode(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
+    ) -> Tensor:
         """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`.
 
         Args:
             input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
             attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
+            attribute: labels of the sentences `(batch,)`, for an encoder that reads them.
         """
         raise NotImplementedError
 
-    def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws codes of new sentences, `(num_samples, code_size)`; from torch's generator of the CPU if `None`."""
         raise NotImplementedError
 
     # The parts, on tensors
 
-    def hide_attribute_words(self, input_ids: Tensor) -> Tensor:
-        """Replaces the tokens that give the attribute away by the mask token, where the config asks for it."""
-        if not self.config.mask_attribute_words:
-            return input_ids
-        telling = self.attribute_log_odds[input_ids].amax(-1) > self.config.salience_threshold
-        return input_ids.masked_fill(telling, self.config.mask_token_id)
-
-    def predict_attribute(self, input_ids: Tensor) -> Tensor:
-        """Guesses the attribute value of sentences from their words; returns values `(batch,)`.
-
-        The value with the largest sum of `attribute_log_odds` over the tokens: naive Bayes on the words that are
-        there, with equal priors. Special tokens do not count, so padding changes nothing. The code is not looked at:
-        the classifier on codes is an adversary, and the encoder is trained to make it fail. A sentence without any
-        telling word gets value 0.
-
-        Args:
-            input_ids: `(batch, sequence)`.
-
-        Raises:
-            ValueError: the model has no attributes, or its log-odds were never filled.
-        """
-        if self.config.num_attributes < 2:
-            raise ValueError("this model was trained without attributes (num_attributes=1): there is none to predict")
-        if not self.attribute_log_odds.any():
-            raise ValueError("this model cannot tell attributes apart: its attribute_log_odds were never filled")
-        return self.attribute_scores(input_ids).argmax(-1)
-
-    def attribute_scores(self, input_ids: Tensor) -> Tensor:
-        """Sums of `attribute_log_odds` over the tokens of sentences `(batch, sequence)`: `(batch, num_attributes)`."""
-        return self.attribute_log_odds[input_ids].float().sum(1)
-
     def encoder_state(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """The encoder's last state of each sentence, `(batch, state_size)`; the arguments are those of `encode`."""
+        """What the encoder gives of each sentence, `(batch, encoder_size)` or, of a linear map, `(batch, code_size)`.
+
+        The arguments are those of `encode`.
+        """
         input_ids, attention_mask = self._padded_right(input_ids, attention_mask)
-        embedded = self.embeddings[0](self.hide_attribute_words(input_ids))
+        embedded = self.embeddings[0](input_ids)  # (batch, sequence, embedding_size)
         return self.encoder(embedded, attention_mask.sum(1))
 
     def _padded_right(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -221,41 +169,25 @@ class TextAutoencoder(RecurrentTextModel):
         attribute: Tensor | None = None,
         state: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Runs each sentence through the decoder of its attribute value.
+        """Runs the decoder over each sentence.
 
         Args:
             code: `(batch, code_size)`.
             decoder_input_ids: previous tokens, `(batch, sequence)`.
-            attribute: attribute values `(batch,)`; may be left out with one decoder only.
+            attribute: labels `(batch,)`, where decoders depend on them.
             state: state to continue from, each part `(num_layers, batch, hidden_size)`.
 
         Returns:
             States `(batch, sequence, hidden_size)` and the state after the last token.
         """
-        if len(self.decoders) == 1:
-            states, state = self.decoders[0](self.dropout(self.embeddings[-1](decoder_input_ids)), code, state)
-            return self.dropout(states), state
-        if attribute is None:
-            raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
-        states, hidden, cell, order = [], [], [], []
-        for value, decoder in enumerate(self.decoders):
-            rows = (attribute == value).nonzero().squeeze(1)
-            if rows.numel() == 0:
-                continue
-            table = self.decoder_embeddings(value)
-            begin = None if state is None else tuple(part.index_select(1, rows) for part in state)
-            part, (h, c) = decoder(self.dropout(table(decoder_input_ids[rows])), code[rows], begin)
-            states.append(self.dropout(part))
-            hidden.append(h)
-            cell.append(c)
-            order.append(rows)
-        if len(order) == 1:
-            return states[0], (hidden[0], cell[0])
-        back = torch.cat(order).argsort()
-        return (
-            torch.cat(states)[back],
-            (torch.cat(hidden, 1).index_select(1, back), torch.cat(cell, 1).index_select(1, back)),
-        )
+        return self._run_decoder(0, code, decoder_input_ids, state)
+
+    def _run_decoder(
+        self, number: int, code: Tensor, ids: Tensor, state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        embedded = self.dropout(self.decoder_embeddings(number)(ids))  # (batch, sequence, embedding_size)
+        states, state = self.decoders[number](embedded, code, state)  # (batch, sequence, hidden_size)
+        return self.dropout(states), state
 
     def project(self, states: Tensor) -> Tensor:
         """Maps decoder states `(..., hidden_size)` to logits `(..., vocab_size)`."""
@@ -283,14 +215,14 @@ class TextAutoencoder(RecurrentTextModel):
         self, code: Tensor, labels: Tensor, attribute: Tensor | None, given: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """States, weight and bias of the logits, and the wanted tokens, -100 where none is."""
-        wanted = labels[:, 1:].masked_fill(labels[:, 1:] == self.config.pad_token_id, -100)
+        wanted = words_to_predict(labels, self.config.pad_token_id)
         given = labels[:, :-1].clamp(min=0) if given is None else given
         states, _ = self.decoder_states(code, given, attribute)
         return (*self.projection.operands(states, self._shared_table()), wanted)
 
-    def decoder_embeddings(self, value: int) -> nn.Embedding:
-        """The embedding table that the decoder of an attribute value reads."""
-        return self.embeddings[0 if self.config.share_embeddings else 1 + value]
+    def decoder_embeddings(self, number: int = 0) -> nn.Embedding:
+        """The embedding table that a decoder reads."""
+        return self.embeddings[0 if self.config.share_embeddings else 1 + number]
 
     def _shared_table(self) -> Tensor | None:
         return self.embeddings[0].weight if self.config.share_embeddings else None
@@ -299,7 +231,7 @@ class TextAutoencoder(RecurrentTextModel):
         tables = [*((table, "weight") for table in self.embeddings), (self.projection, "bias")]
         if not self.config.share_embeddings:
             tables.append((self.projection, "weight"))
-        return tables + ([(self, "attribute_log_odds")] if self.config.num_attributes > 1 else [])
+        return tables
 
     # transformers' interface -----------------------------------------------------------------------------------------
 
@@ -321,7 +253,7 @@ class TextAutoencoder(RecurrentTextModel):
         Args:
             input_ids: sentences to encode, `(batch, sequence)`.
             attention_mask: `(batch, sequence)`.
-            attribute: value that the decoder is chosen by, `(batch,)`.
+            attribute: labels `(batch,)`, where the model has them.
             decoder_input_ids: previous tokens `(batch, sequence)`.
             labels: sentences to reconstruct, `<bos>` first; the loss is the mean over their tokens.
             encoder_outputs: codes `(batch, 1, code_size)` from an earlier call, in place of `input_ids`.
@@ -332,8 +264,7 @@ class TextAutoencoder(RecurrentTextModel):
 
         Raises:
             TypeError: an argument is unknown.
-            ValueError: `labels` or `decoder_input_ids` are padded on the left; an attribute value is missing or out of
-                range.
+            ValueError: `labels` or `decoder_input_ids` are padded on the left; an attribute is missing or unknown.
         """
         self._refuse_unknown(kwargs)
         if cache is None:
@@ -341,7 +272,10 @@ class TextAutoencoder(RecurrentTextModel):
             if labels is not None or decoder_input_ids is not None:
                 given = input_ids if encoder_outputs is None else encoder_outputs[0]
                 attribute = self._attribute_tensor(attribute, len(given))
-        code = self.encode(input_ids, attention_mask) if encoder_outputs is None else encoder_outputs[0].squeeze(1)
+        if encoder_outputs is None:
+            code = self.encode(input_ids, attention_mask, attribute)  # (batch, code_size)
+        else:
+            code = encoder_outputs[0].squeeze(1)
         loss = logits = None
         if labels is not None:
             total, count = self.reconstruction_loss(code, labels, attribute)
@@ -387,17 +321,17 @@ class TextAutoencoder(RecurrentTextModel):
         """As in transformers, for sentences `(batch, sequence)` or `encoder_outputs`, and `attribute` as in `decode`.
 
         Raises:
-            ValueError: neither sentences nor `encoder_outputs`; an attribute value is missing or out of range.
+            ValueError: neither sentences nor `encoder_outputs`; an attribute is missing or out of range.
         """
-        mask = arguments.pop("attention_mask", None)
-        if arguments.get("encoder_outputs") is None:
-            inputs = arguments.pop("input_ids", None) if inputs is None else inputs
-            if inputs is None:
-                raise ValueError("give input_ids to reconstruct, or encoder_outputs; sample() writes new sentences")
-            code = self.encode(inputs, mask)
+        mask, encoded = arguments.pop("attention_mask", None), arguments.get("encoder_outputs")
+        inputs = arguments.pop("input_ids", None) if inputs is None else inputs
+        if encoded is None and inputs is None:
+            raise ValueError("give input_ids to reconstruct, or encoder_outputs; sample() writes new sentences")
+        rows = len(inputs) if encoded is None else len(encoded[0])
+        attribute = arguments["attribute"] = self._attribute_tensor(arguments.pop("attribute", None), rows)
+        if encoded is None:
+            code = self.encode(inputs, mask, attribute)  # (batch, code_size)
             arguments["encoder_outputs"] = BaseModelOutput(last_hidden_state=code.unsqueeze(1))
-        rows = arguments["encoder_outputs"][0].shape[0]
-        arguments["attribute"] = self._attribute_tensor(arguments.pop("attribute", None), rows)
         return super().generate(None, generation_config, **arguments)
 
     # Verbs
@@ -410,28 +344,25 @@ class TextAutoencoder(RecurrentTextModel):
         with the same result.
 
         Args:
-            code: codes, from `encode` or `draw_codes`.
-            attribute: a value for all sentences, or one each `(batch,)`.
+            code: codes, from `encode` or `sample_codes`.
+            attribute: a label for all sentences, or one each `(batch,)`, where the model has labels.
             generate_arguments: anything that `generate` takes (`num_beams`, `do_sample`, `temperature`, ...); on that
                 path also `precision`: `"float32"`, or `"bfloat16"` or `"int8"`, faster and approximate.
 
         Raises:
-            TypeError: an attribute value is no whole number.
-            ValueError: an attribute value is missing or out of range, or `precision` does not go with the others.
+            TypeError: an attribute is no whole number.
+            ValueError: an attribute is missing or out of range, or `precision` does not go with the others.
         """
         values = self._attribute_tensor(attribute, code.shape[0])
-        parts = enumerate(self.decoders)
-        cells = [WriterCell(self.decoder_embeddings(value).weight, part.lstm, part.code_gain) for value, part in parts]
+        cells = [
+            WriterCell(self.decoder_embeddings(number).weight, decoder.lstm, decoder.code_gain)
+            for number, decoder in enumerate(self.decoders)
+        ]
         written = self._write(cells, self._shared_table(), code.shape[0], generate_arguments, code, values)
         if written is not None:
             return written
         encoded = BaseModelOutput(last_hidden_state=code.unsqueeze(1))
-        written = self.generate(encoder_outputs=encoded, attribute=values, **generate_arguments)
-        if not isinstance(written, Tensor) or self.config.eos_token_id is None:
-            return written
-        # Beam search in transformers takes the padding token 0 for none and fills ended rows with <eos>.
-        ends = (written == self.config.eos_token_id).int()
-        return written.masked_fill(ends.cumsum(1) > ends, self.config.pad_token_id)
+        return self._padded_after_end(self.generate(encoder_outputs=encoded, attribute=values, **generate_arguments))
 
     @torch.no_grad()
     def reconstruct(
@@ -442,34 +373,16 @@ class TextAutoencoder(RecurrentTextModel):
         **generate_arguments,
     ) -> Tensor:
         """Encodes and decodes with the sentences' own attribute; returns token ids `(batch, sequence)`."""
-        low = generate_arguments.get("precision") == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
-            code = self.encode(input_ids, attention_mask)
+        attribute = self._attribute_tensor(attribute, len(input_ids))
+        code = self._encode_at(generate_arguments.get("precision"), input_ids, attention_mask, attribute)
         return self.decode(code, attribute, **generate_arguments)
 
-    @torch.no_grad()
-    def transfer(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        target: Tensor | int | None = None,
-        **generate_arguments,
+    def _encode_at(
+        self, precision: str | None, input_ids: Tensor, attention_mask: Tensor | None, attribute: Tensor | None
     ) -> Tensor:
-        """Rewrites sentences with another attribute value; returns token ids `(batch, sequence)`, `<bos>` first.
-
-        Args:
-            input_ids: `(batch, sequence)`.
-            attention_mask: `(batch, sequence)`.
-            target: wanted value, one for all or `(batch,)`.
-
-        Raises:
-            ValueError: the model has one decoder only, there is no target, or a value is out of range.
-        """
-        if len(self.decoders) == 1:
-            raise ValueError("this model was trained without attributes (num_attributes=1): it cannot transfer")
-        if target is None:
-            raise ValueError(f"target is needed: an attribute value, 0 to {len(self.decoders) - 1}")
-        return self.reconstruct(input_ids, attention_mask, target, **generate_arguments)
+        """As `encode`, in bfloat16 if that is the precision."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            return self.encode(input_ids, attention_mask, attribute)
 
     @torch.no_grad()
     def sample(
@@ -483,34 +396,17 @@ class TextAutoencoder(RecurrentTextModel):
 
         Args:
             num_samples: at least 1.
-            attribute: value to write with (needed with several decoders).
+            attribute: label to write with, where the model has labels.
             seed: makes the draws of codes and words repeatable and leaves the global generators as they were.
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         with seeded(seed, self.device):
-            return self.decode(self.draw_codes(num_samples), attribute, **generate_arguments)
+            return self.decode(self.sample_codes(num_samples), attribute, **generate_arguments)
 
     def _attribute_tensor(self, attribute: Tensor | int | None, batch_size: int) -> Tensor | None:
-        if len(self.decoders) == 1:
-            return None
-        if attribute is None:
-            raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
-        if isinstance(attribute, str) or (isinstance(attribute, (list, tuple)) and str in map(type, attribute)):
-            raise TypeError(f"attribute must be ids, which config.label2id has for the labels; got {attribute!r}")
-        values = torch.as_tensor(attribute, device=self.device)
-        if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
-            raise TypeError(f"attribute values must be whole numbers, got {values.dtype}")
-        if values.shape not in ((), (batch_size,)):
-            raise ValueError(
-                f"attribute must be one value, or one for each of {batch_size} sentences; got the shape "
-                f"{tuple(values.shape)}"
-            )
-        if ((values < 0) | (values >= len(self.decoders))).any():
-            raise ValueError(
-                f"attribute values must lie in 0..{len(self.decoders) - 1}, got {values.unique().tolist()}"
-            )
-        return values.expand(batch_size) if values.ndim == 0 else values
+        """The labels of a batch as every method takes them, `(batch,)`; `None` for a model without labels."""
+        return None
 
 
 __all__ = ["TextAutoencoder", "TextAutoencoderOutput"]

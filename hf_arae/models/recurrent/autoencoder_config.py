@@ -1,4 +1,4 @@
-"""Configurations that the text autoencoders share: sizes of encoder and decoders, attributes, and a fixed prior."""
+"""Configurations that the text autoencoders share: sizes of encoder and decoder, labels, and a fixed prior."""
 
 from huggingface_hub.dataclasses import strict
 
@@ -8,7 +8,7 @@ from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_choice, c
 
 @strict
 class TextAutoencoderConfig(RecurrentTextConfig):
-    """Sizes and switches of a text autoencoder's encoder and decoders.
+    """Sizes and switches of a text autoencoder's encoder and decoder.
 
     Args:
         vocab_size: number of tokens, special ones included.
@@ -16,8 +16,6 @@ class TextAutoencoderConfig(RecurrentTextConfig):
         hidden_size: width of the decoder's state.
         code_size: width of the code.
         num_layers: LSTM layers in the encoder and in each decoder.
-        num_attributes: number of attribute values, one decoder each; 1 is a model without attributes. Their names
-            stand in `id2label`.
         amplify_code: the decoder reads the code times `sqrt(code_size)`, which puts the coordinates of a code on the
             unit sphere at the size of 1. Not in the thesis; its effect was not measured apart from other changes.
         share_embeddings: one table serves the encoder, every decoder and, transposed, the output projection. The
@@ -25,10 +23,6 @@ class TextAutoencoderConfig(RecurrentTextConfig):
         initialization: `"published"` (tables and recurrent layers uniform(-0.1, 0.1), linear layers normal(0, 0.02))
             or `"scaled"` (variances that keep signals at their size). With the published one all codes are nearly the
             same at first, and the decoder begins to read them later.
-        mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose log-odds for one attribute
-            value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
-            `attribute_log_odds`, which every model with attributes has and which is filled before training.
-        salience_threshold: in nats of smoothed log-odds between one attribute value and the others.
         dropout: probability, in [0, 1), of dropping a unit of the decoder's inputs and outputs while training, as a
             language model does. Not in the thesis.
         max_sequence_length: longest sentence in tokens, without special ones.
@@ -42,12 +36,10 @@ class TextAutoencoderConfig(RecurrentTextConfig):
     hidden_size: int = 128
     code_size: int = 128
     num_layers: int = 1
-    num_attributes: int = 1
+    num_attributes = 1  # no field: a model without labels. [`LabelledDecodersConfig`] makes it one
     amplify_code: bool = False
     share_embeddings: bool = False
     initialization: str = "published"
-    mask_attribute_words: bool = False
-    salience_threshold: float | int = 1.0
     dropout: float | int = 0.0
     max_sequence_length: int = 25
     pad_token_id: int | None = 0
@@ -62,18 +54,37 @@ class TextAutoencoderConfig(RecurrentTextConfig):
     def validate_sizes(self):
         check_range(self, VOCABULARY, "vocab_size")
         check_range(self, WIDTHS, "embedding_size", "hidden_size", "code_size", "max_sequence_length")
-        check_range(self, LAYERS, "num_layers", "num_attributes")
+        check_range(self, LAYERS, "num_layers")
 
     def validate_dropout(self):
         check_range(self, "[0, 1)", "dropout")
 
-    def validate_salience(self):
-        check_range(self, "[0, inf)", "salience_threshold")
-
     def validate_initialization(self):
         check_choice(self, "initialization", ("published", "scaled"))
 
+
+@strict
+class LabelledDecodersConfig(TextAutoencoderConfig):
+    """As [`TextAutoencoderConfig`], with a decoder for each label.
+
+    Args:
+        num_attributes: number of attribute values, one decoder each; 1 is a model without attributes. Their names
+            stand in `id2label`.
+        mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose log-odds for one attribute
+            value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
+            `attribute_log_odds`, which every model with attributes has and which is filled before training.
+        salience_threshold: in nats of smoothed log-odds between one attribute value and the others.
+    """
+
+    num_attributes: int = 1
+    mask_attribute_words: bool = False
+    salience_threshold: float | int = 1.0
+
+    def validate_salience(self):
+        check_range(self, "[0, inf)", "salience_threshold")
+
     def validate_attributes(self):
+        check_range(self, LAYERS, "num_attributes")
         if self.num_attributes > 1 and self.num_labels != self.num_attributes:
             raise ValueError(
                 f"id2label names {self.num_labels} attribute values, but num_attributes is {self.num_attributes}"
@@ -103,4 +114,4 @@ class PriorAutoencoderConfig(TextAutoencoderConfig):
         check_range(self, "(0, 1)", "prior_spike_std")
 
 
-__all__ = ["PriorAutoencoderConfig", "TextAutoencoderConfig"]
+__all__ = ["LabelledDecodersConfig", "PriorAutoencoderConfig", "TextAutoencoderConfig"]

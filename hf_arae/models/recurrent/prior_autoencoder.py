@@ -21,10 +21,10 @@ class PriorAutoencoder(TextAutoencoder):
     config_class = PriorAutoencoderConfig
 
     def __init__(self, config: PriorAutoencoderConfig):
-        super().__init__(config, config.hidden_size, normalize=False)
+        super().__init__(config, encoder_size=config.hidden_size)
         self.prior = FixedPrior(config.prior_sparsity, config.prior_spike_std)
 
-    def draw_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+    def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws codes from the prior, `(num_samples, code_size)`; the same on every device."""
         codes = self.prior.draw(
             torch.empty(num_samples, self.config.code_size),

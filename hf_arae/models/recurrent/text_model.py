@@ -14,7 +14,7 @@ from hf_arae.models.base import FamilyModel
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.models.recurrent.writing_settings import check_writing, room_for_new_tokens
 from hf_arae.nn.text.decoding import RecurrentWriter, WriterCell
-from hf_arae.nn.text.padding import check_padded_right
+from hf_arae.nn.text.padding import check_padded_right, padded_after_end
 from hf_arae.nn.text.vocabulary import VocabularyProjection
 
 _DEFAULT_SETTINGS = vars(GenerationConfig())
@@ -108,9 +108,13 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
             raise ValueError("pad_to_multiple_of is not supported: a model has a row for each word of its tokenizer")
         if new_num_tokens is None or new_num_tokens == self.config.vocab_size:
             return self.get_input_embeddings()
-        least = 1 + max(token for token in (*self._never_written(), self.config.eos_token_id) if token is not None)
-        if new_num_tokens < least:
-            raise ValueError(f"new_num_tokens must be at least {least}, for the special tokens; got {new_num_tokens}")
+        min_tokens = 1 + max(
+            token for token in (*self._never_written(), self.config.eos_token_id) if token is not None
+        )
+        if new_num_tokens < min_tokens:
+            raise ValueError(
+                f"new_num_tokens must be at least {min_tokens}, for the special tokens; got {new_num_tokens}"
+            )
         for module, name in self._word_tables():
             old = getattr(module, name)
             new = old.new_zeros(new_num_tokens, *old.shape[1:])
@@ -178,7 +182,7 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
         rows: int,
         arguments: dict,
         context: Tensor | None = None,
-        which: Tensor | None = None,
+        attribute: Tensor | None = None,
     ) -> Tensor | None:
         """Writes by [`RecurrentWriter`], or returns `None` where the arguments need `generate()`.
 
@@ -187,7 +191,7 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
             table: the embedding table that the output projection shares, if it does.
             rows: number of sentences.
             arguments: `precision`, and arguments of `generate`, which take precedence over `generation_config`.
-            context, which: see `RecurrentWriter.write`.
+            context, attribute: see `RecurrentWriter.write`.
 
         Raises:
             ValueError: a precision other than float32 is asked for together with what needs `generate()`.
@@ -225,7 +229,16 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
             precision,
         )
         begin = torch.full((rows,), self.config.bos_token_id, device=self.device)
-        return writer.write(begin, settings["max_new_tokens"], context, which, temperature)
+        return writer.write(begin, settings["max_new_tokens"], context, attribute, temperature)
+
+    def _padded_after_end(self, written: Tensor | ModelOutput) -> Tensor | ModelOutput:
+        """What `generate()` has returned, with padding after the end of each text.
+
+        Beam search in transformers takes the padding token 0 for none and fills ended rows with `<eos>`.
+        """
+        if not isinstance(written, Tensor) or self.config.eos_token_id is None:
+            return written
+        return padded_after_end(written, self.config.eos_token_id, self.config.pad_token_id)
 
     def _supports_default_dynamic_cache(self) -> bool:
         return False  # the decoding state is a RecurrentCache, made in prepare_inputs_for_generation

@@ -55,14 +55,14 @@ def check_writing(settings: Mapping[str, Any]) -> None:
     for name, reason in _UNSUPPORTED.items():
         if settings.get(name) not in (None, False, _WITHOUT_EFFECT.get(name)):
             raise ValueError(f"{name} is not supported: {reason}")
-    for name, least in _WHOLE.items():
+    for name, minimum in _WHOLE.items():
         if (value := settings.get(name)) is not None:
             try:
                 whole = operator.index(value)
             except TypeError:
                 raise TypeError(f"{name} must be a whole number, got {value!r}") from None
-            if whole < least or isinstance(value, bool):
-                raise ValueError(f"{name} must be at least {least}, got {value!r}")
+            if whole < minimum or isinstance(value, bool):
+                raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
     for name in (*_SHARES, *_ABOVE_ZERO, *_FINITE):
         number = _number(name, settings)
         if number is None:

@@ -14,7 +14,7 @@ from hf_arae.models.recurrent.text_model import RecurrentTextModel
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.nn.text.decoding import WriterCell
 from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy
-from hf_arae.nn.text.padding import check_padded_right, padded_right
+from hf_arae.nn.text.padding import check_padded_right, padded_right, words_to_predict
 from hf_arae.nn.text.recurrent_cache import RecurrentCache
 from hf_arae.nn.text.vocabulary import VocabularyProjection
 from hf_arae.utils.seeding import seeded
@@ -82,16 +82,13 @@ class RnnLmForCausalLM(RecurrentTextModel):
         Args:
             input_ids: `(batch, sequence)`, right padded.
         """
-        targets = self._targets(input_ids)
+        targets = words_to_predict(input_ids, self.config.pad_token_id)
         states, _ = self.hidden_states(input_ids[:, :-1])
         return linear_cross_entropy(*self.projection_operands(states), targets)
 
     def projection_operands(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns (states, weight, bias) such that the logits are `states @ weight.T + bias`."""
         return self.projection.operands(states, self._shared_table())
-
-    def _targets(self, labels: Tensor) -> Tensor:
-        return labels[:, 1:].masked_fill(labels[:, 1:] == self.config.pad_token_id, -100)
 
     def _shared_table(self) -> Tensor | None:
         return self.embeddings.weight if self.config.share_embeddings else None
@@ -133,7 +130,7 @@ class RnnLmForCausalLM(RecurrentTextModel):
         logits = self.projection(states, self._shared_table())
         loss = None
         if labels is not None:
-            targets = self._targets(labels)
+            targets = words_to_predict(labels, self.config.pad_token_id)
             total = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), targets.flatten(), reduction="sum")
             loss = total / (targets != -100).sum().clamp(min=1)
         if use_cache:

@@ -5,7 +5,7 @@ from huggingface_hub.dataclasses import strict
 from hf_arae.models.recurrent.autoencoder_config import PriorAutoencoderConfig
 from hf_arae.utils.validation import check_choice, check_range, check_widths
 
-POSTERIORS = ("gaussian", "batch_norm", "balanced", "committed")
+POSTERIORS = ("gaussian", "batch_norm", "balanced", "delta")
 
 
 @strict
@@ -17,11 +17,11 @@ class VaeConfig(PriorAutoencoderConfig):
 
     Args:
         posterior: q(z | x). `"gaussian"`; or one whose KL to the standard normal cannot vanish: `"batch_norm"`
-            (BN-VAE), `"balanced"` (its extension: means and deviations normalised), `"committed"` (delta-VAE). See
+            (BN-VAE), `"balanced"` (its extension: means and deviations normalised), `"delta"` (delta-VAE). See
             `hf_arae.nn.posteriors`.
         batch_norm_scale: gamma of `"batch_norm"`, above 0. Published: 0.7 and 0.6.
-        least_mean_variance: tau of `"balanced"`, in (0, 1).
-        committed_rate: delta of `"committed"`, in nats a coordinate, above 0. Published: 0.1 and 0.15.
+        min_mean_variance: tau of `"balanced"`, in (0, 1).
+        delta_rate: delta of `"delta"`, in nats a coordinate, above 0. Published: 0.1 and 0.15.
         bag_of_words_sizes: hidden widths of the layers that predict a sentence's words from its code, for the
             bag-of-words loss (Zhao et al. 2017, who have one of 400); `[]` is one linear layer, `None` has none.
     """
@@ -33,16 +33,16 @@ class VaeConfig(PriorAutoencoderConfig):
     code_size: int = 32
     posterior: str = "gaussian"
     batch_norm_scale: float | int = 0.7
-    least_mean_variance: float | int = 0.5
-    committed_rate: float | int = 0.1
+    min_mean_variance: float | int = 0.5
+    delta_rate: float | int = 0.1
     bag_of_words_sizes: list[int] | tuple[int, ...] | None = None
 
     def validate_posterior(self):
         check_choice(self, "posterior", POSTERIORS)
         if self.posterior != "gaussian" and self.prior_sparsity:
             raise ValueError(f"posterior={self.posterior!r} is for the standard normal prior: prior_sparsity=0")
-        check_range(self, "(0, inf)", "batch_norm_scale", "committed_rate")
-        check_range(self, "(0, 1)", "least_mean_variance")
+        check_range(self, "(0, inf)", "batch_norm_scale", "delta_rate")
+        check_range(self, "(0, 1)", "min_mean_variance")
         if self.bag_of_words_sizes is not None:
             check_widths(self, "bag_of_words_sizes")
 

@@ -14,7 +14,7 @@ from hf_arae.losses.gaussian import draw_gaussian, gaussian_log_density
 from hf_arae.models.recurrent.prior_autoencoder import PriorAutoencoder
 from hf_arae.models.vae.configuration_vae import VaeConfig
 from hf_arae.nn.mlp import Mlp
-from hf_arae.nn.posteriors import BalancedPosterior, BatchNormPosterior, CommittedPosterior, GaussianPosterior
+from hf_arae.nn.posteriors import BalancedPosterior, BatchNormPosterior, DeltaPosterior, GaussianPosterior
 
 
 class VaeModel(PriorAutoencoder):
@@ -36,9 +36,9 @@ class VaeModel(PriorAutoencoder):
         if config.posterior == "batch_norm":
             self.posterior_head = BatchNormPosterior(*sizes, config.batch_norm_scale)
         elif config.posterior == "balanced":
-            self.posterior_head = BalancedPosterior(*sizes, config.least_mean_variance)
-        elif config.posterior == "committed":
-            self.posterior_head = CommittedPosterior(*sizes, config.committed_rate)
+            self.posterior_head = BalancedPosterior(*sizes, config.min_mean_variance)
+        elif config.posterior == "delta":
+            self.posterior_head = DeltaPosterior(*sizes, config.delta_rate)
         else:
             self.posterior_head = GaussianPosterior(*sizes)
         if config.bag_of_words_sizes is not None:
@@ -50,7 +50,7 @@ class VaeModel(PriorAutoencoder):
     def _init_weights(self, module: nn.Module) -> None:
         """As the base does, with posteriors that all begin about as wide and bags of words about even."""
         bag = getattr(self, "bag_of_words", None)
-        if module is self.posterior_head.spread or (bag is not None and module is bag.output_layer):
+        if module is self.posterior_head.log_variance or (bag is not None and module is bag.output_layer):
             init.normal_(module.weight, 0.0, 0.02)
             if module.bias is not None:
                 init.zeros_(module.bias)
@@ -74,12 +74,15 @@ class VaeModel(PriorAutoencoder):
         """
         return self.posterior_head(self.encoder_state(input_ids, attention_mask))
 
-    def encode(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def encode(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
+    ) -> Tensor:
         """Maps token ids `(batch, sequence)` to the means of their posteriors, `(batch, code_size)`.
 
         Args:
             input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
             attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
+            attribute: not read: there are no labels.
         """
         return self.posterior(input_ids, attention_mask)[0]
 
@@ -98,7 +101,6 @@ class VaeModel(PriorAutoencoder):
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        attribute: Tensor | None = None,
         samples: int = 1,
         seed: int | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -107,7 +109,6 @@ class VaeModel(PriorAutoencoder):
         Args:
             input_ids: `(batch, sequence)`.
             attention_mask: `(batch, sequence)`.
-            attribute: attribute values `(batch,)`, with several decoders.
             samples: draws from the posterior that are averaged over, at least 1.
             seed: makes the draws repeatable, the same on every device; else from torch's generator of the CPU.
 
@@ -119,7 +120,7 @@ class VaeModel(PriorAutoencoder):
         reconstruction, divergence = 0, 0
         for noise in self._noise(mean, samples, seed):
             code = draw_gaussian(mean, log_variance, noise)
-            reconstruction = reconstruction - self.log_probability(code, input_ids, attribute) / samples
+            reconstruction = reconstruction - self.log_probability(code, input_ids) / samples
             divergence = divergence + self.prior.kl(mean, log_variance, code).sum(1) / samples
         return reconstruction, divergence
 
@@ -128,7 +129,6 @@ class VaeModel(PriorAutoencoder):
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
-        attribute: Tensor | None = None,
         samples: int = 100,
         seed: int | None = None,
     ) -> Tensor:
@@ -139,7 +139,7 @@ class VaeModel(PriorAutoencoder):
 
         Args:
             samples: K, at least 1. Published: 500.
-            input_ids, attention_mask, attribute, seed: see `elbo`.
+            input_ids, attention_mask, seed: see `elbo`.
         """
         input_ids, attention_mask = self._padded_right(input_ids, attention_mask)
         mean, log_variance = self.posterior(input_ids, attention_mask)
@@ -147,7 +147,7 @@ class VaeModel(PriorAutoencoder):
         for noise in self._noise(mean, samples, seed):
             code = draw_gaussian(mean, log_variance, noise)
             ratio = self.prior.log_density(code) - gaussian_log_density(code, mean, log_variance)
-            total = total.logaddexp(self.log_probability(code, input_ids, attribute) + ratio.sum(1))
+            total = total.logaddexp(self.log_probability(code, input_ids) + ratio.sum(1))
         return total - math.log(samples)
 
     @staticmethod

@@ -88,7 +88,7 @@ class VaeObjective(Objective):
 
     The MMD is that of each process's own rows, so with several processes it is an estimate from fewer of them.
 
-    Batches: `input_ids`, `attention_mask` `(batch, sequence)` and, with several decoders, `attribute` `(batch,)`.
+    Batches: `input_ids`, `attention_mask` `(batch, sequence)`.
 
     Args:
         model: a [`VaeModel`].
@@ -149,7 +149,7 @@ class VaeObjective(Objective):
         mean, log_variance = model.posterior(ids, batch["attention_mask"])
         code = draw_gaussian(mean, log_variance, self.randn(mean))
         divergence = model.prior.kl(mean, log_variance, code)
-        total, count = model.reconstruction_loss(code, ids, batch.get("attribute"), self.given_words(ids))
+        total, count = model.reconstruction_loss(code, ids, given=self.given_words(ids))
         reconstruction, weight = total / len(ids), self.kl_weight()
         loss = reconstruction + weight * self.charged(divergence).mean()
         terms = {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 PRECISIONS = ("float32", "bfloat16", "int8")
-MOST_ROWS = 1024  # rows that are written at once; more are slower, and their logits take 40 MB a thousand
+MAX_ROWS = 1024  # rows that are written at once; more are slower, and their logits take 40 MB a thousand
 _BLOCK = 96  # words whose largest logit is found at once
 
 
@@ -72,7 +72,7 @@ class RecurrentWriter:
         begin: Tensor,
         max_new_tokens: int,
         context: Tensor | None = None,
-        which: Tensor | None = None,
+        attribute: Tensor | None = None,
         temperature: float | None = None,
     ) -> Tensor:
         """Writes until every row has ended or has `max_new_tokens`.
@@ -81,7 +81,7 @@ class RecurrentWriter:
             begin: first token of each row, `(batch,)`.
             max_new_tokens: at least 1.
             context: `(batch, context)`, where the decoders read one.
-            which: number of each row's decoder, `(batch,)`; the first one for all if `None`.
+            attribute: number of each row's decoder, `(batch,)`; the first one for all if `None`.
             temperature: draw from softmax(logits / temperature), by torch's global generator. `None`: the likeliest.
 
         Returns:
@@ -92,20 +92,20 @@ class RecurrentWriter:
                 begin[rows],
                 max_new_tokens,
                 None if context is None else context[rows],
-                torch.zeros_like(begin[rows]) if which is None else which[rows],
+                torch.zeros_like(begin[rows]) if attribute is None else attribute[rows],
                 temperature,
             )
-            for rows in (slice(start, start + MOST_ROWS) for start in range(0, len(begin), MOST_ROWS))
+            for rows in (slice(start, start + MAX_ROWS) for start in range(0, len(begin), MAX_ROWS))
         ]
         width = max(part.shape[1] for part in parts)
         return torch.cat([nn.functional.pad(part, (0, width - part.shape[1]), value=self.padding) for part in parts])
 
     def _write(
-        self, begin: Tensor, max_new_tokens: int, context: Tensor | None, which: Tensor, temperature: float | None
+        self, begin: Tensor, max_new_tokens: int, context: Tensor | None, attribute: Tensor, temperature: float | None
     ) -> Tensor:
-        rows = which.argsort(stable=True)  # each decoder's rows stand together
-        which, token = which[rows], begin[rows]
-        bounds = self._bounds(which)
+        rows = attribute.argsort(stable=True)  # each decoder's rows stand together
+        attribute, token = attribute[rows], begin[rows]
+        bounds = self._bounds(attribute)
         constant = torch.cat(
             [
                 cell.constant(len(begin[a:b]), None if context is None else context[rows[a:b]])
@@ -135,16 +135,16 @@ class RecurrentWriter:
                 kept = alive.nonzero().squeeze(1)
                 if left < size:
                     kept = torch.cat([kept, (~alive).nonzero().squeeze(1)[: size - left]]).sort().values
-                rows, which, token, alive, constant = (
-                    part.index_select(0, kept) for part in (rows, which, token, alive, constant)
+                rows, attribute, token, alive, constant = (
+                    part.index_select(0, kept) for part in (rows, attribute, token, alive, constant)
                 )
                 hidden = [part.index_select(0, kept) for part in hidden]
                 memory = [part.index_select(0, kept) for part in memory]
-                bounds = self._bounds(which)
+                bounds = self._bounds(attribute)
         return written
 
-    def _bounds(self, which: Tensor) -> list[tuple[int, int]]:
-        ends = torch.bincount(which, minlength=len(self.cells)).cumsum(0).tolist()
+    def _bounds(self, attribute: Tensor) -> list[tuple[int, int]]:
+        ends = torch.bincount(attribute, minlength=len(self.cells)).cumsum(0).tolist()
         return list(zip([0, *ends[:-1]], ends, strict=True))
 
     def _step(

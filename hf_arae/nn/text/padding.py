@@ -60,9 +60,20 @@ def check_padded_right(name: str, mask: Tensor) -> None:
         )
 
 
+def words_to_predict(labels: Tensor, padding: int) -> Tensor:
+    """What follows each place of `labels` `(batch, sequence)` but the last: `(batch, sequence - 1)`, -100 for none."""
+    return labels[:, 1:].masked_fill(labels[:, 1:] == padding, -100)
+
+
+def padded_after_end(written: Tensor, end: int, padding: int) -> Tensor:
+    """Texts `(batch, sequence)` with the padding token at every place after their first `end`."""
+    ends = (written == end).int()
+    return written.masked_fill(ends.cumsum(1) > ends, padding)
+
+
 def _holes(mask: Tensor) -> Tensor:
     """Where a token follows what is no token: `(batch, sequence - 1)`."""
     return mask[:, 1:] & ~mask[:, :-1]
 
 
-__all__ = ["check_padded_right", "padded_right"]
+__all__ = ["check_padded_right", "padded_after_end", "padded_right", "words_to_predict"]

@@ -8,19 +8,17 @@ from torch.nn import functional as F
 
 
 class RecurrentEncoder(nn.Module):
-    """LSTM that turns embedded tokens into one code: the last layer's last hidden state, on the unit sphere.
-
-    With `state_size` that state has a width of its own, and the code is a linear map of it.
+    """LSTM that turns embedded tokens into one code: the last layer's last hidden state, or a linear map of it.
 
     Sentences are padded on the right. The state after the last real token is gathered instead of packing the batch:
     the result is the same and the module can be exported.
 
     Args:
         input_size: width of the embeddings.
-        code_size: width of the code.
+        encoder_size: width of the LSTM's state.
         num_layers: stacked LSTM layers.
         normalize: project the code onto the unit sphere (thesis, section 4.3).
-        state_size: width of the LSTM's state; `None`: the code is the state.
+        code_size: width of the code, a linear map of the state; `None`: the code is the state.
     """
 
     main_input_name = "input_ids"  # generate() asks a model's encoder for it
@@ -28,23 +26,23 @@ class RecurrentEncoder(nn.Module):
     def __init__(
         self,
         input_size: int,
-        code_size: int,
+        encoder_size: int,
         num_layers: int = 1,
         normalize: bool = True,
-        state_size: int | None = None,
+        code_size: int | None = None,
     ):
         super().__init__()
-        self.lstm = nn.LSTM(input_size, state_size or code_size, num_layers, batch_first=True)
-        self.output_layer = nn.Linear(state_size, code_size, bias=False) if state_size else None
+        self.lstm = nn.LSTM(input_size, encoder_size, num_layers, batch_first=True)
+        self.output_layer = nn.Linear(encoder_size, code_size, bias=False) if code_size else None
         self.normalize = normalize
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Maps `(batch, sequence, input_size)` and lengths `(batch,)`, each at least 1, to `(batch, code_size)`."""
-        states, _ = self.lstm(embedded)
+        states, _ = self.lstm(embedded)  # (batch, sequence, encoder_size)
         last = (lengths - 1).clamp(min=0).view(-1, 1, 1).expand(-1, 1, states.shape[-1])
-        code = states.gather(1, last)[:, 0]
+        code = states.gather(1, last)[:, 0]  # (batch, encoder_size)
         if self.output_layer is not None:
-            code = self.output_layer(code)
+            code = self.output_layer(code)  # (batch, code_size)
         code = code.to(torch.promote_types(code.dtype, torch.float32))  # autocast's states are in half precision
         return F.normalize(code, dim=-1) if self.normalize else code
 

@@ -68,7 +68,7 @@ def test_more_rows_than_are_written_at_once(monkeypatch):
     codes = torch.randn(70, 8)
     end_at_many_lengths(model, codes, 1)
     whole = model.decode(codes, 1)
-    monkeypatch.setattr(decoding, "MOST_ROWS", 32)
+    monkeypatch.setattr(decoding, "MAX_ROWS", 32)
     assert torch.equal(model.decode(codes, 1), whole)
 
 
