@@ -1,7 +1,7 @@
 """Trains a URSAE to summarize sentences without having seen a summary.
 
     python examples/train_summarization.py                              # built-in news, a few minutes on a CPU
-    accelerate launch examples/train_summarization.py --dataset_name OWNER/NAME --document_column article
+    python examples/train_summarization.py --dataset_name OWNER/NAME --document_column article
     ... --writer_text titles --titles_name OWNER/OTHER                  # the writer learns from unpaired titles
     ... --writer_epochs 0                                               # ablation: a writer that knows no language
     ... --resume_from_checkpoint last                                   # go on with either stage
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from datasets import Dataset
-from transformers import HfArgumentParser, set_seed
+from transformers import set_seed
 
 from hf_arae.data.corpora.news import build_titles
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titles
@@ -39,13 +39,14 @@ from hf_arae.evaluation.summarization import (
 from hf_arae.hub.curves import plot_curves
 from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
-from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
+from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.storage.files import write_text
 from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.interruption import time_left
-from hf_arae.training.report import write_report
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
 
@@ -56,103 +57,58 @@ COLUMNS = ("rouge1", "rouge2", "rougeL", "mean_length", "copy_rate", "prefix_ove
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    vocab_size: int = field(default=30_000, metadata={"help": "Most words in the vocabulary."})
-    min_frequency: int = field(default=1, metadata={"help": "Words seen less often become <unk>."})
+    vocab_size: int = field(default=30_000, metadata={"help": "The vocabulary has at most so many words."})
+    min_frequency: int = field(
+        default=1, metadata={"help": "A word that the training data have less often than this becomes <unk>."}
+    )
     min_length: int = field(default=10, metadata={"help": "Training documents with fewer words are left out."})
-    max_length: int = field(default=50, metadata={"help": "Longest document in words; longer ones are cut."})
+    max_length: int = field(default=50, metadata={"help": "A document is cut after this many words."})
     writer_text: str = field(
         default="articles",
-        metadata={"help": "What the writer is a language model of.", "choices": ["articles", "titles"]},
+        metadata={"help": "The writer is a language model of this text.", "choices": ["articles", "titles"]},
     )
-    writer_epochs: float = field(default=3.0, metadata={"help": "Passes over that text; 0: no pretraining."})
-    writer_learning_rate: float = field(default=2e-3, metadata={"help": "Of Adam, at the start."})
-    writer_batch_size: int = field(default=64, metadata={"help": "Sentences an update on each process."})
-    validation_size: int = field(default=1000, metadata={"help": "Documents that evaluations while training use."})
+    writer_epochs: float = field(
+        default=3.0, metadata={"help": "The writer reads its text so many times; 0: it knows no language."}
+    )
+    writer_learning_rate: float = field(
+        default=2e-3, metadata={"help": "The writer begins with this learning rate, Adam's."}
+    )
+    writer_batch_size: int = field(
+        default=64, metadata={"help": "An update of the writer has so many sentences on each process."}
+    )
+    validation_size: int = field(
+        default=1000, metadata={"help": "Evaluations while training summarize so many documents."}
+    )
     target_length: int = field(
-        default=9, metadata={"help": "Words of the summaries that are evaluated; 0: the model ends them itself."}
+        default=9, metadata={"help": "The summaries that are measured have so many words; 0: the model ends them."}
     )
-    keep_source_words: bool = field(default=True, metadata={"help": "They hold only words of their document."})
-    keep_source_order: bool = field(default=True, metadata={"help": "And in its order."})
+    keep_source_words: bool = field(
+        default=True, metadata={"help": "The summaries that are measured have only words of their document."}
+    )
+    keep_source_order: bool = field(
+        default=True, metadata={"help": "The summaries that are measured have those words in the document's order."}
+    )
     keep_longest_gap: int = field(
-        default=3, metadata={"help": "In that order, most words that are left out before each; 0: no limit."}
+        default=3,
+        metadata={"help": "In that order, a summary leaves out at most so many words before each; 0: any number."},
     )
-    no_repeat_ngram_size: int = field(default=1, metadata={"help": "They hold no n-gram twice; 0: they may."})
-
-
-@dataclass
-class SummarizationModelArguments(UrsaeModelArguments):
-    """Sizes that train on one CPU core."""
-
-    embedding_size: int = field(default=128, metadata={"help": "Width of the token embeddings. Published: 300."})
-    hidden_size: int = field(default=256, metadata={"help": "Width of the writer's state. Published: 300."})
-    reader_size: int = field(default=128, metadata={"help": "Width of the reader's queries and keys. Published: 300."})
-    conv_size: int = field(default=128, metadata={"help": "Feature maps of the reconstructor. Published: 300."})
-
-
-def _best(name: str, value: bool | float | str):
-    """A setting of the objective, with another default."""
-    return field(default=value, metadata=UrsaeObjectiveArguments.__dataclass_fields__[name].metadata)
-
-
-@dataclass
-class SummarizationObjectiveArguments(UrsaeObjectiveArguments):
-    """The settings of the best run found on news sentences; their reasons are with each group."""
-
-    # Drafts are compressions: words of the source in its order, of a headline's length. So none is ever a single word
-    # or off its subject, and each costs some thirty logits a word in place of a vocabulary's.
-    source_words_only: bool = _best("source_words_only", True)
-    source_order: bool = _best("source_order", True)
-    longest_gap: int = _best("longest_gap", 3)
-    block_ngrams: int = _best("block_ngrams", 1)
-    force_lengths: bool = _best("force_lengths", True)
-    shortest_summary: int = _best("shortest_summary", 8)
-    longest_summary: int = _best("longest_summary", 11)
-    # The reconstructor first learns from random drafts, and is then left alone: trained along with the reader it
-    # learns to expect the beginning, which the reader then copies.
-    reader_start: int = _best("reader_start", 600)
-    reconstructor_steps: int = _best("reconstructor_steps", 600)
-    reconstructor_learning_rate: float = _best("reconstructor_learning_rate", 2e-3)
-    # What is to be told is what comes first and what a language model would not have guessed, in words that go well
-    # together; rare words are not to be shunned. The plain reward prefers words from all over the sentence.
-    source_discount: float = _best("source_discount", 0.88)
-    surprise_power: float = _best("surprise_power", 2.0)
-    language_model_weight: float = _best("language_model_weight", 0.15)
-    relative_fluency: bool = _best("relative_fluency", True)
-    # A language model is too sure of its next word for drafts to differ much.
-    temperature: float = _best("temperature", 3.0)
-    entropy_weight: float = _best("entropy_weight", 0.3)
-    baseline: str = _best("baseline", "mean")
-    reward_normalization: str = _best("reward_normalization", "std")
-    reader_learning_rate: float = _best("reader_learning_rate", 4e-3)
-
-
-@dataclass
-class SummarizationTrainingArguments(TrainingArguments):
-    """Defaults that suit the built-in corpus."""
-
-    output_dir: str = field(default="runs/ursae-news", metadata={"help": "Where everything goes."})
-    max_steps: int = field(default=1400, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
-    per_device_train_batch_size: int = field(default=32, metadata={"help": "Documents an iteration on each process."})
-    bf16: bool = field(default=True, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
-    eval_steps: int = field(default=250, metadata={"help": "Iterations between two evaluations; 0 for none."})
-    save_steps: int = field(default=500, metadata={"help": "Iterations between two checkpoints; 0 for the last only."})
+    no_repeat_ngram_size: int = field(
+        default=1, metadata={"help": "The summaries that are measured have no n-gram of this size twice; 0: they may."}
+    )
 
 
 def main() -> None:
     # 1. Arguments
     began = time.monotonic()
-    parser = HfArgumentParser(
-        (
-            ScriptArguments,
-            DocumentArguments,
-            SummarizationModelArguments,
-            SummarizationObjectiveArguments,
-            SummarizationTrainingArguments,
-        )
-    )
-    script, data_arguments, model_arguments, objective_arguments, training_arguments = (
-        parser.parse_args_into_dataclasses()
-    )
+    groups = {
+        "Data": DocumentArguments,
+        "Vocabulary, writer and evaluation": ScriptArguments,
+        "Model": UrsaeConfig,
+        "Objective": UrsaeObjectiveArguments,
+        "Training": TrainingArguments,
+    }
+    command = read_command_line(__file__, __doc__, groups, preset="ursae-reports")
+    data_arguments, script, sizes, objective_arguments, training_arguments = command.parts
     set_seed(training_arguments.seed)
 
     # 2. Data; held-out documents are kept whatever their length, so that tables can be compared
@@ -181,7 +137,7 @@ def main() -> None:
     written = encode_dataset(Dataset.from_dict({"text": titles}), tokenizer) if titles else sources
 
     # 4. Model
-    model = build_ursae(model_arguments, tokenizer)
+    model = UrsaeForConditionalGeneration(UrsaeConfig.from_tokenizer(tokenizer, **vars(sizes)))
     print(f"{len(documents)} documents, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
 
     # 5. The writer, a language model. Where it is finished, its trainer only checks that nothing has changed
@@ -265,19 +221,15 @@ def main() -> None:
     write_text(out / "table.md", table + "\n")
     lines = [json.dumps({"document": d, "output": s}) for d, s in zip(last.documents, summaries, strict=True)]
     write_text(out / "outputs.jsonl", "\n".join(lines) + "\n")
-    run = {"seed": training_arguments.seed, "updates": result.steps}
-    run |= {"minutes": result.seconds / 60, "writer_minutes": seconds / 60, "measured_split": measured_split(data)}
-    settings = (script, data_arguments, model_arguments, objective_arguments, training_arguments)
-    write_report(out, run | evaluation.metrics, settings)
 
     # 8. Curves and samples over the training
     write_text(out / "samples.md", samples_over_training(out / LOG_FILE, start))
     if not plot_curves(out / LOG_FILE, out / "curves.png"):
         print("no curves.png: pip install hf_arae[plots]")
+    found = {"writer_minutes": seconds / 60} | evaluation.metrics
+    trainer.finish(found, command.parts, preset=command.preset, measured_split=measured_split(data))
     print(f'\nNow: pipeline("text-summarization", model="{training_arguments.output_dir}")')
-    if training_arguments.push_to_hub:
-        print(f"pushed to {trainer.push_to_hub()}")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
