@@ -95,10 +95,7 @@ def train(folder: Path, way: str, updates: int, rows_drawn: int) -> dict[str, fl
     labels = {"num_attributes": len(NAMES), "id2label": dict(enumerate(NAMES))}
     model = AraeModel(AraeConfig.from_tokenizer(tokenizer, **sizes, **labels))
     count_attribute_words(model, tokenizer, encoded)
-    if way == "stream":
-        rows = StreamedSentences(stream, tokenizer)
-    else:
-        rows = TokenArrays(encoded, tokenizer.pad_token_id)
+    rows = StreamedSentences(stream, tokenizer) if way == "stream" else TokenArrays(encoded, tokenizer.pad_token_id)
     arguments = TrainingArguments(
         output_dir=str(folder / way),
         max_steps=updates,
