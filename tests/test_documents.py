@@ -104,8 +104,8 @@ def asks_for_help(command: list[str]) -> tuple[str, ...]:
     """What comes before `--help`, so that the help is of all that the command may be given."""
     if command[0] == "-m":
         return tuple(command[: 2 + (command[1] == "hf_arae.hub")])
-    family = command.index("--family") if "--family" in command else None
-    return (command[0],) if family is None else (command[0], *command[family : family + 2])
+    chosen = [index for index, word in enumerate(command) if word in ("--family", "--preset")]
+    return (command[0], *(word for index in chosen for word in command[index : index + 2]))
 
 
 SNIPPETS, COMMANDS = snippets(), commands()
