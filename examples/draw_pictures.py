@@ -112,7 +112,7 @@ def draw_training(log_file: Path) -> Figure:
             "%",
             {
                 "eval/transfer_accuracy": "reach the other label",
-                "eval/self_bleu": "BLEU to the source",
+                "eval/source_bleu": "BLEU to the source",
                 "eval/reconstruction_bleu": "BLEU when rebuilt",
             },
         ),

@@ -10,9 +10,22 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from hf_arae.metrics.numbers import Number
 from hf_arae.training.results import Evaluation
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 from hf_arae.utils.extras import import_extra
+
+NUMBERS = {
+    "accuracy": Number(
+        "Accuracy (%)",
+        "The share of pairs that are given their label.",
+        in_metadata=True,
+    ),
+    "validation_accuracy": Number(
+        "Accuracy on the validation split (%)",
+        "The share of validation pairs that are given their label.",
+    ),
+}
 
 
 @torch.no_grad()

@@ -14,11 +14,20 @@ from transformers import PreTrainedTokenizerBase
 from hf_arae.data.text.characters import whole_characters
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.metrics.interface import check_collection, check_texts
+from hf_arae.metrics.numbers import Number
 from hf_arae.metrics.perplexity import Perplexity
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.training.arguments import TrainingArguments
 from hf_arae.training.trainer import PhaseTrainer
+
+NUMBERS = {
+    "reverse_perplexity": Number(
+        "Reverse perplexity",
+        "The perplexity of real sentences for a language model that has read only the model's; lower is better.",
+        in_metadata=True,
+    ),
+}
 
 
 def train_language_model(

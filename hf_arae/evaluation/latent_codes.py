@@ -8,6 +8,27 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from hf_arae.metrics.numbers import Number
+
+NUMBERS = {
+    "code_norm": Number(
+        "Mean norm of codes of sentences",
+        "Where the encoder puts sentences.",
+    ),
+    "code_variance": Number(
+        "Sum of the variances of coordinates, codes of sentences",
+        "How far the codes of sentences are spread.",
+    ),
+    "drawn_norm": Number(
+        "Mean norm of drawn codes",
+        "To be near that of codes of sentences.",
+    ),
+    "drawn_variance": Number(
+        "Sum of the variances of coordinates, drawn codes",
+        "To be near that of codes of sentences.",
+    ),
+}
+
 
 def code_statistics(codes: Tensor, drawn: Tensor | None = None) -> dict[str, float]:
     """Norms and spread of the codes of sentences and of drawn ones (thesis, Figure 4.2, left and middle).

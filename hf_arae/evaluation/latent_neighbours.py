@@ -12,6 +12,18 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hf_arae.evaluation.rewriting import encode_texts
+from hf_arae.metrics.numbers import Number
+
+NUMBERS = {
+    "neighbour_cosine": Number(
+        "Cosine of the codes of sentences a few edits apart",
+        "Higher is smoother, beside `random_cosine`.",
+    ),
+    "random_cosine": Number(
+        "Cosine of the codes of random pairs of sentences",
+        "What `neighbour_cosine` is compared with.",
+    ),
+}
 
 logger = logging.get_logger(__name__)
 

@@ -11,7 +11,27 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.text.reading import batches_by_length
+from hf_arae.metrics.numbers import Number
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
+
+NUMBERS = {
+    "nll_0_swaps": Number(
+        "-log p of a sentence given its code (nats)",
+        "How badly the decoder rebuilds a sentence, in nats a sentence; lower is better.",
+        in_metadata=True,
+    ),
+    "nll_1_swaps": Number(
+        "The same, two words swapped before it is encoded",
+        "-log p of the sentence given the code of the noised one, in nats; near `nll_0_swaps` where codes are smooth.",
+        in_metadata=True,
+    ),
+}
+NUMBERS |= {
+    f"nll_{swaps}_swaps": Number(
+        f"The same after {swaps} swaps", "-log p of the sentence given the code of the noised one, in nats."
+    )
+    for swaps in (2, 3, 4)
+}
 
 _MARKS = (".", "!", "?")
 

@@ -11,8 +11,36 @@ from torch import Tensor
 
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.losses.gaussian import draw_gaussian, gaussian_log_density
+from hf_arae.metrics.numbers import Number
 from hf_arae.models.vae.modeling_vae import VaeModel
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
+
+NUMBERS = {
+    "nll": Number(
+        "-log p of a sentence (nats)",
+        "A bound by importance sampling, in nats a sentence; lower is better.",
+        in_metadata=True,
+    ),
+    "reconstruction_nll": Number(
+        "-log p of a sentence given its code (nats)",
+        "How badly the decoder rebuilds a sentence, in nats a sentence; lower is better.",
+        in_metadata=True,
+    ),
+    "kl": Number(
+        "KL of the posterior (nats)",
+        "How far the codes of a sentence are from the prior; 0 where the code says nothing.",
+        in_metadata=True,
+    ),
+    "mi": Number(
+        "Mutual information of sentence and code (nats)",
+        "How much a code says of its sentence.",
+        in_metadata=True,
+    ),
+    "au": Number(
+        "Active coordinates of the code",
+        "Coordinates whose posterior mean varies with the sentence.",
+    ),
+}
 
 ACTIVE_VARIANCE = 0.01  # Burda et al. 2016, section 5
 _PAIRS_AT_ONCE = 2**22  # numbers in a matrix of densities: 32 MB
@@ -41,7 +69,7 @@ def posterior_statistics(
 
     Returns:
         `nll`: -log p(x) by the importance-weighted bound, see `VaeModel.log_likelihood`;
-        `reconstruction` and `kl`: -E log p(x | z) by one draw, and KL(q(z | x) || p(z)); their sum is minus the
+        `reconstruction_nll` and `kl`: -E log p(x | z) by one draw, and KL(q(z | x) || p(z)); their sum is minus the
             evidence lower bound, which is above `nll`;
         `mi`: mutual information of sentence and code under q, see [`mutual_information`];
         `au`: the number of active units, see [`active_units`].
@@ -69,7 +97,7 @@ def posterior_statistics(
     nll, reconstruction, divergence, mean, log_variance = (torch.cat(column) for column in zip(*parts, strict=True))
     return {
         "nll": nll.mean().item(),
-        "reconstruction": reconstruction.mean().item(),
+        "reconstruction_nll": reconstruction.mean().item(),
         "kl": divergence.mean().item(),
         "mi": mutual_information(mean, log_variance, seed),
         "au": active_units(mean, active_variance),

@@ -12,7 +12,21 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.text.reading import batches_by_length
+from hf_arae.metrics.numbers import Number
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
+
+NUMBERS = {
+    "reconstruction_bleu": Number(
+        "BLEU of greedy reconstructions",
+        "BLEU of what the decoder makes of a sentence's code to the sentence; higher is closer.",
+        in_metadata=True,
+    ),
+    "sample_self_bleu": Number(
+        "Self-BLEU among new sentences",
+        "BLEU of each new sentence to all the others, 0 to 100; lower is more varied.",
+        in_metadata=True,
+    ),
+}
 
 
 @torch.no_grad()

@@ -25,9 +25,45 @@ from hf_arae.metrics import (
     StyleLeakage,
     TransferAccuracy,
 )
+from hf_arae.metrics.numbers import Number
 from hf_arae.metrics.style_leakage import MIN_CODES_A_LABEL
 from hf_arae.training.results import Evaluation
 from hf_arae.utils.distributed import from_main
+
+NUMBERS = {
+    "second_transfer_accuracy": Number(
+        "Transfer accuracy by a second judge (%)",
+        "The same as `transfer_accuracy` by a classifier of another kind.",
+        in_metadata=True,
+    ),
+    "judges_agree": Number(
+        "Outputs to which both judges give the same label (%)",
+        "How far the two accuracies of a transfer can be relied upon.",
+        in_metadata=True,
+    ),
+    "source_bleu": Number(
+        "BLEU to the source",
+        "BLEU of the outputs to the sentences that they were made of; a copy has 100.",
+        in_metadata=True,
+    ),
+    "reference_bleu": Number(
+        "BLEU to the human references",
+        "BLEU of the outputs to what people wrote; higher is closer.",
+        in_metadata=True,
+    ),
+    "transfer_score": Number(
+        "Geometric mean of transfer accuracy and BLEU to the source",
+        "One number for a label that is changed and a sentence that is kept; higher is better.",
+    ),
+    "bleu_at_floor": Number(
+        "BLEU to the source where accuracy_floor is reached",
+        "Where it is not, how far the accuracy is below it, as a negative number.",
+    ),
+    "sample_distinct": Number(
+        "New sentences that differ from one another (%)",
+        "Different new sentences over all new sentences; higher is more varied.",
+    ),
+}
 
 logger = logging.get_logger(__name__)
 
@@ -92,9 +128,9 @@ class TransferJudges:
 
         Returns:
             `transfer_accuracy` (%), `second_transfer_accuracy` (%) by the second classifier, `judges_agree` (%):
-            outputs to which both give the same label, `self_bleu`: BLEU to the source, `reference_bleu` (if there are
-            references), `word_overlap` (%), `perplexity` (if there is a language model), `distinct_sentences` (%) and
-            `mean_length` (words).
+            outputs to which both give the same label, `source_bleu`: BLEU to the source, `reference_bleu` (if there
+            are references), `word_overlap` (%), `perplexity` (if there is a language model), `distinct_sentences` (%)
+            and `mean_length` (words).
         """
         sources, outputs = self._read(sources), self._read(outputs)
         accuracies = [
@@ -106,7 +142,7 @@ class TransferJudges:
             "transfer_accuracy": accuracies[0],
             "second_transfer_accuracy": accuracies[1],
             "judges_agree": 100 * sum(one == other for one, other in verdicts) / len(outputs),
-            "self_bleu": Bleu().compute(predictions=outputs, references=sources)["bleu"],
+            "source_bleu": Bleu().compute(predictions=outputs, references=sources)["bleu"],
         }
         if references is not None:
             references = [self._read(several) for several in references]
@@ -152,7 +188,7 @@ def direction_rows(
         part = [transfer for transfer in transfers if (transfer.label, transfer.target) == (label, target)]
         scores = judges.score([t.source for t in part], [t.output for t in part], [target] * len(part))
         row: dict[str, str | float] = {"from": names[label], "to": names[target], "sentences": len(part)}
-        chosen = ("transfer_accuracy", "second_transfer_accuracy", "self_bleu", "word_overlap")
+        chosen = ("transfer_accuracy", "second_transfer_accuracy", "source_bleu", "word_overlap")
         rows.append(row | {name: scores[name] for name in chosen})
     return rows
 
@@ -220,7 +256,7 @@ class StyleTransferEvaluator:
 
     def metric_names(self, model: PreTrainedModel) -> list[str]:
         """The names of the metrics of an evaluation; one or another may be left out where it cannot be measured."""
-        names = ["transfer_accuracy", "second_transfer_accuracy", "judges_agree", "self_bleu", "word_overlap"]
+        names = ["transfer_accuracy", "second_transfer_accuracy", "judges_agree", "source_bleu", "word_overlap"]
         names += ["distinct_sentences", "mean_length"]
         names += ["reconstruction_bleu", "exact_match", "transfer_score", "bleu_at_floor"]
         if not isinstance(self._judges, TransferJudges) or self._judges.language_model is not None:
@@ -258,7 +294,7 @@ class StyleTransferEvaluator:
         metrics = self.judges.score(sources, outputs, targets)
         metrics["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=self.texts)["bleu"]
         metrics.update(ExactMatch().compute(predictions=copies, references=self.texts))
-        accuracy, bleu = metrics["transfer_accuracy"], metrics["self_bleu"]
+        accuracy, bleu = metrics["transfer_accuracy"], metrics["source_bleu"]
         metrics["transfer_score"] = math.sqrt(accuracy * bleu)
         metrics["bleu_at_floor"] = bleu if accuracy >= self.accuracy_floor else accuracy - self.accuracy_floor
         if samples:

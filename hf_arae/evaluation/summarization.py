@@ -14,9 +14,21 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from hf_arae.data.text.encoding import read_texts
 from hf_arae.data.text.reading import batches_by_length
 from hf_arae.metrics import Rouge, SummaryShape
+from hf_arae.metrics.numbers import Number
 from hf_arae.training.results import Evaluation
 from hf_arae.utils.distributed import from_main, gather_rows, rows_of_this_process
 from hf_arae.utils.escapes import plain
+
+NUMBERS = {
+    "reconstruction": Number(
+        "-log p of the document given its summary (nats a token)",
+        "How much of the document the summary does not tell; lower is better.",
+    ),
+    "language_model": Number(
+        "-log p of the summary by the frozen language model (nats a token)",
+        "How unlikely a text the summary is; lower is more fluent.",
+    ),
+}
 
 _ARROW = "  ->  "
 

@@ -15,8 +15,34 @@ from hf_arae.evaluation.latent_noise import swap_noise
 from hf_arae.evaluation.rewriting import encode_texts, sample_texts
 from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Bleu, Diversity, ExactMatch, Perplexity
+from hf_arae.metrics.numbers import Number
 from hf_arae.training.results import Evaluation
 from hf_arae.utils.distributed import from_main
+
+NUMBERS = {
+    "reconstruction_nll": Number(
+        "-log p of a sentence given its code (nats)",
+        "How badly the decoder rebuilds a sentence, in nats a sentence; lower is better.",
+        in_metadata=True,
+    ),
+    "sample_distinct_1": Number(
+        "Distinct words of new sentences (%)",
+        "Different words over all words of the new sentences; higher is more varied.",
+    ),
+    "sample_distinct_2": Number(
+        "Distinct bigrams of new sentences (%)",
+        "Different pairs of neighbouring words over all pairs of the new sentences; higher is more varied.",
+        in_metadata=True,
+    ),
+    "sample_distinct_sentences": Number(
+        "New sentences that differ from one another (%)",
+        "Different new sentences over all new sentences; higher is more varied.",
+    ),
+    "sample_length": Number(
+        "Mean length of new sentences (words)",
+        "Words a new sentence; compare it with that of real sentences.",
+    ),
+}
 
 logger = logging.get_logger(__name__)
 

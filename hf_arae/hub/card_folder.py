@@ -11,9 +11,10 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from hf_arae.hub.card_texts import card_text
-from hf_arae.hub.cards import CARD_FILE, PICTURES, SAMPLES_FILE, make_card
+from hf_arae.hub.cards import CARD_FILE, CardContent, make_card, pictures_in
+from hf_arae.hub.family import card_text, model_class_of
 from hf_arae.hub.processors import load_processor
+from hf_arae.metrics.numbers import legend
 from hf_arae.storage.files import read_json
 from hf_arae.storage.run_files import REPORT_FILE, read_report
 from hf_arae.utils.escapes import plain
@@ -67,24 +68,21 @@ def make_card_folder(arguments: CardArguments) -> Path:
         raise ValueError(f"{arguments.table} has no row for {run}; it has {', '.join(str(r['system']) for r in rows)}")
     config = AutoConfig.from_pretrained(run)
     text = card_text(config)
-    model = text.auto_class.from_pretrained(run)
+    model = model_class_of(config).from_pretrained(run)
     model.half().save_pretrained(folder)
     if (processor := load_processor(run)) is not None:
         processor.save_pretrained(folder)
-    pictures = [
-        name for name in PICTURES if (run / name).is_file() and (arguments.publish_samples or name != SAMPLES_FILE)
-    ]
+    pictures = pictures_in(run, arguments.publish_samples)
     for name in pictures:
         shutil.copyfile(run / name, folder / name)
 
     samples = ""
     if text.samples is not None and arguments.publish_samples:
         outputs = Path(arguments.table).with_name(outputs_name(own[0]["system"])).read_text().splitlines()
-        shown = text.samples([json.loads(line) for line in outputs], list(model.config.id2label.values()))
-        samples = f"{text.samples_title.strip()}\n\n{markdown_table(shown)}"
-    public = without_places(report)
-    card = make_card(
-        model.config,
+        examples = text.samples([json.loads(line) for line in outputs], list(model.config.id2label.values()))
+        samples = f"{text.samples_title.strip()}\n\n{markdown_table(examples)}"
+    public, shown = without_places(report), [_shown(row, text.columns) for row in rows]
+    content = CardContent(
         title=arguments.title,
         repository=arguments.repository or folder.name,
         results=_by_use(own),
@@ -96,7 +94,7 @@ def make_card_folder(arguments: CardArguments) -> Path:
         protocol=arguments.protocol,
         hardware=arguments.hardware,
         precision=", stored in half precision, used in single precision",
-        table=markdown_table([_shown(row, text.columns) for row in rows]),
+        table=f"{markdown_table(shown)}\n\n{legend(shown)}".strip(),
         reading=arguments.reading,
         samples=samples,
         pictures=pictures,
@@ -105,7 +103,7 @@ def make_card_folder(arguments: CardArguments) -> Path:
         language=arguments.language,
         license=arguments.license or None,
     )
-    card.save(folder / CARD_FILE)
+    make_card(model.config, content).save(folder / CARD_FILE)
     return folder
 
 

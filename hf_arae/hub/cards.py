@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import AutoConfig, PretrainedConfig
 
-from hf_arae.hub.card_parts import METRIC_NAMES, template
-from hf_arae.hub.card_texts import card_text
+from hf_arae.hub.card_text import CardText, template
 from hf_arae.hub.curves import plot_run_curves
+from hf_arae.hub.family import card_text
 from hf_arae.hub.weights import count_parameters
+from hf_arae.metrics.numbers import known_numbers
 from hf_arae.storage.run_files import LOG_FILE, read_log, read_report
 from hf_arae.utils.card_metadata import languages
 from hf_arae.utils.escapes import fenced, literal, plain
@@ -23,119 +26,132 @@ from hf_arae.utils.tables import markdown_table
 
 CARD_FILE = "README.md"
 SAMPLES_FILE = "samples.md"
-PICTURES = ("curves.png", SAMPLES_FILE)  # of a run; what there is goes along, the samples only if they are published
+CURVES_FILE = "curves.png"
+PICTURES = (CURVES_FILE, SAMPLES_FILE, "samples*.png")  # of a run
 SPLIT_OFF = "validation rows split off the training data"
-_SENTIMENT, _CHANGE = "A changed sentiment is a changed meaning", "A sentence with another label means something else"
+_AS_THEY_ARE = [
+    "training",
+    "precision",
+    "protocol",
+    "table",
+    "reading",
+    "samples",
+    "settings",
+    "pictures",
+    "domain",
+]  # parts of a card's content in its template
 _LONGEST_SAMPLE = 600  # characters of a line of samples
 
 
-def make_card(
-    config: PretrainedConfig,
-    *,
-    title: str,
-    repository: str,
-    results: dict[str, dict[str, Any]],
-    runs: Sequence[dict[str, Any]],
-    parameters: int,
-    training: str,
-    dataset: str,
-    split: str | None = None,
-    datasets: Sequence[str] = (),
-    protocol: str = "",
-    hardware: str = "",
-    precision: str = "",
-    table: str = "",
-    reading: str = "",
-    samples: str = "",
-    settings: str = "",
-    pictures: Sequence[str] = (),
-    example: str = "",
-    built_in: bool = False,
-    domain: str = "",
-    language: str | None = None,
-    license: str | None = None,
-) -> ModelCard:
-    """Makes a card: what the model is for, how to use it, its training, results, samples, limits and settings.
+@dataclass(frozen=True)
+class CardContent:
+    """What a card says of one model, beside the texts of its family.
 
     Args:
-        config: the model's.
         title: heading.
         repository: Hub id that the snippets name.
-        results: numbers of the evaluation, by the way in which the model was used ("" if there is one way only);
-            those in `METRIC_NAMES` that are finite go into the metadata.
-        runs: reports of the trainings that led to it, first to last (see `hf_arae.storage.run_files`).
         parameters: their number.
         training: a sentence or two on the training data.
         dataset, split: names of the data that the numbers are of; `None`: not known.
+        results: numbers of the evaluation, by the way in which the model was used ("" if there is one way only);
+            those that are finite, and that their metric wants there, go into the metadata.
+        runs: reports of the trainings that led to it, first to last (see `hf_arae.storage.run_files`).
         datasets: Hub ids of the training data.
         protocol: how the numbers were made.
         hardware: what it was trained on; as the runs say, if empty.
         precision: what the sentence on the parameters ends with.
         table, samples, settings: Markdown.
         reading: how often its outputs are usable, by whose rule.
-        pictures: files of `PICTURES` that lie beside the card.
-        example: sentence of the snippet. If empty: one of the corpus, if `built_in`, else a placeholder.
-        domain: what its texts are, as the first of its limits.
+        pictures: names of the files of `PICTURES` that lie beside the card.
+        example: input of the snippet. If empty: one of the corpus, if `built_in`, else a placeholder.
+        built_in: it was trained on a built-in corpus.
+        domain: what its data are, as the first of its limits.
         language: ISO 639-1 codes, with commas between; `None`: the card names none.
         license: as the Hub names it; `None`: the card names none.
     """
-    report = runs[-1] if runs else {}
+
+    title: str
+    repository: str
+    parameters: int
+    training: str
+    dataset: str
+    split: str | None = None
+    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    runs: Sequence[dict[str, Any]] = ()
+    datasets: Sequence[str] = ()
+    protocol: str = ""
+    hardware: str = ""
+    precision: str = ""
+    table: str = ""
+    reading: str = ""
+    samples: str = ""
+    settings: str = ""
+    pictures: Sequence[str] = ()
+    example: str = ""
+    built_in: bool = False
+    domain: str = ""
+    language: str | None = None
+    license: str | None = None
+
+
+def make_card(config: PretrainedConfig, content: CardContent) -> ModelCard:
+    """Makes a card: what the model is for, how to use it, its training, results, samples, limits and settings.
+
+    Raises:
+        ValueError: the config is of no family of this package, or its family has no card.
+    """
+    report = content.runs[-1] if content.runs else {}
     text, labels = card_text(config), list((config.id2label or {}).values())
-    sentences = text.examples if built_in else text.placeholders
-    evaluation = [
-        EvalResult(
-            task_type=text.task_type,
-            task_name=text.task_name,
-            dataset_type=re.sub(r"\W+", "-", dataset.lower()).strip("-") or "data",
-            dataset_name=dataset,
-            dataset_split=split,
-            metric_type=key,
-            metric_name=f"{text.name_of(key)}, {way}" if way else text.name_of(key),
-            metric_value=round(numbers[key], 2),
-        )
-        for way, numbers in results.items()
-        for key in METRIC_NAMES
-        if isinstance(numbers.get(key), (int, float)) and math.isfinite(numbers[key])
-    ]
-    untrue = {"unsupervised"} if any(map(_chosen_by, runs)) else set()  # by pairs, for a summarizer
+    inputs = text.examples if content.built_in else text.placeholders
+    untrue = {"unsupervised"} if any(map(_chosen_by, content.runs)) else set()  # by pairs, for a summarizer
     untrue |= {"semi-supervised"} if report.get("method") == "supervised" else set()
     data = ModelCardData(
-        language=languages(language),
-        license=license,
+        language=languages(content.language),
+        license=content.license,
         library_name="hf_arae",
         pipeline_tag=text.task_type,
         tags=[tag for tag in text.tags if tag not in untrue],
-        datasets=list(datasets) or None,
-        model_name=title,
-        eval_results=evaluation or None,
+        datasets=list(content.datasets) or None,
+        model_name=content.title,
+        eval_results=_results(text, content) or None,
     )
-    pairs = next((run["tuning_pairs"] for run in reversed(runs) if run.get("tuning_pairs")), None)
+    pairs = next((run["tuning_pairs"] for run in reversed(content.runs) if run.get("tuning_pairs")), None)
     return ModelCard.from_template(
         data,
         template_str=template(text),
-        title=plain(title),
-        repository=re.sub(r"[^\w./-]", "-", repository),
+        **{name: getattr(content, name) for name in _AS_THEY_ARE},
+        title=plain(content.title),
+        repository=re.sub(r"[^\w./-]", "-", content.repository),
         labels=" / ".join(map(plain, labels)),
-        change=_SENTIMENT if {"negative", "positive"} == set(labels) else _CHANGE,
-        example=literal(example or sentences[0]),
-        example_2=literal(sentences[1]),
+        example=literal(content.example or inputs[0]),
+        example_2=literal(inputs[1]),
         example_target=literal(labels[-1] if labels else ""),
         tuning_pairs="pairs" if pairs is None else f"{pairs:,} pairs".replace(",", " "),
         report=report,
-        training=training,
-        runs=[_run(run, hardware) for run in runs],
-        parameters=f"{parameters / 1e6:.1f} M",
-        precision=precision,
-        protocol=protocol,
-        table=table,
-        reading=reading,
-        samples=samples,
-        settings=settings,
-        vocabulary=f"{config.vocab_size:,}",
+        runs=[_run(run, content.hardware) for run in content.runs],
+        parameters=f"{content.parameters / 1e6:.1f} M",
         config=config,
-        pictures=pictures,
-        domain=domain,
     )
+
+
+def _results(text: CardText, content: CardContent) -> list[EvalResult]:
+    """The numbers of the metadata."""
+    return [
+        EvalResult(
+            task_type=text.task_type,
+            task_name=text.task_name,
+            dataset_type=re.sub(r"\W+", "-", content.dataset.lower()).strip("-") or "data",
+            dataset_name=content.dataset,
+            dataset_split=content.split,
+            metric_type=key,
+            metric_name=f"{text.name_of(key)}, {way}" if way else text.name_of(key),
+            metric_value=round(value, 2),
+        )
+        for way, numbers in content.results.items()
+        for key, value in numbers.items()
+        if key in known_numbers() and known_numbers()[key].in_metadata
+        if isinstance(value, (int, float)) and math.isfinite(value)
+    ]
 
 
 def write_run_card(
@@ -176,8 +192,7 @@ def write_run_card(
     rows = [{"": plain(text.name_of(key)), "value": value} for key, value in numbers.items()]
     runs = [part for part in (report.get("base"), report) if part]
     split, protocol = _measured(report)
-    card = make_card(
-        config,
+    content = CardContent(
         title=repository.rpartition("/")[2],
         repository=repository,
         results={"": report},
@@ -191,16 +206,20 @@ def write_run_card(
         table=markdown_table(rows, 2),
         samples=_samples(log) if publish_samples else "",
         settings=_table_of_settings(settings) if settings else "",
-        pictures=[
-            name for name in PICTURES if (folder / name).is_file() and (publish_samples or name.endswith("png"))
-        ],
+        pictures=pictures_in(folder, publish_samples),
         built_in=bool(settings) and not any(map(settings.get, ("train_file", "dataset_name"))),
         language=language or settings.get("language"),
         license=license or settings.get("license"),
     )
     path = folder / CARD_FILE
-    card.save(path)
+    make_card(config, content).save(path)
     return path
+
+
+def pictures_in(folder: Path, samples: bool) -> list[str]:
+    """The pictures of a run that go along, by name: those that show samples only if these are published."""
+    names = [path.name for pattern in PICTURES for path in sorted(folder.glob(pattern))]
+    return [name for name in names if samples or name == CURVES_FILE]
 
 
 def samples_wanted(report: dict[str, Any]) -> bool:
@@ -239,6 +258,8 @@ def _run(report: dict[str, Any], hardware: str) -> dict[str, str]:
     took += f" in {report['minutes']:.0f} minutes" if "minutes" in report else ""
     took += f" on {plain(hardware or report.get('hardware', 'unnamed hardware'))}"
     took += f"; seed {report['seed']}" if "seed" in report else ""
+    preset = report.get("preset") or report.get("settings", {}).get("preset")
+    took += f"; preset {plain(str(preset))}" if preset else ""
     return {"command": fenced(str(report.get("command", "(not recorded)"))), "took": f"{took}."}
 
 
@@ -257,9 +278,10 @@ def _samples(log: Path) -> str:
     if not log.is_file():
         return ""
     samples = next((line["samples"] for line in reversed(read_log(log)) if line.get("samples")), [])
-    if not samples:
+    texts = [sample for sample in samples if not fnmatch(sample, PICTURES[-1])]
+    if not texts:
         return ""
-    shown = "\n".join(text[:_LONGEST_SAMPLE] for sample in samples for text in sample.splitlines())
+    shown = "\n".join(text[:_LONGEST_SAMPLE] for sample in texts for text in sample.splitlines())
     return f"## Unpicked samples\n\nWhat the last evaluation of the training printed:\n\n{fenced(shown)}"
 
 

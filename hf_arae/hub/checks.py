@@ -11,9 +11,8 @@ import yaml
 from huggingface_hub import ModelCard
 from transformers import PreTrainedModel
 
-from hf_arae.hub.card_texts import card_kind
 from hf_arae.hub.cards import CARD_FILE
-from hf_arae.hub.family import config_class_of
+from hf_arae.hub.family import card_text, config_class_of
 from hf_arae.hub.whole import check_whole
 from hf_arae.storage.run_files import half_written, is_in_use
 from hf_arae.storage.wholeness import check_result
@@ -36,8 +35,7 @@ def check_can_be_published(model: PreTrainedModel, processor: Any | None) -> Non
             it or is missing.
     """
     try:
-        config_class_of(model.config.model_type)
-        card_kind(model.config, architecture=type(model).__name__)
+        card_text(model.config, architecture=type(model).__name__)
         model.check_processor(processor)
     except ValueError as error:
         raise ValueError(f"push_to_hub: a {type(model).__name__} cannot be pushed: {error}") from error

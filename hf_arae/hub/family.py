@@ -7,11 +7,13 @@ that are registered with transformers and say by `accepts(config)` which models 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
 
 from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedModel
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from hf_arae.hub.card_text import CardText
 from hf_arae.hub.flat_sources import PACKAGE
 
 
@@ -53,6 +55,23 @@ def model_class_of(config: PreTrainedConfig) -> type[PreTrainedModel]:
 def has_own_class(config: PreTrainedConfig) -> bool:
     """Whether the class that a config names is one of its family's, and not one of a user's own."""
     return [model_class_of(config).__name__] == config.architectures
+
+
+def card_text(config: PreTrainedConfig, architecture: str | None = None) -> CardText:
+    """What the card of a model says.
+
+    Args:
+        config: the model's.
+        architecture: name of its class; that of the config, which only a saved model's has, if `None`.
+
+    Raises:
+        ValueError: the config is of no family of this package, or its family has no card.
+    """
+    package, name = _place(config_class_of(config.model_type))
+    module = f"{package}.card_{name}"
+    if find_spec(module) is None:
+        raise ValueError(f"the family {name!r} has no card: there is no file {module.replace('.', '/')}.py")
+    return import_module(module).CARD.of(config, architecture or (config.architectures or [""])[0])
 
 
 def pipelines_of(config: PreTrainedConfig) -> dict[str, type]:

@@ -23,7 +23,7 @@ from hf_arae.hub.flat_sources import ExportError, collect, flat_name
 from hf_arae.hub.pushing import open_repository, upload
 from hf_arae.metrics.interface import InMemoryMetric
 
-METRICS = {module: class_name for class_name, module in hf_arae.metrics._MODULES.items()}
+METRICS = {module: class_name for class_name, module in hf_arae.metrics.MODULES.items()}
 
 # By the name that Python imports; those of pyproject.toml, which an installed package does not have beside it.
 _REQUIREMENTS = {

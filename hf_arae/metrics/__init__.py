@@ -36,7 +36,7 @@ __all__ = [
     "TransferAccuracy",
 ]
 
-_MODULES = {
+MODULES = {
     "Bleu": "bleu",
     "ContentPreservation": "content_preservation",
     "Diversity": "diversity",
@@ -50,9 +50,9 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

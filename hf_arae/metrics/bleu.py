@@ -6,7 +6,16 @@ import datasets
 import evaluate
 
 from hf_arae.metrics.interface import InMemoryMetric, check_reference_lists, check_texts
+from hf_arae.metrics.numbers import Number
 from hf_arae.utils.extras import import_extra
+
+NUMBERS = {
+    "bleu": Number(
+        "BLEU",
+        "How many runs of one to four words the outputs share with their references, 0 to 100; higher is closer.",
+        in_metadata=True,
+    ),
+}
 
 _MOST_ORDER = 4
 

@@ -9,6 +9,14 @@ import datasets
 import evaluate
 
 from hf_arae.metrics.interface import InMemoryMetric, check_texts, labelled_texts
+from hf_arae.metrics.numbers import Number
+
+NUMBERS = {
+    "word_overlap": Number(
+        "Words shared with the source (%)",
+        "Of the words that do not tell the label, the share that output and source have in common; higher keeps more.",
+    ),
+}
 
 # Function words carry no content. Negations are left in: fit() finds them where they carry style.
 _STOP_WORDS = """

@@ -10,7 +10,33 @@ import datasets
 import evaluate
 
 from hf_arae.metrics.interface import InMemoryMetric, check_texts
+from hf_arae.metrics.numbers import Number
 from hf_arae.utils.extras import import_extra
+
+NUMBERS = {
+    "distinct_1": Number(
+        "Distinct words (%)",
+        "Different words over all words of the sentences; higher is more varied.",
+    ),
+    "distinct_2": Number(
+        "Distinct bigrams (%)",
+        "Different pairs of neighbouring words over all pairs; higher is more varied.",
+    ),
+    "self_bleu": Number(
+        "Self-BLEU among new sentences",
+        "BLEU of each new sentence to all the others, 0 to 100; lower is more varied.",
+        in_metadata=True,
+    ),
+    "distinct_sentences": Number(
+        "Outputs that differ from one another (%)",
+        "Different sentences over all sentences; higher is more varied.",
+    ),
+    "mean_length": Number(
+        "Mean length (words)",
+        "Words a text.",
+        in_metadata=True,
+    ),
+}
 
 _MOST_SAMPLES = 500
 _MOST_ORDER = 4

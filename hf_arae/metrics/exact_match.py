@@ -6,6 +6,15 @@ import datasets
 import evaluate
 
 from hf_arae.metrics.interface import InMemoryMetric, check_texts
+from hf_arae.metrics.numbers import Number
+
+NUMBERS = {
+    "exact_match": Number(
+        "Sentences reconstructed to the word (%)",
+        "The share of outputs that are their references, word for word; higher is closer.",
+        in_metadata=True,
+    ),
+}
 
 
 class ExactMatch(InMemoryMetric):

@@ -13,6 +13,15 @@ from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.characters import whole_characters
 from hf_arae.metrics.interface import InMemoryMetric, check_texts
+from hf_arae.metrics.numbers import Number
+
+NUMBERS = {
+    "perplexity": Number(
+        "Perplexity",
+        "exp of the mean -log p of a token of the texts for a language model; lower is likelier.",
+        in_metadata=True,
+    ),
+}
 
 _IGNORED = -100
 

@@ -9,7 +9,26 @@ import evaluate
 import numpy as np
 
 from hf_arae.metrics.interface import InMemoryMetric, check_reference_lists, check_texts
+from hf_arae.metrics.numbers import Number
 from hf_arae.utils.extras import import_extra
+
+NUMBERS = {
+    "rouge1": Number(
+        "ROUGE-1 F1",
+        "Words that summary and reference share, 0 to 100; higher is closer.",
+        in_metadata=True,
+    ),
+    "rouge2": Number(
+        "ROUGE-2 F1",
+        "Pairs of neighbouring words that summary and reference share, 0 to 100; higher is closer.",
+        in_metadata=True,
+    ),
+    "rougeL": Number(
+        "ROUGE-L F1",
+        "The longest sequence of words that summary and reference share, 0 to 100; higher is closer.",
+        in_metadata=True,
+    ),
+}
 
 _TYPES = ("rouge1", "rouge2", "rougeL")
 _FIRST_SYMBOL = 0x2190  # arrows; emoji and other pictures come after them, signs of trade and degrees before

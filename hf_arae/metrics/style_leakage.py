@@ -8,7 +8,20 @@ import evaluate
 import numpy as np
 
 from hf_arae.metrics.interface import InMemoryMetric, check_labels
+from hf_arae.metrics.numbers import Number
 from hf_arae.utils.extras import import_extra
+
+NUMBERS = {
+    "probe_accuracy": Number(
+        "Attribute that a fresh probe reads from the codes (%)",
+        "How often a new classifier tells the label from a code; it has `majority_share` where nothing is left.",
+        in_metadata=True,
+    ),
+    "majority_share": Number(
+        "Share of the most frequent attribute (%)",
+        "What a probe of the codes has for nothing.",
+    ),
+}
 
 MIN_CODES_A_LABEL = 10
 

@@ -8,6 +8,39 @@ import datasets
 import evaluate
 
 from hf_arae.metrics.interface import InMemoryMetric, check_texts
+from hf_arae.metrics.numbers import Number
+
+NUMBERS = {
+    "mean_length": Number(
+        "Mean length (words)",
+        "Words a text.",
+        in_metadata=True,
+    ),
+    "compression": Number(
+        "Words of the summaries over words of the documents (%)",
+        "How short the summaries are beside their documents.",
+    ),
+    "copy_rate": Number(
+        "Words of the summaries that the document has (%)",
+        "100 where no summary has a word of its own.",
+    ),
+    "novel_bigrams": Number(
+        "Pairs of neighbouring words that do not stand so in the document (%)",
+        "0 where summaries are cut out of their documents as they are.",
+    ),
+    "prefix_overlap": Number(
+        "Words that are the document's at the same place (%)",
+        "100 where summaries are the first words of their documents.",
+    ),
+    "distinct": Number(
+        "Summaries that differ from one another (%)",
+        "Different summaries over all summaries.",
+    ),
+    "empty": Number(
+        "Summaries without a word (%)",
+        "The share of summaries that say nothing.",
+    ),
+}
 
 
 class SummaryShape(InMemoryMetric):

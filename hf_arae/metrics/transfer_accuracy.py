@@ -7,7 +7,20 @@ import evaluate
 import numpy as np
 
 from hf_arae.metrics.interface import InMemoryMetric, check_labels, check_texts, labelled_texts
+from hf_arae.metrics.numbers import Number
 from hf_arae.utils.extras import import_extra
+
+NUMBERS = {
+    "transfer_accuracy": Number(
+        "Transfer accuracy (%)",
+        "The share of outputs that a classifier, trained on the training split, gives the wanted label.",
+        in_metadata=True,
+    ),
+    "classifier_held_out_accuracy": Number(
+        "Accuracy of the judge on held-out sentences (%)",
+        "How often the classifier that judges the outputs is right about real sentences.",
+    ),
+}
 
 _LONGEST_NGRAMS = {"linear_svm": 3, "naive_bayes": 2}
 

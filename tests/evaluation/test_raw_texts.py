@@ -88,7 +88,7 @@ def test_style_transfer(tokenizer):
     judges = TransferJudges.from_dataset(labelled(), labelled(), tokenizer)
     evaluator = StyleTransferEvaluator(tokenizer, labelled(), judges, num_samples=0, num_printed=4)
     metrics = evaluator(Copier(labels=2)).metrics
-    for name in ("self_bleu", "reconstruction_bleu", "exact_match", "word_overlap"):
+    for name in ("source_bleu", "reconstruction_bleu", "exact_match", "word_overlap"):
         assert metrics[name] == pytest.approx(100), name
     assert metrics["transfer_accuracy"] == 0 and judges.accuracy.held_out_accuracy == 100
 
@@ -97,7 +97,7 @@ def test_judges_read_sources_outputs_and_references(tokenizer):
     judges = TransferJudges.from_dataset(labelled(), labelled(), tokenizer)
     as_written = [text.upper() for text in TEXTS]  # outputs of a system that writes capitals, as the sources have them
     row = judges.score(TEXTS, as_written, LABELS, [[text, "Nothing like it."] for text in TEXTS])
-    for name in ("self_bleu", "reference_bleu", "word_overlap", "transfer_accuracy"):
+    for name in ("source_bleu", "reference_bleu", "word_overlap", "transfer_accuracy"):
         assert row[name] == pytest.approx(100), name
 
 

@@ -54,14 +54,14 @@ def test_judges_tell_a_transfer_from_a_copy(judges):
     data = reviews(40)
     targets = other_labels(data["label"], 2)
     copies = judges.score(data["text"], data["text"], targets)
-    assert copies["self_bleu"] == pytest.approx(100) and copies["transfer_accuracy"] == 0
+    assert copies["source_bleu"] == pytest.approx(100) and copies["transfer_accuracy"] == 0
     pairs = zip(OPINIONS[0], OPINIONS[1], strict=True)
     swap = {word: other for pair in pairs for word, other in (pair, pair[::-1])}
     swapped = [" ".join(swap.get(word, word) for word in text.split()) for text in data["text"]]
     scores = judges.score(data["text"], swapped, targets, references=[[text] for text in swapped])
     assert scores["transfer_accuracy"] == 100 and scores["reference_bleu"] == pytest.approx(100)
     assert scores["word_overlap"] == pytest.approx(100)
-    assert 0 < scores["self_bleu"] < 100
+    assert 0 < scores["source_bleu"] < 100
 
 
 def test_the_evaluators_numbers_are_those_of_its_outputs(transfer_model, tokenizer, judges):
@@ -71,8 +71,8 @@ def test_the_evaluators_numbers_are_those_of_its_outputs(transfer_model, tokeniz
     metrics = evaluation.metrics
     assert set(evaluator.metric_names(transfer_model)) == set(metrics)
     outputs = rewrite_texts(transfer_model, tokenizer, data["text"], other_labels(data["label"], 2))
-    assert metrics["self_bleu"] == Bleu().compute(predictions=outputs, references=list(data["text"]))["bleu"]
-    assert metrics["transfer_score"] == pytest.approx((metrics["transfer_accuracy"] * metrics["self_bleu"]) ** 0.5)
+    assert metrics["source_bleu"] == Bleu().compute(predictions=outputs, references=list(data["text"]))["bleu"]
+    assert metrics["transfer_score"] == pytest.approx((metrics["transfer_accuracy"] * metrics["source_bleu"]) ** 0.5)
     assert sum("->" in line for line in evaluation.samples) == 4
     assert {"reconstruction_bleu", "exact_match", "sample_distinct"} <= metrics.keys()
 
@@ -87,7 +87,7 @@ def test_a_floor_that_is_no_percentage_is_refused(tokenizer, judges, floor):
 def test_the_floor_ranks_accuracy_first_and_then_bleu(transfer_model, tokenizer, judges, floor):
     evaluator = StyleTransferEvaluator(tokenizer, reviews(20), judges, accuracy_floor=floor, num_samples=0)
     metrics = evaluator(transfer_model).metrics
-    expected = metrics["self_bleu"] if floor == 0 else metrics["transfer_accuracy"] - floor
+    expected = metrics["source_bleu"] if floor == 0 else metrics["transfer_accuracy"] - floor
     assert metrics["bleu_at_floor"] == expected
 
 

@@ -33,7 +33,7 @@ def run(tmp_path):
         {"step": step, "autoencoder/loss": 8 / step, "critic/wasserstein_distance": 1 / step}
         for step in range(5, 20, 5)
     ]
-    names = ("transfer_accuracy", "self_bleu", "reconstruction_bleu")
+    names = ("transfer_accuracy", "source_bleu", "reconstruction_bleu")
     lines.append({"step": 20} | {f"eval/{name}": 50.0 for name in names})
     (tmp_path / "training_log.jsonl").write_text("\n".join(map(json.dumps, lines)))
     (tmp_path / "metrics.json").write_text("{}")

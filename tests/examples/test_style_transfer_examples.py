@@ -43,7 +43,7 @@ def test_training_prints_samples_and_a_table_and_leaves_a_model(trained):
     assert f"{len(hidden)} of" in before and "hidden from the encoder" in before and "hidden_words.txt" in before
     report = json.loads((folder / "metrics.json").read_text())
     assert report["updates"] == 30 and report["command"].startswith("python ")
-    assert {"transfer_accuracy", "self_bleu", "reconstruction_bleu", "probe_accuracy"} <= report.keys()
+    assert {"transfer_accuracy", "source_bleu", "reconstruction_bleu", "probe_accuracy"} <= report.keys()
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {f.name for f in folder.iterdir()}
     assert list((folder / "tensorboard").iterdir())
 
@@ -133,7 +133,7 @@ def test_evaluation_writes_the_table(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "table.json").read_text())
     assert [row["system"] for row in rows] == ["copy of the input", str(folder)]
-    assert rows[0]["self_bleu"] == pytest.approx(100) and rows[1]["reverse_perplexity"] > 1
+    assert rows[0]["source_bleu"] == pytest.approx(100) and rows[1]["reverse_perplexity"] > 1
     assert "| copy of the input" in (tmp_path / "table.md").read_text()
     assert len((tmp_path / f"outputs-{folder.name}.jsonl").read_text().splitlines()) == 40
 

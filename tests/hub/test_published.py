@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -18,12 +19,13 @@ from hf_arae.data.splits import measured_split
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.evaluation.latent_codes import code_statistics
 from hf_arae.evaluation.summarization import samples_over_training
-from hf_arae.hub import card_texts
+from hf_arae.hub import family
 from hf_arae.hub.card_folder import CardArguments, make_card_folder
 from hf_arae.hub.cards import write_run_card
 from hf_arae.hub.curves import plot_run_curves
 from hf_arae.hub.pushing import push_folder
 from hf_arae.metrics import SummaryShape
+from hf_arae.metrics.numbers import known_numbers, label_of, legend
 from hf_arae.models.vae.configuration_vae import VaeConfig
 from hf_arae.models.vae.modeling_vae import VaeModel
 from hf_arae.training import Evaluation
@@ -50,7 +52,7 @@ def report(folder, **changes):
         "seed": 0,
         "updates": 3,
         "minutes": 1.5,
-        "self_bleu": 12.345,
+        "source_bleu": 12.345,
         "measured_split": "split off",
         "settings": settings | changes.pop("settings", {}),
     } | changes
@@ -64,7 +66,7 @@ def run(transfer_model, tokenizer, tmp_path):
     transfer_model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     report(folder)
-    lines = [{"step": 1, "eval/self_bleu": float("nan"), "samples": [SECRET]}, {"step": 2, "autoencoder/loss": 1.0}]
+    lines = [{"step": 1, "eval/source_bleu": float("nan"), "samples": [SECRET]}, {"step": 2, "autoencoder/loss": 1.0}]
     (folder / "training_log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     others = ("notes.md", "mine.py", "mine.png", "data.csv", "tokenizer_texts.json")
     for name in ("samples.md", "outputs.jsonl", "outputs-tiny.jsonl", *others):
@@ -101,7 +103,7 @@ def test_nothing_of_the_machine_or_the_data_goes_up(local_hub, run):
     assert "alice/tiny" in snippet(card)
     assert card.data.license is None and card.data.language is None
     log = [json.loads(line) for line in local_hub.files("alice/tiny")["training_log.jsonl"].splitlines()]
-    assert log == [{"step": 1, "eval/self_bleu": None}, {"step": 2, "autoencoder/loss": 1.0}]
+    assert log == [{"step": 1, "eval/source_bleu": None}, {"step": 2, "autoencoder/loss": 1.0}]
     assert json.loads((run / "metrics.json").read_text())["settings"]["output_dir"] == "../private/runs/tiny"
 
 
@@ -164,7 +166,7 @@ def test_what_will_be_public_is_said_before_the_training(local_hub, tokenizer, t
             hf_arae.TrainingArguments(**settings),
             TokenArrays(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0),
             processing_class=tokenizer,
-            evaluator=lambda model: at_step.append(caplog.text) or Evaluation({"self_bleu": 1.0}, [SECRET]),
+            evaluator=lambda model: at_step.append(caplog.text) or Evaluation({"source_bleu": 1.0}, [SECRET]),
         )
         trainer.train()
         trainer.push_to_hub()
@@ -183,7 +185,7 @@ def test_what_cannot_be_published_is_refused_before_the_training(tokenizer, tmp_
     for wrong in ({"license": "free"}, {"language": "English"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             hf_arae.TrainingArguments(**wrong)
-    monkeypatch.delitem(card_texts.CARD_TEXTS, "vae")
+    monkeypatch.setattr(family, "find_spec", lambda name: None if name.endswith("card_vae") else find_spec(name))
     sizes = {"vocab_size": len(tokenizer), "embedding_size": 4, "hidden_size": 4, "code_size": 4}
     arae = hf_arae.AraeModel(hf_arae.AraeConfig(**sizes))
     arguments = hf_arae.TrainingArguments(
@@ -226,12 +228,14 @@ def test_rows_that_were_split_off_are_known_as_such(tmp_path):
 
 
 def test_every_number_of_a_run_has_a_name():
-    numbers = {
-        "ursae-writer": [*SummaryShape().compute(predictions=["a"], references=["a b"]), "reconstruction"],
-        "arae": [*code_statistics(torch.eye(2), torch.eye(2)), "neighbour_cosine", "random_cosine"],
-    }
-    for kind, some in numbers.items():
-        assert not [number for number in some if card_texts.CARD_TEXTS[kind].name_of(number) == number]
+    found = [*SummaryShape().compute(predictions=["a"], references=["a b"]), "reconstruction"]
+    found += [*code_statistics(torch.eye(2), torch.eye(2)), "neighbour_cosine", "random_cosine"]
+    assert not [name for name in found if label_of(name) == name]
+    for name, number in known_numbers().items():
+        assert number.label and number.meaning.endswith("."), name
+    table = [{"system": "a", "source_bleu": 1.0}, {"system": "b", "self_bleu": 2.0}]
+    source, among, *others = legend(table).splitlines()
+    assert source.startswith("- `source_bleu`: ") and among.startswith("- `self_bleu`: ") and not others
 
 
 def test_labels_and_settings_of_others_are_only_shown(transfer_model, tokenizer, tmp_path):
@@ -324,7 +328,7 @@ def test_each_way_of_use_has_its_own_numbers(tokenizer, tmp_path):
 
 
 def test_numbers_that_are_none_are_left_out(run):
-    report(run, self_bleu=float("nan"), perplexity=float("inf"), reference_bleu=3.0)
+    report(run, source_bleu=float("nan"), perplexity=float("inf"), reference_bleu=3.0)
     card = ModelCard.load(write_run_card(run, "alice/tiny"))
     assert [result.metric_type for result in card.data.eval_results] == ["reference_bleu"]
     assert not re.search(r"\b(nan|inf|NaN)\b", card.content)

@@ -204,7 +204,7 @@ def test_a_space_goes_up_without_caches(local_hub, tmp_path):
 def test_cards_of_every_family_are_taken_by_the_hub(local_hub, tokenizer, tmp_path):
     for name, (_, model) in tiny_models(len(tokenizer)).items():
         folder = save_family(model, tokenizer, tmp_path / name)
-        report = {"command": "python x.py", "updates": 3, "minutes": 1.5, "seed": 0, "self_bleu": 12.345}
+        report = {"command": "python x.py", "updates": 3, "minutes": 1.5, "seed": 0, "source_bleu": 12.345}
         report |= {"settings": {"dataset_name": "alice/reviews", "max_steps": 3}}
         (folder / "metrics.json").write_text(json.dumps(report))
         main(["card", str(folder), "--repository", f"alice/{name}"])

@@ -34,7 +34,7 @@ def trainer(tokenizer, tmp_path):
             hf_arae.TrainingArguments(**(settings | {"push_to_hub": True} | changes), disable_tqdm=True),
             TokenArrays(made_up_sentences(vocab_size=len(tokenizer), attributes=1), 0),
             processing_class=tokenizer,
-            evaluator=lambda model: Evaluation({"self_bleu": 12.5}, ["the food was <b>great</b> ."]),
+            evaluator=lambda model: Evaluation({"source_bleu": 12.5}, ["the food was <b>great</b> ."]),
         )
 
     return make
@@ -43,7 +43,7 @@ def trainer(tokenizer, tmp_path):
 def test_a_run_arrives_with_its_card(local_hub, trainer, tmp_path):
     training = trainer(hub_private_repo=True, publish_samples=True)
     result = training.train()
-    report = {"seed": 0, "updates": result.steps, "minutes": 0.1, "self_bleu": 12.5}
+    report = {"seed": 0, "updates": result.steps, "minutes": 0.1, "source_bleu": 12.5}
     write_report(tmp_path / "tiny", report, [training.arguments])
     assert training.push_to_hub() == f"{local_hub.url}/alice/tiny"
     assert local_hub.repositories["model", "alice/tiny"].private
@@ -52,7 +52,7 @@ def test_a_run_arrives_with_its_card(local_hub, trainer, tmp_path):
     assert expected < set(files)
     assert not [name for name in files if "state" in name or "checkpoint" in name or name.startswith(".lock")]
     card = ModelCard.load("alice/tiny")
-    assert card.data.eval_results[0].metric_type == "self_bleu"
+    assert card.data.eval_results[0].metric_type == "source_bleu"
     assert "\n```\nthe food was <b>great</b> .\n```\n" in card.content  # fenced: shown as it is
     assert re.search(r"\| `hub_private_repo` +\| True", card.content)
     if "curves.png" in files:
