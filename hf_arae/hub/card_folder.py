@@ -13,9 +13,9 @@ from transformers import AutoConfig
 
 from hf_arae.hub.cards import CARD_FILE, CardContent, make_card, pictures_in
 from hf_arae.hub.family import card_text, model_class_of
-from hf_arae.hub.processors import load_processor
 from hf_arae.metrics.numbers import legend
 from hf_arae.storage.files import read_json
+from hf_arae.storage.processors import load_processor, save_processor
 from hf_arae.storage.run_files import REPORT_FILE, read_report
 from hf_arae.utils.escapes import plain
 from hf_arae.utils.places import without_place, without_places
@@ -71,7 +71,7 @@ def make_card_folder(arguments: CardArguments) -> Path:
     model = model_class_of(config).from_pretrained(run)
     model.half().save_pretrained(folder)
     if (processor := load_processor(run)) is not None:
-        processor.save_pretrained(folder)
+        save_processor(processor, folder)
     pictures = pictures_in(run, arguments.publish_samples)
     for name in pictures:
         shutil.copyfile(run / name, folder / name)

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, GenerationConfig
 
 from hf_arae.hub.family import model_class_of
-from hf_arae.hub.processors import load_processor
 from hf_arae.hub.weights import count_parameters
+from hf_arae.storage.processors import load_processor
 
 _SHOWN = 3  # names in a message
 _AGAIN = "The model, loaded and saved again, writes it"

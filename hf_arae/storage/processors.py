@@ -1,15 +1,25 @@
-"""What is saved beside a model and prepares its input: what it says of itself, and how it is written."""
+"""What is saved beside a model and prepares its input: what it says of itself, and how it is written and read."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import Any
+
+from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
+from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME
 
 # What saving writes into a processor's settings, and what differs between versions.
 _VOLATILE = ("_processor_class", "auto_map", "name_or_path", "processor_class", "transformers_version")
 _READING = ("normalizer", "pre_tokenizer")
+# A processor of several kinds of data has the others' files beside its own.
+_READERS = (
+    (PROCESSOR_NAME, AutoProcessor),
+    (IMAGE_PROCESSOR_NAME, AutoImageProcessor),
+    ("tokenizer*.json", AutoTokenizer),
+)
 
 
 def describe_processor(processor: Any) -> dict[str, str]:
@@ -48,6 +58,23 @@ def save_processor(processor: Any, folder: str | os.PathLike) -> None:
         backend.no_truncation()
         backend.no_padding()
     processor.save_pretrained(folder)
+
+
+def load_processor(folder: Path) -> Any | None:
+    """Returns the processor whose files are in a folder; `None` if there are none.
+
+    Raises:
+        ValueError: they are damaged.
+    """
+    for pattern, auto_class in _READERS:
+        if not any(folder.glob(pattern)):
+            continue
+        try:
+            return auto_class.from_pretrained(folder)
+        except Exception as error:  # of many kinds; the file is damaged, whichever it is
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ValueError(f"the processor ({pattern}) in {folder} is damaged or half written: {reason}") from error
+    return None
 
 
 def _digest(value: Any) -> str:

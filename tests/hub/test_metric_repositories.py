@@ -123,7 +123,7 @@ def test_pushed_metrics_are_the_package_s_own(local_hub, judge, tokenizer, tmp_p
     for name in sources:
         assert found[name] == [name, pytest.approx(expected(name, judge, tokenizer), rel=1e-6)], name
     files = local_hub.files("alice/my-probe", "space")
-    helpers = {"hf_arae_metrics_interface.py", "hf_arae_utils_extras.py"}
+    helpers = {"hf_arae_metrics_interface.py", "hf_arae_metrics_numbers.py", "hf_arae_utils_extras.py"}
     helpers |= {"index.html", "requirements.txt", ".gitattributes"}
     assert set(files) - helpers == {"README.md", "my-probe.py"}
     assert b'evaluate.load("alice/my-probe")' in files["README.md"]
