@@ -5,18 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 from datasets import Dataset
-from testing_mixins import FamilyTests
+from testing_mixins import TextFamilyTests
 from torch.nn import functional as F
 from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.corpora.scenes import LABELS, build_scenes
 from hf_arae.data.pair_batches import SentencesWithPairs
-from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae import AraeConfig, AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_pairs import AraePairObjective, AraePairObjectiveArguments
-from hf_arae.training import PhaseTrainer, TrainingArguments
 
 SIZES = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 12, "code_size": 10, "latent_size": 6}
 PAIRS = torch.tensor([[1, 9, 8, 2, 1, 7, 2, 0], [1, 6, 2, 1, 5, 7, 9, 2], [1, 2, 1, 2, 0, 0, 0, 0]])
@@ -26,10 +24,9 @@ def pair_config(**changes) -> AraeConfig:
     return AraeConfig(**(SIZES | {"num_labels": 3, "classifier_sizes": [7]} | changes))
 
 
-class PairFamilyTests(FamilyTests):
+class PairFamilyTests(TextFamilyTests):
     """Batches of the family tests, with labelled pairs beside the sentences."""
 
-    attributes = 1
     method = "arae"
 
     def build_model(self):
@@ -42,22 +39,10 @@ class PairFamilyTests(FamilyTests):
         labels = torch.tensor([0, 1, 2])
         return super().batch() | {"pair_input_ids": PAIRS, "pair_labels": labels}
 
-    def trainer(self, folder, model=None, evaluator=None, **changes) -> PhaseTrainer:
-        if model is None:
-            torch.manual_seed(0)
-            model = self.build_model()
-        settings = {"output_dir": str(folder), "max_steps": 4, "per_device_train_batch_size": 16, "logging_steps": 1}
-        settings |= {"eval_steps": 0, "save_steps": 2, "report_to": "none", "use_cpu": True, "disable_tqdm": True}
+    def data(self, rows=64):
         words = " ".join(chr(ord("a") + at) for at in range(25))
         pairs = Dataset.from_dict({"premise": ["a b", "c"], "hypothesis": ["d", "e f"], "label": [0, 2]})
-        data = SentencesWithPairs(TokenArrays(self.data(), 0), pairs, train_tokenizer([words]), 4)
-        return PhaseTrainer(
-            model,
-            self.build_objective(model),
-            TrainingArguments(**(settings | changes)),
-            data,
-            evaluator=evaluator,
-        )
+        return SentencesWithPairs(super().data(rows), pairs, train_tokenizer([words]), 4)
 
 
 class TestSupervised(PairFamilyTests):

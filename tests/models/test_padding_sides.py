@@ -2,14 +2,13 @@
 
 import pytest
 import torch
+from family_tests import family_tests, text_autoencoders
 from transformers import AutoTokenizer, pipeline
 
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.latent.space import LatentSpace
-from hf_arae.models.aae.configuration_aae import AaeConfig
-from hf_arae.models.aae.modeling_aae import AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
+from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
@@ -19,11 +18,6 @@ from hf_arae.models.vae.modeling_vae import VaeModel
 
 SIZES = {"vocab_size": 20, "embedding_size": 6, "hidden_size": 8}
 SENTENCES = [[1, 7, 2], [1, 9, 12, 8, 2], [1, 6, 6, 19, 5, 11, 2]]
-KINDS = {
-    "arae": lambda: AraeModel(AraeConfig(**SIZES, code_size=5)),
-    "vae": lambda: VaeModel(VaeConfig(**SIZES, code_size=5)),
-    "aae": lambda: AaeModel(AaeConfig(**SIZES, code_size=5)),
-}
 
 
 def made(build):
@@ -52,17 +46,18 @@ def padded(side: str, rows=SENTENCES) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.tensor(ids), torch.tensor(mask)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", text_autoencoders())
 @torch.no_grad()
-def test_codes_and_sentences_are_those_of_one_by_one(kind):
-    model = made(KINDS[kind])
+def test_codes_and_sentences_are_those_of_one_by_one(name):
+    model = made(family_tests(name).build_model)
+    label = {"attribute": 1} if model.config.num_attributes > 1 else {}
     alone = torch.cat([model.encode(torch.tensor([row])) for row in SENTENCES])
-    written = [model.generate(torch.tensor([row]), max_new_tokens=5) for row in SENTENCES]
+    written = [model.generate(torch.tensor([row]), max_new_tokens=5, **label) for row in SENTENCES]
     for side in ("left", "within", "right"):
         ids, mask = padded(side)
         for given in (mask, mask.bool(), mask.float(), 2 * mask, *([] if side == "within" else [None])):
             torch.testing.assert_close(model.encode(ids, given), alone)
-        batch = model.generate(ids, attention_mask=mask, max_new_tokens=5)
+        batch = model.generate(ids, attention_mask=mask, max_new_tokens=5, **label)
         for row, text in zip(batch, written, strict=True):
             assert row[: text.shape[1]].tolist() == text[0].tolist()
     ids, mask = padded("left")
@@ -82,7 +77,7 @@ def test_codes_and_sentences_are_those_of_one_by_one(kind):
 
 @torch.no_grad()
 def test_bounds_of_a_vae():
-    model = made(KINDS["vae"])
+    model = made(lambda: VaeModel(VaeConfig(**SIZES, code_size=5)))
     for bound in (model.elbo, model.log_likelihood):
         right, left = (bound(*padded(side), samples=2, seed=0) for side in ("right", "left"))
         torch.testing.assert_close(left, right)

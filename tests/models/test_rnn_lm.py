@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
-from testing_mixins import FamilyTests
+from testing_mixins import TextFamilyTests
 from torch.nn import functional as F
 
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
@@ -219,9 +219,7 @@ def test_saved_and_loaded_is_the_same(tmp_path, share_embeddings):
     assert torch.equal(loaded.sample(5, seed=0), model.sample(5, seed=0))
 
 
-class TestRnnLmFamily(FamilyTests):
-    attributes = 1
-
+class TestRnnLmFamily(TextFamilyTests):
     def build_model(self):
         config = RnnLmConfig(vocab_size=30, embedding_size=6, hidden_size=8, dropout=0.1, share_embeddings=True)
         return RnnLmForCausalLM(config)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from safetensors.torch import load_file
-from testing_mixins import FamilyTests
+from testing_mixins import TextFamilyTests
 from torch.nn import functional as F
 from transformers import AutoModelForSeq2SeqLM
 
@@ -48,9 +48,7 @@ def words_of(summary: torch.Tensor) -> list[list[int]]:
     return rows
 
 
-class TestUrsaeFamily(FamilyTests):
-    attributes = 1
-
+class TestUrsaeFamily(TextFamilyTests):
     def build_model(self):
         model = UrsaeForConditionalGeneration(UrsaeConfig(**SIZES))
         self.never_moved = frozenset(name for name, _ in model.named_parameters() if name.startswith("writer."))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from datasets import Dataset
-from testing_mixins import FamilyTests, made_up_sentences
+from testing_mixins import TextFamilyTests, made_up_sentences
 from transformers import AutoModelForSeq2SeqLM
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.evaluation.search_tuning import tune_search
 from hf_arae.models.headline_selector.layers import WEIGHTED
 from hf_arae.models.ursae.building import add_selector
@@ -34,9 +34,7 @@ def make_model(seed: int = 0) -> UrsaeForConditionalGeneration:
     return model.eval()
 
 
-class TestSelection(FamilyTests):
-    attributes = 1
-
+class TestSelection(TextFamilyTests):
     def build_model(self):
         model = make_model()
         self.never_moved = frozenset(name for name, _ in model.named_parameters() if "selector" not in name)
@@ -45,9 +43,11 @@ class TestSelection(FamilyTests):
     def build_objective(self, model):
         return SelectionObjective(model)
 
-    def data(self) -> Dataset:
-        rows = made_up_sentences(attributes=1)
-        return rows.add_column("labels", [[int(word % 2) for word in ids] for ids in rows["input_ids"]])
+    def data(self, rows: int = 64) -> TokenArrays:
+        data = made_up_sentences(rows, attributes=1)
+        return TokenArrays(
+            data.add_column("labels", [[int(word % 2) for word in ids] for ids in data["input_ids"]]), 0
+        )
 
 
 def test_a_search_picks_the_best_words_in_the_source_s_order():

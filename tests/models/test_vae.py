@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
-from testing_mixins import FamilyTests
+from testing_mixins import TextAutoencoderTests
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
@@ -33,10 +33,8 @@ def objective_at(step: int, model: VaeModel | None = None, **settings) -> VaeObj
     return objective
 
 
-class TestVae(FamilyTests):
+class TestVae(TextAutoencoderTests):
     """Bowman's: annealing and word dropout."""
-
-    attributes = 1
 
     def build_model(self):
         return VaeModel(VaeConfig(**SIZES))
@@ -45,10 +43,8 @@ class TestVae(FamilyTests):
         return VaeObjective(model, VaeObjectiveArguments(annealing="linear", beta_start=0.1))
 
 
-class TestBatchNormVae(FamilyTests):
+class TestBatchNormVae(TextAutoencoderTests):
     """With one table."""
-
-    attributes = 1
 
     def build_model(self):
         return VaeModel(VaeConfig(**SIZES, posterior="batch_norm", share_embeddings=True))
@@ -57,10 +53,8 @@ class TestBatchNormVae(FamilyTests):
         return VaeObjective(model, VaeObjectiveArguments(annealing="none", optimizer="sgd", learning_rate=0.1))
 
 
-class TestBalancedVae(FamilyTests):
+class TestBalancedVae(TextAutoencoderTests):
     """With every further term of the loss."""
-
-    attributes = 1
 
     def build_model(self):
         return VaeModel(VaeConfig(**SIZES, posterior="balanced", bag_of_words_sizes=[7]))

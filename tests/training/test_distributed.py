@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 from warm_python import run_distributed
 
+from hf_arae.models.auto import FAMILIES
+
 ROOT = Path(__file__).parents[2]
 TRAIN = """
     import sys
@@ -20,48 +22,30 @@ TRAIN = """
     import torch
     from safetensors.torch import save_file
 
-    from hf_arae.data.text.token_arrays import TokenArrays
-    from hf_arae.models.aae.configuration_aae import AaeConfig
-    from hf_arae.models.aae.modeling_aae import AaeModel
-    from hf_arae.models.aae.objective_aae import AaeObjective, AaeObjectiveArguments
-    from hf_arae.models.arae.configuration_arae import AraeConfig
-    from hf_arae.models.arae.modeling_arae import AraeModel
+    from family_tests import family_tests
     from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-    from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
-    from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
-    from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
-    from hf_arae.models.vae.configuration_vae import VaeConfig
-    from hf_arae.models.vae.modeling_vae import VaeModel
-    from hf_arae.models.vae.objective_vae import VaeObjective, VaeObjectiveArguments
-    from hf_arae.training import PhaseTrainer, TrainingArguments
-    from testing_mixins import made_up_sentences
 
-    def make(case, sizes):
-        if case == "rnn_lm":
-            model = RnnLmForCausalLM(RnnLmConfig(dropout=0.0, **sizes))
-            return model, RnnLmObjective(model)
-        if case == "vae":
-            model = VaeModel(VaeConfig(code_size=8, posterior="balanced", **sizes))
-            return model, VaeObjective(model, VaeObjectiveArguments(annealing="none", word_dropout=0.3, free_bits=1.0))
-        if case == "aae":
-            model = AaeModel(AaeConfig(code_size=8, prior_sparsity=0.5, **sizes))
-            return model, AaeObjective(model, AaeObjectiveArguments(word_deletion=0.3, shuffle_distance=2))
-        names = {0: "negative", 1: "positive"}
-        model = AraeModel(AraeConfig(code_size=8, num_attributes=2, id2label=names, initialization="scaled", **sizes))
-        changes = {"noise_std": 0.3} if case == "penalty" else {"lipschitz": "weight_clipping"}
-        return model, AraeObjective(model, AraeObjectiveArguments(**changes))
+    def make(case):
+        family, _, variant = case.partition(", ")
+        tests = family_tests(family)
+        if variant == "weight clipping":
+            clipped = AraeObjectiveArguments(lipschitz="weight_clipping")
+            tests.build_objective = lambda model: AraeObjective(model, clipped)
+        torch.manual_seed(0)
+        model = tests.build_model()
+        for module in model.modules():  # what a process drops is its own
+            if isinstance(module, (torch.nn.Dropout, torch.nn.LSTM)):
+                setattr(module, "p" if isinstance(module, torch.nn.Dropout) else "dropout", 0.0)
+        return tests, model
 
     folder, processes, cases = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     for case in cases:
-        torch.manual_seed(0)
-        model, objective = make(case, {"vocab_size": 30, "embedding_size": 8, "hidden_size": 8})
-        arguments = TrainingArguments(f"{folder}/{case}", max_steps=6, per_device_train_batch_size=32 // processes,
-                                      seed=3, logging_steps=2, eval_steps=0, save_steps=0, report_to="none",
-                                      use_cpu=True)
-        rows = TokenArrays(made_up_sentences(rows=128), 0)
-        trainer = PhaseTrainer(model, objective, arguments, rows)
+        tests, model = make(case)
+        settings = {"max_steps": 6, "seed": 3, "logging_steps": 2, "save_steps": 0}
+        settings["per_device_train_batch_size"] = 2 * tests.batch_size // processes
+        trainer = tests.trainer(f"{folder}/{case}", model, rows=128, **settings)
         assert trainer.accelerator.num_processes == processes, trainer.accelerator.num_processes
         trainer.train()
         if trainer.accelerator.is_main_process:
@@ -108,7 +92,7 @@ WRITE = """
 """
 
 
-CASES = ["penalty", "weight_clipping", "rnn_lm", "vae", "aae"]
+CASES = [*FAMILIES, "arae, weight clipping"]
 
 
 def run(script: str, folder: Path, processes: int, *arguments: str) -> None:

@@ -286,7 +286,7 @@ class UrsaeObjective(Objective):
         copied = model.source_words(batch["input_ids"]).gather(1, written.flatten(1)).view_as(written)
         drawn = {"reconstruction": losses / counts, "language_model": -scores / tokens, "length": tokens - 1.0}
         terms = {name: value.view(ids.shape[:2])[:, : s.samples].mean() for name, value in drawn.items()}
-        terms["copy_rate"] = (copied & is_word).sum() / is_word.sum()
+        terms["copy_rate"] = self.mean((copied & is_word).sum().to(losses.dtype), is_word.sum())
         if s.relative_fluency:
             expected = model.expected_words(batch["input_ids"])[flat[:, 1:]]
             scores = scores - expected.masked_fill(flat[:, 1:] == model.config.pad_token_id, 0.0).sum(1)
