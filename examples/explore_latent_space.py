@@ -99,7 +99,7 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(script.model)
     model = AutoModel.from_pretrained(script.model).to(script.device)
     latent = LatentSpace(model, tokenizer, script.attribute)
-    draws = getattr(model.config, "trained_generator", True)  # a plain autoencoder has learned no codes to draw
+    draws = model.draws_codes
     space = latent.native_space
     data = load_labelled_text(data_arguments, label_required=False)
     train, held_out = (read_dataset(data[split], tokenizer, split)["text"][:] for split in ("train", "validation"))

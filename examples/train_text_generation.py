@@ -140,7 +140,7 @@ def main() -> None:
 
     # 5. Evaluator
     shuffled = data["train"].shuffle(seed=0)["text"]
-    draws_codes = getattr(model.config, "trained_generator", True)  # a language model has none
+    draws_codes = getattr(model, "draws_codes", True)  # a language model has none
     fitted = None if draws_codes else shuffled[: script.num_fitted]
     neighbourhoods = None
     if script.neighbour_sentences and hasattr(model, "encode"):

@@ -16,9 +16,9 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 import hf_arae  # noqa: F401 (registers the models)
 from hf_arae.data.corpora.reviews import build_reviews
 from hf_arae.data.corpora.scenes import build_scenes
+from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
 from hf_arae.onnx.check import check_export
 from hf_arae.onnx.export import OPSET, export_onnx
-from hf_arae.onnx.layout import check_family
 
 
 def main() -> None:
@@ -32,7 +32,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     source = {"pretrained_model_name_or_path": arguments.model, "revision": arguments.revision}
-    check_family(AutoConfig.from_pretrained(**source).model_type, arguments.model)
+    config = AutoConfig.from_pretrained(**source)
+    if not isinstance(config, TextAutoencoderConfig):
+        raise SystemExit(f"{arguments.model} has no ONNX form: it is a {config.model_type}, and no text autoencoder")
     model, tokenizer = AutoModel.from_pretrained(**source), AutoTokenizer.from_pretrained(**source)
     export_onnx(model, arguments.output_dir, tokenizer, arguments.int8, arguments.opset)
     for file in sorted(Path(arguments.output_dir).iterdir()):

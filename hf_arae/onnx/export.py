@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.models.recurrent.autoencoder import TextAutoencoder
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
-from hf_arae.onnx.layout import ACCEPTED, ENCODER, GENERATOR, decoder_files, has_trained_generator
+from hf_arae.onnx.layout import ENCODER, GENERATOR, decoder_files, source_of_codes
 from hf_arae.onnx.quantization import quantize
 from hf_arae.onnx.writing import Writing
 from hf_arae.utils.extras import import_extra
@@ -68,8 +68,7 @@ def export_onnx(
     in a form that onnxruntime does not quantize.
 
     Args:
-        model: an `AraeModel`, `VaeModel` or `AaeModel`. It is written in float32 and evaluation mode, and stays as it
-            is.
+        model: a text autoencoder of any family. It is written in float32 and evaluation mode, and stays as it is.
         folder: made if it does not exist. Graphs of an earlier export in it are replaced.
         tokenizer: saved beside the graphs; without it, the folder works on token ids alone.
         int8: write the weights of encoder and decoders in 8 bits: files of a third of the size, faster, and not
@@ -87,8 +86,8 @@ def export_onnx(
             not the model's.
     """
     import_extra("onnx", "onnx")
-    if not isinstance(model, TextAutoencoder) or model.config.model_type not in ACCEPTED:
-        raise ValueError(f"a {type(model).__name__} has no ONNX form. Accepted: {', '.join(ACCEPTED.values())}")
+    if not isinstance(model, TextAutoencoder):
+        raise ValueError(f"a {type(model).__name__} has no ONNX form. Accepted: text autoencoders, such as AraeModel")
     if not 13 <= opset <= 20:
         raise ValueError(f"opset must lie in 13..20, got {opset}")
     if tokenizer is not None:
@@ -138,7 +137,7 @@ def _export_graphs(model: PreTrainedModel, folder: Path, opset: int) -> list[Pat
         _trace(_DecoderStep(model, value), step, folder / name, axes, outputs, opset)
         files.append(folder / name)
 
-    if has_trained_generator(config):
+    if source_of_codes(config) == "generator":
         z = torch.zeros(len(ids), config.latent_size)
         _trace(_Generator(model), (z,), folder / GENERATOR, {"z": ("batch",)}, {"codes": ("batch",)}, opset)
         files.append(folder / GENERATOR)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hf_arae.nn.priors import FixedPrior
+from hf_arae.onnx.layout import source_of_codes
 from hf_arae.onnx.runtime import OnnxTextAutoencoder
 
 
@@ -53,8 +54,8 @@ class OnnxLatentModel:
     def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws codes of new sentences, `(num_samples, code_size)`."""
         config = self.config
-        if config.model_type == "arae" and not self.exported.has_generator:
-            raise ValueError("this model was trained without its adversary: a plain autoencoder draws no codes")
+        if source_of_codes(config) is None:
+            raise ValueError("a plain autoencoder draws no codes: it has neither a generator nor a prior")
         if self.exported.has_generator:  # numbers drawn in the order in which `AraeModel.sample_codes` draws them
             codes = self._generate_codes(torch.randn(num_samples, config.latent_size, generator=generator))
             noise = getattr(config, "draw_noise", 0.0)

@@ -9,9 +9,9 @@
 | `generator.onnx` | `z` `(batch, latent_size)` | `codes` `(batch, code_size)` |
 
 Numbers are float32 unless said otherwise. A model with several decoders has a `decoder_step_<value>.onnx` for each
-attribute value, and only an `AraeModel` that was trained with its adversary has a generator. Beside them stand
-`config.json`, `generation_config.json` (longest text, tokens that are never written) and, if it
-was given, the tokenizer.
+attribute value, and only a model that makes codes of new texts by one has a generator (an `AraeModel`). Beside them
+stand `config.json`, `generation_config.json` (longest text, tokens that are never written) and, if it was given, the
+tokenizer.
 """
 
 from __future__ import annotations
@@ -22,9 +22,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
-
-# Families by their `model_type`, and the class that is exported.
-ACCEPTED = {"arae": "AraeModel", "vae": "VaeModel", "aae": "AaeModel"}
 
 ENCODER = "encoder.onnx"
 GENERATOR = "generator.onnx"
@@ -43,16 +40,11 @@ def decoder_files(num_attributes: int) -> list[str]:
     return [f"decoder_step_{value}.onnx" for value in range(num_attributes)]
 
 
-def has_trained_generator(config: SimpleNamespace) -> bool:
-    """Whether a model of this config makes new codes by a generator that was trained."""
-    return config.model_type == "arae" and getattr(config, "trained_generator", True)
-
-
-def check_family(model_type: str | None, where: str) -> None:
-    """Raises ValueError for what is no text autoencoder."""
-    if model_type not in ACCEPTED:
-        accepted = ", ".join(f"{name} ({kind})" for kind, name in ACCEPTED.items())
-        raise ValueError(f"{where} is of the family {model_type!r}, which has no ONNX form. Accepted: {accepted}")
+def source_of_codes(config: Any) -> str | None:
+    """What codes of new texts come from, by a config: `"generator"`, `"prior"`, or `None` for a plain autoencoder."""
+    if hasattr(config, "latent_size") and getattr(config, "trained_generator", True):
+        return "generator"
+    return "prior" if hasattr(config, "prior_sparsity") else None
 
 
 def require_files(folder: Path, names: list[str]) -> None:
@@ -81,19 +73,17 @@ def read_config(path: Path) -> SimpleNamespace:
     """An exported model's `config.json`, `id2label` complete.
 
     Raises:
-        ValueError: it is of another family, a field is missing, or a value is out of its range.
+        ValueError: it is no text autoencoder's, as a field is missing, or a value is out of its range.
     """
     config = SimpleNamespace(**read_json(path))
-    check_family(getattr(config, "model_type", None), str(path))
+    config.num_attributes = getattr(config, "num_attributes", 1)
     needed = ["vocab_size", "code_size", "pad_token_id", "bos_token_id", "eos_token_id"]
-    if config.model_type == "arae":
-        needed += ["num_attributes", "latent_size"]
-    else:
-        needed += ["prior_sparsity", "prior_spike_std"]
-        config.num_attributes = 1
+    if source_of_codes(config) == "prior":
+        needed.append("prior_spike_std")
     missing = [name for name in needed if not hasattr(config, name)]
     if missing:
-        raise ValueError(f"{path} does not name {', '.join(missing)}")
+        kind = getattr(config, "model_type", None)
+        raise ValueError(f"{path} (model_type {kind!r}) is no text autoencoder's: it lacks {', '.join(missing)}")
     try:
         _check_numbers(config)
     except ValueError as error:
@@ -113,11 +103,12 @@ def _check_numbers(config: SimpleNamespace) -> None:
     check_range(config, VOCABULARY, "vocab_size", whole=True)
     check_range(config, WIDTHS, "code_size", whole=True)
     check_range(config, LAYERS, "num_attributes", whole=True)
-    if config.model_type == "arae":
+    source = source_of_codes(config)
+    if source == "generator":
         check_range(config, WIDTHS, "latent_size", whole=True)
         if hasattr(config, "draw_noise"):
             check_range(config, "[0, inf)", "draw_noise")
-    else:
+    elif source == "prior":
         check_range(config, "[0, 1)", "prior_sparsity")
         check_range(config, "(0, 1)", "prior_spike_std")
     for name in ("pad_token_id", "bos_token_id", "eos_token_id"):

@@ -18,10 +18,10 @@ from hf_arae.onnx.layout import (
     TOKENIZER,
     TOKENIZER_CONFIG,
     decoder_files,
-    has_trained_generator,
     read_config,
     read_json,
     require_files,
+    source_of_codes,
 )
 from hf_arae.onnx.sessions import check_values, open_sessions
 from hf_arae.onnx.text_codec import TextCodec
@@ -77,7 +77,7 @@ class OnnxTextAutoencoder:
         self.config = read_config(folder / CONFIG)
         self.labels = AttributeLabels(self.config.id2label)
         steps = decoder_files(self.config.num_attributes)
-        names = [ENCODER, *steps, *([GENERATOR] if has_trained_generator(self.config) else [])]
+        names = [ENCODER, *steps, *([GENERATOR] if source_of_codes(self.config) == "generator" else [])]
         require_files(folder, [*names, GENERATION_CONFIG])
         self.writing = self._read_writing(folder / GENERATION_CONFIG)
         sessions = open_sessions(folder, names, self.config, providers, num_threads)
@@ -262,12 +262,15 @@ class OnnxTextAutoencoder:
         Args:
             num_samples: at least 1.
             seed: of the draws; or a generator of numpy's, which goes on.
+
+        Raises:
+            ValueError: `num_samples` is below 1; the model is a plain autoencoder.
         """
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         config, source = self.config, np.random.default_rng(seed)
-        if config.model_type == "arae" and not self.has_generator:
-            raise ValueError("this model was trained without its adversary: a plain autoencoder draws no codes")
+        if source_of_codes(config) is None:
+            raise ValueError("a plain autoencoder draws no codes: it has neither a generator nor a prior")
         if self.has_generator:
             codes = self.generate_codes(source.standard_normal((num_samples, config.latent_size)))
             noise = getattr(config, "draw_noise", 0.0)
@@ -285,11 +288,8 @@ class OnnxTextAutoencoder:
             ValueError: the model has none; shape or numbers are wrong.
         """
         if not self.has_generator:
-            if self.config.model_type == "arae":
-                raise ValueError("this model was trained without its adversary: it has no generator that knows codes")
-            raise ValueError(
-                f"the family {self.config.model_type!r} has no generator: sample_codes draws from its prior"
-            )
+            prior = ": sample_codes draws from its prior" if source_of_codes(self.config) == "prior" else ""
+            raise ValueError(f"this model ({self.config.model_type}) has no generator{prior}")
         z = check_values("z", z, self.config.latent_size)
         parts = [z[start : start + self.batch_size] for start in range(0, len(z), self.batch_size)]
         codes = [self._generator.run(("codes",), {"z": part})[0] for part in parts]

@@ -263,9 +263,7 @@ def test_a_checkpoint_is_not_written_over(transfer_model, transfer_folder):
 )
 def test_other_families_are_refused(model, tmp_path):
     model = model()
-    with pytest.raises(
-        ValueError, match=f"{type(model).__name__} has no ONNX form. Accepted: AraeModel, VaeModel, AaeM"
-    ):
+    with pytest.raises(ValueError, match=f"{type(model).__name__} has no ONNX form"):
         export_onnx(model, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -367,6 +365,6 @@ def test_the_command_refuses_other_families(monkeypatch, tmp_path):
     model = RnnLmForCausalLM(RnnLmConfig(vocab_size=20, embedding_size=4, hidden_size=4))
     model.save_pretrained(tmp_path / "lm")
     monkeypatch.setattr(sys, "argv", ["onnx", "--model", str(tmp_path / "lm"), "--output_dir", str(tmp_path / "out")])
-    with pytest.raises(ValueError, match=r"is of the family 'rnn_lm', which has no ONNX form. Accepted: AraeModel"):
+    with pytest.raises(SystemExit, match="rnn_lm"):
         main()
     assert not (tmp_path / "out").exists()

@@ -345,10 +345,10 @@ def test_a_folder_that_is_no_export(folder, transfer_folder, tmp_path):
         with pytest.raises(ValueError, match=message):
             OnnxTextAutoencoder(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "t5"}')
-    with pytest.raises(ValueError, match=r"family 't5', which has no ONNX form. Accepted: AraeModel \(arae\)"):
+    with pytest.raises(ValueError, match=r"'t5'.*vocab_size"):
         OnnxTextAutoencoder(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "vae", "code_size": 3}')
-    with pytest.raises(ValueError, match="does not name vocab_size"):
+    with pytest.raises(ValueError, match="lacks vocab_size"):
         OnnxTextAutoencoder(tmp_path)
 
 

@@ -67,6 +67,11 @@ class AraeModel(LabelledDecoders, TextAutoencoder):
         else:
             super()._init_weights(module)
 
+    @property
+    def draws_codes(self) -> bool:
+        """Whether the generator was trained."""
+        return self.config.trained_generator
+
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
     ) -> Tensor:

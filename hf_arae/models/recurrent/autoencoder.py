@@ -64,6 +64,7 @@ class TextAutoencoder(RecurrentTextModel):
     config: TextAutoencoderConfig
     config_class = TextAutoencoderConfig
     auto_classes = ("AutoModel", "AutoModelForSeq2SeqLM")
+    draws_codes = True  # `sample_codes` knows where codes of new sentences lie
 
     def __init__(
         self, config: TextAutoencoderConfig, encoder_size: int, normalize: bool = False, code_size: int | None = None
