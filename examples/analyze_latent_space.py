@@ -257,7 +257,7 @@ def main() -> None:
     ]
     for heading, (note, rows) in sections.items():
         if rows:
-            parts += [f"## {heading}", note, markdown_table(rows, decimals=2)]
+            parts += [f"## {heading}", note, markdown_table(rows, decimals=2), legend(rows)]
     for heading, lines in (("Rewritten", rewritten), ("Written", written)):
         if lines:
             parts += [f"## {heading}", "\n".join(["```", *map(visible, lines[:-1]), "```"])]

@@ -27,6 +27,7 @@ from hf_arae.evaluation.language_model import reverse_perplexity, train_language
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, every_direction, leakage, other_labels
 from hf_arae.metrics import Bleu, ExactMatch
+from hf_arae.metrics.numbers import legend
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table, outputs_name
@@ -138,7 +139,7 @@ def main() -> None:
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
     # 6. The table
-    table = markdown_table(rows)
+    table = f"{markdown_table(rows)}\n\n{legend(rows)}"
     print("\n".join(samples))
     print(f"\n{len(test)} sentences ({measured}), {len(targets)} transfers. {judges.reliability}\n")
     print(table)

@@ -30,6 +30,7 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.language_model import train_language_model
 from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
 from hf_arae.metrics import Perplexity, Rouge, SummaryShape
+from hf_arae.metrics.numbers import legend
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.display import visible
@@ -161,7 +162,7 @@ def main() -> None:
                 add(f"{name} ({strategy}{words})", system, partial(read_texts, tokenizer=tokenizer))
 
     # 6. The table
-    table = markdown_table(rows)
+    table = f"{markdown_table(rows)}\n\n{legend(rows)}"
     print("\n".join(samples))
     print(f"\n{len(documents)} documents\n\n{table}")
     write_text(output_dir / "table.md", table + "\n")

@@ -38,6 +38,7 @@ from hf_arae.evaluation.summarization import (
 )
 from hf_arae.hub.curves import plot_curves
 from hf_arae.hub.run_repository import RunRepository
+from hf_arae.metrics.numbers import legend
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
@@ -216,7 +217,7 @@ def main() -> None:
     rows.append({"system": Path(training_arguments.output_dir).name} | evaluation.metrics)
     table = markdown_table([{key: row[key] for key in ("system", *COLUMNS) if key in row} for row in rows], decimals=2)
     samples = "\n".join(f"  {visible(line)}" for line in evaluation.samples)
-    print(f"\n{len(test)} held-out documents:\n\n{table}\n\n{samples}")
+    print(f"\n{len(test)} held-out documents:\n\n{table}\n\n{legend(COLUMNS)}\n\n{samples}")
     out = Path(training_arguments.output_dir)
     write_text(out / "table.md", table + "\n")
     lines = [json.dumps({"document": d, "output": s}) for d, s in zip(last.documents, summaries, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -15,7 +14,7 @@ _NAMES_OF_REPOSITORIES = ("dataset_name", "titles_name", "base_model", "model", 
 def without_places(report: dict[str, Any]) -> dict[str, Any]:
     """A run's report for others: paths in its settings and its commands are cut to the last name in them.
 
-    Ids of repositories on the Hub stay whole. Numbers that are not finite, which JSON does not have, become `None`.
+    Ids of repositories on the Hub stay whole.
     """
     kept = repositories(report)
     parts = {}
@@ -67,8 +66,6 @@ def _value(value: Any, kept: set[str]) -> Any:
         return {key: _value(item, kept) for key, item in value.items()}
     if isinstance(value, list):
         return [_value(item, kept) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     if isinstance(value, str):
         return ",".join(name if name.strip() in kept else without_place(name) for name in value.split(","))
     return value

@@ -277,8 +277,7 @@ def test_the_snippet_speaks_of_the_model_s_own_texts(run, transfer_model):
 
 
 def test_a_card_knows_what_was_trained(tokenizer, tmp_path):
-    models = tiny_models(len(tokenizer))
-    cards = {}
+    models, cards = tiny_models(len(tokenizer)), {}
     for name in ("arae", "arae-transfer", "ursae", "arae-sequenceclassification"):
         model, folder = models[name][1], tmp_path / name
         for draws in (True, False):

@@ -1,6 +1,6 @@
 """The model card of the AAE."""
 
-from hf_arae.models.recurrent.cards import autoencoder_card, transfer_card
+from hf_arae.models.recurrent.cards import autoencoder_card
 
 _CITATION = """
 @article{makhzani2015adversarial,
@@ -16,13 +16,6 @@ CARD = autoencoder_card(
     ["aae"],
     "codes",
     _CITATION,
-).with_variants(
-    transfer_card(
-        "An adversarial autoencoder (AAE) with a decoder for each label",
-        ["aae"],
-        "Nothing in its\ntraining took the label out of the code.",
-        _CITATION,
-    ),
 )
 
 __all__ = ["CARD"]

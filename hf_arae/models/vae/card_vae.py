@@ -1,6 +1,6 @@
 """The model card of the VAE."""
 
-from hf_arae.models.recurrent.cards import autoencoder_card, transfer_card
+from hf_arae.models.recurrent.cards import autoencoder_card
 
 _CITATION = """
 @inproceedings{bowman2016generating,
@@ -15,13 +15,6 @@ CARD = autoencoder_card(
     ["vae"],
     "codes",
     _CITATION,
-).with_variants(
-    transfer_card(
-        "A variational autoencoder (VAE) with a decoder for each label",
-        ["vae"],
-        "Nothing in its\ntraining took the label out of the code.",
-        _CITATION,
-    ),
 )
 
 __all__ = ["CARD"]
