@@ -187,7 +187,8 @@ def write_run_card(
     publish_samples = publish_samples or samples_wanted(report)
     names, data = _data(whole)
     about = f"Trained on {' and '.join(map(plain, data))}" if data else "Trained"
-    numbers = {key: value for key, value in report.items() if type(value) is float and key != "minutes"}
+    finite = {key: value for key, value in report.items() if type(value) is float and math.isfinite(value)}
+    numbers = {key: value for key, value in finite.items() if key != "minutes"}
     text = card_text(config)
     rows = [{"": plain(text.name_of(key)), "value": value} for key, value in numbers.items()]
     runs = [part for part in (report.get("base"), report) if part]
