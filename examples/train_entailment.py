@@ -38,7 +38,8 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.entailment import PairEvaluator, mean_and_interval
 from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
 from hf_arae.models.arae.objective_arae import AraeObjective
 from hf_arae.models.arae.objective_pairs import METHODS, AraePairObjective, AraePairObjectiveArguments
 from hf_arae.storage.files import read_json, write_json, write_text

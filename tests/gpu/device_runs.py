@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset, DatasetDict
-from presets import preset_settings, text_family, text_model, text_objective
+from presets import EXAMPLES, preset_settings, text_family, text_model, text_objective
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, PreTrainedModel, pipeline
 
@@ -32,7 +32,8 @@ from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveA
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.objective import Objective
 
-TEXTS = ("ae", "arae", "vae", "aae", "daae", "rnn_lm")  # as the presets are named
+PRESETS = sorted((EXAMPLES / "presets").glob("*-sentences.yaml"))
+TEXTS = tuple(path.stem.removesuffix("-sentences") for path in PRESETS)
 FAMILIES = ("transfer", *TEXTS, "ursae")
 SENTENCES = 4000  # of the built-in corpora: enough for vocabulary and batches, read in seconds
 

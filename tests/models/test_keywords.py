@@ -18,7 +18,8 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig

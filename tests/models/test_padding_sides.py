@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, pipeline
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.latent.space import LatentSpace
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification
+from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig

@@ -6,7 +6,8 @@ import torch
 from hf_arae.models.aae.configuration_aae import AaeConfig
 from hf_arae.models.aae.modeling_aae import AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig

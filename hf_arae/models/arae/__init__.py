@@ -41,6 +41,7 @@ reach the encoder. The adversary is then left with what such words do not show, 
 """
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification, AraeModel
+from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
 
 __all__ = ["AraeConfig", "AraeForSequenceClassification", "AraeModel"]

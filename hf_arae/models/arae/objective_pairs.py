@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from hf_arae.models.arae.modeling_arae import AraeForSequenceClassification
+from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training.objective import Batch, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES

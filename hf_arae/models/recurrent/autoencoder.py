@@ -48,8 +48,8 @@ class TextAutoencoder(RecurrentTextModel):
     """Base of the autoencoders: tables, encoder, decoder and output projection.
 
     Sentences are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right. A subclass says
-    how a sentence becomes a code (`encode`) and where codes of new sentences come from (`sample_codes`); its
-    `__init__` ends with `post_init()` and `_set_generation_defaults()`.
+    how a sentence becomes a code (`encode`) and, if it knows, where codes of new sentences come from (`sample_codes`);
+    its `__init__` ends with `post_init()` and `_set_generation_defaults()`.
 
     Every verb takes an `attribute`, the label of each sentence. It says something to encoders and decoders that depend
     on one; those here do not, see [`~hf_arae.models.recurrent.labelled_decoders.LabelledDecoders`].
@@ -138,8 +138,15 @@ class TextAutoencoder(RecurrentTextModel):
         raise NotImplementedError
 
     def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws codes of new sentences, `(num_samples, code_size)`; from torch's generator of the CPU if `None`."""
-        raise NotImplementedError
+        """Draws codes of new sentences, `(num_samples, code_size)`; from torch's generator of the CPU if `None`.
+
+        Raises:
+            ValueError: the family does not know what codes are drawn from.
+        """
+        raise ValueError(
+            f"a {type(self).__name__} draws no codes of new sentences. encode() sentences, and decode() what lies "
+            "between or around their codes"
+        )
 
     # The parts, on tensors
 
