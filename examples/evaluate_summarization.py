@@ -1,12 +1,13 @@
 """Scores summarizers: the first words, two ways of counting, and any number of checkpoints, in one run.
 
     python examples/evaluate_summarization.py --models runs/ursae-news
-    python examples/evaluate_summarization.py --models runs/search runs/write --dataset_name ARTICLES,MORE_ARTICLES \\
-        --titles_name MORE_ARTICLES --search_lengths 0 8 10 --language_model runs/judge
+    python examples/evaluate_summarization.py --models runs/headline-search runs/ursae-news --dataset_name A,B \\
+        --titles_name B --selected_lengths 0 8 10 --language_model runs/judge
 
-Steps: 1 arguments, 2 data, 3 the judge, a language model of titles, 4 rows of baselines, 5 rows of checkpoints, one
-for each strategy that it has, 6 the table. Of the datasets, the training splits and the titles are counted; scored
-are all rows of the test split, or of the validation split where there is no other, which needs summaries.
+Steps: 1 arguments, 2 data, 3 the judge, a language model of titles, 4 rows of baselines, 5 rows of checkpoints, of
+those that select words of the document and of those that write, 6 the table. Of the datasets, the training splits and
+the titles are counted; scored are all rows of the test split, or of the validation split where there is no other,
+which needs summaries.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import DatasetDict
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser, pipeline
+from transformers import AutoModelForCausalLM, AutoTokenizer, HfArgumentParser, pipeline
 
 import hf_arae  # noqa: F401 (registers the models and the pipeline)
 from hf_arae.data.corpora.news import build_titles
@@ -46,22 +47,25 @@ class ScriptArguments:
 
     models: list[str] = field(default_factory=list, metadata={"help": "Checkpoint folders or Hub ids."})
     output_dir: str = field(default="runs/evaluation", metadata={"help": "Where table, samples and outputs go."})
-    search_lengths: list[int] = field(
+    selected_lengths: list[int] = field(
         default_factory=lambda: [0],
-        metadata={"help": "Words of searched summaries, a row each; 0: the model decides."},
+        metadata={"help": "Words of the summaries of models that select, a row each; 0: the model decides."},
     )
-    write_lengths: list[int] = field(
-        default_factory=lambda: [9], metadata={"help": "Words of written summaries, likewise; 0: the model ends them."}
+    written_lengths: list[int] = field(
+        default_factory=lambda: [9],
+        metadata={"help": "Words of the summaries of models that write, a row each; 0: the model ends them."},
     )
-    num_beams: int = field(default=1, metadata={"help": "Beams of strategy write; 1 is greedy."})
+    num_beams: int = field(default=1, metadata={"help": "Beams of models that write; 1 is greedy."})
     source_order: bool = field(
-        default=True, metadata={"help": "Strategy write: only words of the document, in its order."}
+        default=True, metadata={"help": "Models that write use only words of the document, in its order."}
     )
     longest_gap: int = field(
         default=3,
-        metadata={"help": "And at most so many words left out before each, where possible; 0: any number."},
+        metadata={"help": "With source_order: most words left out before each, where possible; 0: any number."},
     )
-    no_repeat_ngram_size: int = field(default=1, metadata={"help": "Strategy write: no n-gram twice; 0: it may."})
+    no_repeat_ngram_size: int = field(
+        default=1, metadata={"help": "Models that write use no n-gram of this size twice; 0: they may."}
+    )
     batch_size: int = field(default=128, metadata={"help": "Documents that are summarised at once."})
     language_model: str | None = field(
         default=None,
@@ -134,32 +138,27 @@ def main() -> None:
 
     # 5. Rows of checkpoints
     for name in script.models:
-        model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(name), AutoTokenizer.from_pretrained(name)
         # Documents are cut to a sentence already, where they are to be.
-        summarize = pipeline(
-            "text-summarization",
-            model=model,
-            tokenizer=tokenizer,
-            first_sentence=False,
-            truncation=True,
-            detokenize=False,
-        )
-        writing = {
-            "num_beams": script.num_beams,
-            "source_words_only": script.source_order,
-            "source_order": script.source_order,
-            "longest_gap": script.longest_gap or model.config.max_source_length,
-            "no_repeat_ngram_size": script.no_repeat_ngram_size,
-        }
-        searches = script.search_lengths if getattr(model.config, "selector_size", 0) else []
-        for strategy, lengths, arguments in (("search", searches, {}), ("write", script.write_lengths, writing)):
-            for length in lengths:
-                given = {"batch_size": script.batch_size, "strategy": strategy, "target_length": length or None}
-                if strategy == "write" and not length:  # of a model that knows how long it writes, too
-                    given["max_new_tokens"] = model.config.max_summary_length + 1
-                words = f", {length} words" if length else ""
-                system = partial(summaries_of, summarize, **given, **arguments)
-                add(f"{name} ({strategy}{words})", system, partial(read_texts, tokenizer=tokenizer))
+        summarize = pipeline("text-summarization", model=name, first_sentence=False, truncation=True, detokenize=False)
+        config, tokenizer = summarize.model.config, summarize.tokenizer
+        if hasattr(summarize.model, "select_words"):
+            verb, lengths, arguments = "select", script.selected_lengths, {}
+        else:
+            verb, lengths = "write", script.written_lengths
+            arguments = {
+                "num_beams": script.num_beams,
+                "source_words_only": script.source_order,
+                "source_order": script.source_order,
+                "longest_gap": script.longest_gap or config.max_source_length,
+                "no_repeat_ngram_size": script.no_repeat_ngram_size,
+            }
+        for length in lengths:
+            given = {"batch_size": script.batch_size, "target_length": length or None} | arguments
+            if verb == "write" and not length:  # of a model that knows how long it writes, too
+                given["max_new_tokens"] = config.max_summary_length + 1
+            words = f", {length} words" if length else ""
+            system = partial(summaries_of, summarize, **given)
+            add(f"{name} ({verb}{words})", system, partial(read_texts, tokenizer=tokenizer))
 
     # 6. The table
     table = f"{markdown_table(rows)}\n\n{legend(rows)}"

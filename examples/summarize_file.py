@@ -1,8 +1,8 @@
 """Summarises a text file, a text a line, to JSON lines.
 
-    python examples/summarize_file.py --model runs/ursae-news --input_file news.txt --output_file summaries.jsonl
+    python examples/summarize_file.py --model runs/headline-search --input_file news.txt --output_file summaries.jsonl
     ... --target_length 8                       # words of each summary; or --compression 0.3, of each text's words
-    ... --strategy write --num_beams 5          # written by the generator instead of chosen from the text
+    ... --num_beams 5                           # of a model that writes
 
 Line n of the output is about line n of the input: `{"line": n, "summary_text": ..., "source_words": ...,
 "summary_words": ...}`, or `{"line": n, "summary_text": null, "note": "blank line"}`. A text that cannot be read ends
@@ -31,13 +31,10 @@ class ScriptArguments:
 
     input_file: str = field(metadata={"help": "UTF-8 text, one to summarise a line; blank lines are kept as null."})
     output_file: str = field(metadata={"help": "JSON lines; replaced if it exists."})
-    model: str = field(default="runs/ursae-news", metadata={"help": "Checkpoint folder or Hub id."})
+    model: str = field(default="runs/headline-search", metadata={"help": "Checkpoint folder or Hub id."})
     target_length: int | None = field(default=None, metadata={"help": "Words of each summary."})
     compression: float | None = field(default=None, metadata={"help": "Or their share of the text's, in (0, 1]."})
-    strategy: str | None = field(
-        default=None, metadata={"help": "search or write; by default search, where the model can."}
-    )
-    num_beams: int = field(default=1, metadata={"help": "Beams of strategy write; 1 is greedy."})
+    num_beams: int = field(default=1, metadata={"help": "Beams of a model that writes; 1 is greedy."})
     first_sentence: bool = field(default=True, metadata={"help": "Cut texts to their first sentence."})
     truncation: bool = field(default=False, metadata={"help": "Cut texts that are too long, instead of ending."})
     on_error: str = field(
@@ -74,7 +71,7 @@ def main() -> None:
     lines = read_lines(source)
 
     # 2. The model
-    names = ("target_length", "compression", "strategy", "first_sentence", "truncation", "on_error")
+    names = ("target_length", "compression", "first_sentence", "truncation", "on_error")
     arguments = {name: getattr(script, name) for name in names}
     if script.num_beams > 1:
         arguments["num_beams"] = script.num_beams

@@ -1,38 +1,40 @@
-"""Teaches a summarizer to search: to pick the words of an article that make the best headline, from unpaired titles.
+"""Trains a headline selector: which words of an article make the best headline, learned from unpaired titles.
 
-    python examples/train_headline_search.py --model runs/ursae-news
-    accelerate launch examples/train_headline_search.py --model MODEL --dataset_name ARTICLES --titles_name TITLES
+    python examples/train_headline_search.py                                 # built-in news
+    accelerate launch examples/train_headline_search.py --dataset_name ARTICLES --titles_name TITLES
 
 No article is ever seen with its own title: titles are put beside articles of *other* documents that tell a like
 story, and networks learn which words of the article the title has. Validation pairs choose nine numbers, no more.
 
-The steps: 1 arguments, 2 data, 3 signals of the words, 4 titles beside like articles, 5 training, 6 tuning, 7 the
-test split's table. The result, `--output_dir`, loads with `pipeline("text-summarization", model=...)`.
+The steps: 1 arguments, 2 data and tokenizer, 3 signals of the words, 4 titles beside like articles, 5 training, 6
+tuning, 7 the test split's table. The result, `--output_dir`, loads with `pipeline("text-summarization", model=...)`.
 """
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from datasets import Dataset
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, HfArgumentParser, pipeline, set_seed
+from transformers import AutoTokenizer, HfArgumentParser, pipeline, set_seed
 
-import hf_arae  # noqa: F401 (registers the Auto classes)
+import hf_arae  # noqa: F401 (registers the pipeline)
 from hf_arae.data.corpora.news import build_titles
 from hf_arae.data.documents import DocumentArguments, load_documents, load_titled_documents
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.encoding import read_texts, with_read_texts
 from hf_arae.data.text.token_arrays import TokenArrays
-from hf_arae.evaluation.search_tuning import tune_search
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.summarization import lead_words, summary_scores
-from hf_arae.hub.cards import PICTURES
+from hf_arae.models.headline_selector.configuration_headline_selector import HeadlineSelectorConfig
 from hf_arae.models.headline_selector.forms import headline_forms
 from hf_arae.models.headline_selector.mining import mine_titles, title_words
+from hf_arae.models.headline_selector.modeling_headline_selector import HeadlineSelectorForTokenClassification
+from hf_arae.models.headline_selector.objective_headline_selector import (
+    HeadlineSelectorObjective,
+    HeadlineSelectorObjectiveArguments,
+)
 from hf_arae.models.headline_selector.signals import headline_signals
-from hf_arae.models.ursae.building import add_selector
-from hf_arae.models.ursae.objective_selection import SelectionObjective, SelectionObjectiveArguments
+from hf_arae.models.headline_selector.tuning import tune_selection
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.report import write_report
 from hf_arae.utils.display import visible
@@ -45,7 +47,12 @@ LEAD = 10  # words of the simplest baseline
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    model: str = field(metadata={"help": "A summarizer from train_summarization.py: its vocabulary is kept."})
+    tokenizer: str | None = field(
+        default=None,
+        metadata={"help": "Folder or Hub id whose tokenizer is used; by default one is made of articles and titles."},
+    )
+    vocab_size: int = field(default=40_000, metadata={"help": "Most words of the vocabulary that is made."})
+    max_length: int = field(default=60, metadata={"help": "Longest article in words that such a tokenizer reads."})
     minimum_similarity: float = field(
         default=0.42, metadata={"help": "Cosine of tf-idf above which a title tells an article's story, in [0, 1)."}
     )
@@ -57,11 +64,12 @@ class ScriptArguments:
         },
     )
     validation_similarity: float = field(
-        default=0.30, metadata={"help": "That of those summaries, which are few, but of the wanted kind."}
+        default=0.30,
+        metadata={"help": "The minimum_similarity of those summaries, which are few, but of the wanted kind."},
     )
     validation_repeats: int = field(default=4, metadata={"help": "How often their pairs are learned from, each pass."})
-    selector_size: int = field(default=64, metadata={"help": "Width of the networks."})
-    selector_members: int = field(default=3, metadata={"help": "Networks whose scores are averaged."})
+    hidden_size: int = field(default=64, metadata={"help": "Width of the networks."})
+    num_members: int = field(default=3, metadata={"help": "Networks whose scores are averaged."})
     vector_size: int = field(default=32, metadata={"help": "Width of the words' vectors, among their signals."})
     most_words: float = field(default=11.0, metadata={"help": "Mean length of the summaries, at most."})
 
@@ -80,21 +88,24 @@ class SelectionTrainingArguments(TrainingArguments):
 def main() -> None:
     # 1. Arguments
     parser = HfArgumentParser(
-        (ScriptArguments, DocumentArguments, SelectionObjectiveArguments, SelectionTrainingArguments)
+        (ScriptArguments, DocumentArguments, HeadlineSelectorObjectiveArguments, SelectionTrainingArguments)
     )
     script, data_arguments, objective_arguments, training_arguments = parser.parse_args_into_dataclasses()
     if not 0 <= script.headlines_from_validation < 1:
         raise ValueError(f"headlines_from_validation must lie in [0, 1), got {script.headlines_from_validation}")
     set_seed(training_arguments.seed)
 
-    # 2. The model, and data in its tokenizer's words, in which titles are compared with articles
-    model = AutoModelForSeq2SeqLM.from_pretrained(script.model)
-    tokenizer = AutoTokenizer.from_pretrained(script.model)
+    # 2. Data in the tokenizer's words, in which titles are compared with articles
     data = load_documents(data_arguments, summary_required=True)
     titles, title_documents = load_titled_documents(data_arguments)
     if not titles:
         titles = build_titles()
         title_documents = [""] * len(titles)
+    if script.tokenizer is not None:
+        tokenizer = AutoTokenizer.from_pretrained(script.tokenizer)
+    else:
+        texts = [*data["train"]["document"], *titles]
+        tokenizer = train_tokenizer(texts, script.vocab_size, max_length=script.max_length, style="news")
     if data_arguments.normalization != "news":  # else they are read already
         for split in data:
             data[split] = with_read_texts(data[split], tokenizer, data[split].column_names)
@@ -114,7 +125,9 @@ def main() -> None:
         articles, titles, tokenizer, own_articles or None, vector_size=script.vector_size
     )
     forms, phrases = headline_forms(tokenizer)
-    add_selector(model, signals, selectable, forms, phrases, script.selector_size, script.selector_members)
+    sizes = {"hidden_size": script.hidden_size, "num_members": script.num_members, "signal_size": signals.shape[1]}
+    model = HeadlineSelectorForTokenClassification(HeadlineSelectorConfig.from_tokenizer(tokenizer, **sizes))
+    model.selector.set_words(signals, selectable, forms, phrases)
 
     # 4. Titles beside articles of other documents
     pairs = mine_titles(articles, titles, articles, title_documents, script.minimum_similarity)
@@ -140,7 +153,7 @@ def main() -> None:
     # 5. Training
     trainer = PhaseTrainer(
         model,
-        SelectionObjective(model, objective_arguments),
+        HeadlineSelectorObjective(model, objective_arguments),
         training_arguments,
         TokenArrays(Dataset.from_list(rows), tokenizer.pad_token_id),
         processing_class=tokenizer,
@@ -149,7 +162,7 @@ def main() -> None:
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
 
     # 6. Tuning
-    tuned = tune_search(model, tokenizer, tuning["document"][:], tuning["summary"][:], most_words=script.most_words)
+    tuned = tune_selection(model, tokenizer, tuning["document"][:], tuning["summary"][:], most_words=script.most_words)
     print("tuned: " + "  ".join(f"{name} {value:.2f}" for name, value in tuned.items()))
 
     # 7. The test split's table (the validation split's, where there is no test split)
@@ -163,22 +176,19 @@ def main() -> None:
     outputs = lead_words(documents, LEAD)
     scores[f"first {LEAD} words"] = summary_scores(documents, outputs, summaries)
     for name, length in (("its own length", None), ("8 words", 8), ("10 words", 10), ("11 words", 11)):
-        options = {"strategy": "search", "target_length": length, "first_sentence": False, "truncation": True}
+        options = {"target_length": length, "first_sentence": False, "truncation": True}
         outputs = [result["summary_text"] for result in summarize(documents, detokenize=False, **options)]
         scores[name] = summary_scores(documents, outputs, summaries)
         samples = samples or list(zip(documents, summaries, outputs, strict=True))[:10]
     for document, summary, output in samples:
         print(f"\n{visible(document)}\n  = {visible(summary)}\n  > {visible(output)}")
-    print(f"\n{len(documents)} held-out articles; = is the reference, > the search at its own length")
+    print(f"\n{len(documents)} held-out articles; = is the reference, > the selector at its own length")
     print(markdown_table([{"summary": name, **row} for name, row in scores.items()], decimals=2))
     run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
     run |= {"measured_split": measured_split(data), "tuning_pairs": len(tuning)}
     run |= {"tuned": tuned, "test": scores, **scores["its own length"]}
-    for name in PICTURES:
-        if Path(script.model, name).is_file():
-            shutil.copyfile(Path(script.model, name), Path(training_arguments.output_dir, name))
     settings = (script, data_arguments, objective_arguments, training_arguments)
-    write_report(training_arguments.output_dir, run, settings, script.model)
+    write_report(training_arguments.output_dir, run, settings)
     if training_arguments.push_to_hub:
         print(f"pushed to {trainer.push_to_hub()}")
 

@@ -36,11 +36,11 @@ from hf_arae.evaluation.summarization import (
     samples_over_training,
     summary_scores,
 )
-from hf_arae.hub.curves import plot_curves
 from hf_arae.hub.run_repository import RunRepository
 from hf_arae.metrics.numbers import legend
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.curves import plot_reader_curves
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.storage.files import write_text
@@ -225,7 +225,7 @@ def main() -> None:
 
     # 8. Curves and samples over the training
     write_text(out / "samples.md", samples_over_training(out / LOG_FILE, start))
-    if not plot_curves(out / LOG_FILE, out / "curves.png"):
+    if not plot_reader_curves(out / LOG_FILE, out / "curves.png"):
         print("no curves.png: pip install hf_arae[plots]")
     found = {"writer_minutes": seconds / 60} | evaluation.metrics
     trainer.finish(found, command.parts, preset=command.preset, measured_split=measured_split(data))

@@ -1,7 +1,7 @@
 """A page to try the models on: style transfer, summaries, and the latent space.
 
-    python examples/space/app.py --transfer_model model_cards/arae-yelp --summary_model model_cards/ursae-news \
-        --latent_model model_cards/arae-flickr30k --port 7860
+    python examples/space/app.py --transfer_model model_cards/arae-yelp --latent_model model_cards/arae-flickr30k \
+        --summary_model model_cards/headline-selector-news --port 7860
 
 It needs `pip install hf_arae[space]`. The folder is a Space of the Hub as it is; there the models are named by the
 variables TRANSFER_MODEL, SUMMARY_MODEL and LATENT_MODEL. The page asks no other host for anything.
@@ -43,7 +43,7 @@ class ScriptArguments:
     """What belongs to this script alone."""
 
     transfer_model: str = _named("transfer_model", "arae-yelp")
-    summary_model: str = _named("summary_model", "ursae-news")
+    summary_model: str = _named("summary_model", "headline-selector-news")
     latent_model: str = _named("latent_model", "arae-flickr30k")
     folders: str = field(
         default=os.environ.get("MODEL_FOLDERS", "model_cards"),

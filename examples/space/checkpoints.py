@@ -19,12 +19,13 @@ import torch
 import transformers
 from fetching import fetch
 from foreign import CONFIG, FILES, check_size, check_tokenizer, read_config, rules_of
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, Pipeline, pipeline
+from transformers import AutoTokenizer, Pipeline, pipeline
 
 from hf_arae import LatentSpace
 from hf_arae.models.auto import families
 from hf_arae.storage.downloads import check_downloaded_weights
 
+_AUTO_CLASSES = {"AutoModelForSeq2SeqLM", "AutoModelForTokenClassification"}  # of what the tabs do
 _LONGEST_NAME = 300
 _MILLION = 1_000_000
 _PATH = re.compile(r"(?<![\w<:/])(?:\.{0,2}/)(?:[^\s/'\"]+/)*(?=[^\s/])")  # of a file, up to its name
@@ -180,25 +181,23 @@ class Checkpoints:
             for file in FILES:
                 if (folder / file).exists():
                     check_size(file, (folder / file).stat().st_size, self.most_parameters)
-            writers = {
-                family.config.model_type: family.config
-                for family in families()
-                if "AutoModelForSeq2SeqLM" in family.models
-            }
-            fields = read_config(folder, writers)
+            accepted = {family.name: family for family in families() if _AUTO_CLASSES & family.models.keys()}
+            fields = read_config(folder, accepted)
             check_tokenizer(folder, self._trusted)
-            config = writers[fields["model_type"]].from_dict(fields)
+            family = accepted[fields["model_type"]]
+            config = family.config.from_dict(fields)
+            auto_class = getattr(transformers, min(_AUTO_CLASSES & family.models.keys()))
             # False, as without it transformers asks at the server's terminal whether to run a repository's code.
             local = {"trust_remote_code": False, "local_files_only": True}
             with torch.device("meta"):
-                empty = AutoModelForSeq2SeqLM.from_config(config, trust_remote_code=False)
+                empty = auto_class.from_config(config, trust_remote_code=False)
             size = sum(part.numel() for part in _tensors(empty))
             if size > self.most_parameters:
                 raise ValueError(
                     f"it has {size / _MILLION:.0f} million parameters; at most "
                     f"{self.most_parameters / _MILLION:.0f} million are loaded here"
                 )
-            model = AutoModelForSeq2SeqLM.from_pretrained(folder, config=config, use_safetensors=True, **local)
+            model = auto_class.from_pretrained(folder, config=config, use_safetensors=True, **local)
             return Checkpoint(name, model.eval(), AutoTokenizer.from_pretrained(folder, **local))
         except Exception as error:
             raise ValueError(f"the model {name} cannot be loaded: {_first_line(error, folder)}") from error

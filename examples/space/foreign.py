@@ -31,11 +31,11 @@ _MOST = {
     "num_layers": 16,
     "encoder_layers": 16,
     "decoder_layers": 16,
-    "selector_members": 16,
+    "num_members": 16,
     "max_sequence_length": 500,
     "max_source_length": 500,
     "max_summary_length": 100,
-    "search_longest": 100,
+    "longest_headline": 100,
     "vocab_size": 1_000_000,
 }
 _MOST_OF_OTHERS, _LONGEST_LIST = 1_000_000, 50

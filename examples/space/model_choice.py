@@ -15,7 +15,8 @@ from markup import note
 _TRAINED_ON = {
     "arae-yelp": "It was trained on short reviews of restaurants and shops, and knows few words of anything else.",
     "arae-flickr30k": "It was trained on captions of photographs, and knows few words of anything else.",
-    "ursae-news": "It was trained on first sentences of English news.",
+    "headline-selector-news": "It chooses words, and was trained on first sentences of English news and on titles.",
+    "ursae-news": "It writes, and was trained on first sentences of English news.",
 }
 
 

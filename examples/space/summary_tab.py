@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gradio as gr
-from answers import answered, checked_choice, checked_text
+from answers import answered, checked_text
 from checkpoints import checkpoints
 from markup import mark, note, shared_words, with_numbers
 from model_choice import ModelChoice, cleared
-
-from hf_arae.pipelines.text_summarization import STRATEGIES
 
 MOST_CHARACTERS, MOST_WORDS = 5_000, 30
 _EXAMPLES = [
@@ -22,13 +20,13 @@ _EXAMPLES = [
 
 
 @answered
-def summarize(name: str, text: str, length: int, strategy: str, source_words_only: bool, first_sentence: bool) -> str:
+def summarize(name: str, text: str, length: int, source_words_only: bool, first_sentence: bool) -> str:
     """Returns HTML: the summary, and the source with the words that it keeps. Length 0 leaves it to the model."""
-    text, strategy = checked_text(text, MOST_CHARACTERS), checked_choice(strategy, STRATEGIES, "the way to a summary")
+    text = checked_text(text, MOST_CHARACTERS)
     # Left to the checkpoint unless asked for: a writer has learned to write under its own limits.
     arguments = {"source_words_only": True if source_words_only else None, "first_sentence": bool(first_sentence)}
     with checkpoints.use(name) as checkpoint:
-        result = checkpoint.summarize(text, target_length=length or None, strategy=strategy, **arguments)
+        result = checkpoint.summarize(text, target_length=length or None, **arguments)
     summary = with_numbers(result["summary_text"])
     kept, known = shared_words(text, summary)
     return (
@@ -44,12 +42,11 @@ def build(default: str) -> None:
     gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
     with gr.Row():
         length = gr.Slider(0, MOST_WORDS, 0, step=1, precision=0, label="Words (0: as many as the model finds best)")
-        strategy = gr.Radio([*STRATEGIES], value="search", label="How the summary is made")
         with gr.Column(min_width=160):
             only = gr.Checkbox(False, label="Only words of the text")
             first = gr.Checkbox(True, label="First sentence only")
     button = gr.Button("Summarize", variant="primary")
     result = gr.HTML(min_height=60)
     model.draw()
-    inputs = [model.box, text, length, strategy, only, first]
+    inputs = [model.box, text, length, only, first]
     cleared(button.click(summarize, inputs, result, api_name="summarize"), result)

@@ -80,7 +80,7 @@ def _references(config: PreTrainedConfig) -> dict[str, dict]:
     custom = {
         f"{config.model_type}-{task}": {
             "impl": _reference(pipeline),
-            "pt": [cls.__name__ for cls in pipeline.auto_models],
+            "pt": [cls.__name__ for cls in pipeline.auto_models if cls.__name__ in found],
         }
         for task, pipeline in pipelines_of(config).items()
     }

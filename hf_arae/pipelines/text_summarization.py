@@ -7,7 +7,7 @@ import re
 from unicodedata import category, combining, normalize
 
 import torch
-from transformers import AutoModelForSeq2SeqLM, BatchEncoding
+from transformers import AutoModelForSeq2SeqLM, AutoModelForTokenClassification, BatchEncoding
 from transformers.utils import logging
 
 from hf_arae.data.text.cutting import cut_ids
@@ -28,10 +28,12 @@ from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
 
 logger = logging.get_logger(__name__)
 
-STRATEGIES = ("search", "write")
-_READ_ARGUMENTS = ("target_length", "compression", "first_sentence", "truncation", "on_error")
-_OWN_ARGUMENTS = (*_READ_ARGUMENTS, "strategy", "source_words_only", "source_order", "longest_gap", "detokenize")
+_LENGTHS = ("target_length", "compression")
+_READ_ARGUMENTS = (*_LENGTHS, "first_sentence", "truncation", "on_error")
+_OWN_ARGUMENTS = (*_READ_ARGUMENTS, "source_words_only", "source_order", "longest_gap", "detokenize")
 _LENGTH_LIMITS = ("max_new_tokens", "max_length", "min_new_tokens", "min_length")
+# What a model that selects words does anyway.
+_PLAIN_SELECTION = {"do_sample": (False,), "num_beams": (1,), "num_return_sequences": (1,)}
 _NO_COUNT = -1
 _JOINERS = "\u200c\u200d"  # not seen, but they spell words
 # Marks as news text has them; brackets hug their words afterwards.
@@ -53,12 +55,12 @@ class TextSummarizationPipeline(TextPipeline):
     # {"summary_text": ..., "source_words": 24, "summary_words": 8}
     ```
 
-    There are two strategies. "search" chooses words of the source and keeps their order; a word that is not in the
-    vocabulary is kept as it is written. "write" is the model's generator, whose words are those of the vocabulary.
-    Words that the source has keep its accents, which the tokenizer may not read.
+    What a summary is made of depends on the model. A headline selector chooses words of the source and keeps their
+    order; a word that is not in the vocabulary is kept as it is written. A URSAE writes words of its vocabulary. Words
+    that the source has keep its accents, which the tokenizer may not read.
 
     Args:
-        model: a summarizer, whose config has `max_summary_length`.
+        model: a summarizer, whose config has `max_source_length`.
         tokenizer: its tokenizer, of one token a word.
         arguments: any argument of a call, as the default of all calls; or of transformers' `Pipeline`.
 
@@ -66,12 +68,12 @@ class TextSummarizationPipeline(TextPipeline):
         ValueError: the model is no summarizer, the tokenizer is not its own, or an argument is wrong.
     """
 
-    auto_models = (AutoModelForSeq2SeqLM,)
+    auto_models = (AutoModelForSeq2SeqLM, AutoModelForTokenClassification)
 
     def __init__(self, model, *positional, **arguments):
         if not self.accepts(model.config):
             raise ValueError(
-                f"text-summarization needs a summarizer (config.max_summary_length), got a {type(model).__name__}"
+                f"text-summarization needs a summarizer (config.max_source_length), got a {type(model).__name__}"
             )
         super().__init__(model, *positional, **arguments)
         # Text that has "#" for each digit has no capitals either: they are not made up.
@@ -80,7 +82,7 @@ class TextSummarizationPipeline(TextPipeline):
     @staticmethod
     def accepts(config) -> bool:
         """Whether the pipeline can run models of this config."""
-        return getattr(config, "max_summary_length", 0) > 0
+        return getattr(config, "max_source_length", 0) > 0
 
     def __call__(self, inputs, num_workers: int | None = None, batch_size: int | None = None, **arguments):
         """Summarises one text or many.
@@ -95,25 +97,25 @@ class TextSummarizationPipeline(TextPipeline):
                 process that has run a model before, unless they are started by `spawn` (OpenMP does not survive a
                 fork): 0 is best.
             batch_size: texts that are summarised at once; 1 by default.
-            target_length: words of each summary, at least 1; with "write" at most `max_summary_length`. Left out, with
-                no `compression` either, "search" decides, and "write" takes the length that the model was measured
-                with (its config's `write_length`), or decides where there is none or `max_new_tokens` is given.
-            compression: words of each summary, as a share of its text's: above 0, at most 1. "write" never writes more
+            target_length: words of each summary, at least 1; of a URSAE at most its config's `max_summary_length`.
+                Left out, with no `compression` either, a selector decides, and a URSAE takes the length that it was
+                measured with (its config's `write_length`), or decides where there is none or a limit is given.
+            compression: words of each summary, as a share of its text's: above 0, at most 1. A URSAE never writes more
                 than `max_summary_length`.
-            strategy: "search" or "write". By default "search", where the model can, else "write".
-            source_words_only: no word is written that the text does not have. Without it "search" may change a word's
-                form, such as a verb's to the present tense. This and the next two are, where they are left out, for
-                "write" as the model was trained and measured: its config's `write_...` settings.
-            source_order: and words are in the text's order, as those of "search" always are.
-            longest_gap: with `source_order`: most words that "write" leaves out before each, where it can be kept to.
+            source_words_only: no word is written that the text does not have. Without it a selector may change a
+                word's form, such as a verb's to the present tense. This and the next two are, where they are left out,
+                for a URSAE as it was trained and measured: its config's `write_...` settings.
+            source_order: and words are in the text's order, as those of a selector always are.
+            longest_gap: with `source_order`: most words that a URSAE leaves out before each, where it can be kept to.
             first_sentence: cut texts to their first sentence, with a warning. `False` takes them as they are.
             truncation: cut texts (or their first sentences) that are too long, instead of raising.
             on_error: what becomes of a text that is empty, too long or no string: "raise" ends the call, with the
                 text's number; "skip" gives it a result without a summary, with the reason as its `note`.
             detokenize: join punctuation and contractions; capitalise, unless the tokenizer reads text as Gigaword has
                 it, in lower case and with `#` for each digit, which stay. `False` returns words separated by spaces.
-            arguments: generation parameters for "write", such as `num_beams`, `do_sample`, `num_return_sequences`,
-                `no_repeat_ngram_size`.
+            arguments: generation parameters, such as `max_length`, `min_length`, `num_beams`, `do_sample`,
+                `num_return_sequences`, `no_repeat_ngram_size`. Of a selector, which is exact, the limits on lengths
+                alone have a meaning.
 
         Returns:
             For a string, `{"summary_text": ..., "source_words": n, "summary_words": m}`, or a list of such
@@ -124,8 +126,7 @@ class TextSummarizationPipeline(TextPipeline):
         Raises:
             TypeError: an input is no string; a length or share is no number; an argument is unknown.
             ValueError: a text holds no word, or more than the model's `max_source_length`; a length or share is out of
-                range, or both are given; the strategy is unknown or the model cannot do it; "search" is given a
-                generation parameter.
+                range, or both are given; a selector is given a generation parameter that it cannot follow.
         """
         settings = {**self._preprocess_params, **self._sanitize_parameters(**arguments)[0]}
         on_error = settings.get("on_error", "raise")
@@ -135,53 +136,49 @@ class TextSummarizationPipeline(TextPipeline):
     def _sanitize_parameters(self, **arguments):
         check_arguments(self, arguments, (*_OWN_ARGUMENTS, *GENERATE_ARGUMENTS, *CALL_ARGUMENTS))
         self._check_generate_arguments(arguments)
-        lengths = [name for name in ("target_length", "compression") if arguments.get(name) is not None]
+        lengths = [name for name in _LENGTHS if arguments.get(name) is not None]
         if len(lengths) > 1:
             raise ValueError("give target_length or compression, not both")
         if lengths:  # replaces the other one, where that is the default of all calls
-            arguments = {"target_length": None, "compression": None} | arguments
+            arguments = dict.fromkeys(_LENGTHS) | arguments
         postprocess = {"detokenize": arguments.pop("detokenize")} if "detokenize" in arguments else {}
         preprocess = {name: arguments.pop(name) for name in _READ_ARGUMENTS if name in arguments}
         read, forward = ({**getattr(self, f"_{kind}_params", {})} for kind in ("preprocess", "forward"))
-        strategy = self._check_strategy(**(forward | arguments))
-        self._check_size(strategy, **(read | preprocess))
+        if self._selects:
+            self._check_selection(forward | arguments)
+        self._check_size(**(read | preprocess))
         limited = any((forward | arguments).get(name) is not None for name in _LENGTH_LIMITS)
-        preprocess["usual_length"] = self.model.config.write_length if strategy == "write" and not limited else None
+        if self._selects and limited and any((read | preprocess).get(name) is not None for name in _LENGTHS):
+            raise ValueError(f"give {' or '.join(_LENGTHS)}, or {', '.join(_LENGTH_LIMITS)}, not both")
+        preprocess["usual_length"] = None if self._selects or limited else self.model.config.write_length
         return preprocess, arguments, postprocess
 
-    def _check_strategy(
-        self,
-        strategy: str | None = None,
-        source_words_only: bool | None = None,
-        source_order: bool | None = None,
-        longest_gap: int | None = None,
-        **generate_arguments,
-    ) -> str:
-        can_search = getattr(self.model.config, "selector_size", 0) > 0
-        chosen = strategy or ("search" if can_search else "write")
-        if chosen not in STRATEGIES:
-            raise ValueError(f"strategy must be one of {', '.join(map(repr, STRATEGIES))}; got {strategy!r}")
-        if chosen == "search" and not can_search:
-            raise ValueError("this model cannot search: it has no word selector (selector_size is 0). It can 'write'")
-        if chosen == "search" and generate_arguments:
-            named = ", ".join(generate_arguments)
-            raise ValueError(f"strategy 'search' takes no generation parameters, got {named}: give strategy='write'")
-        return chosen
+    @property
+    def _selects(self) -> bool:
+        """Whether the model chooses words of the text, and writes none."""
+        return hasattr(self.model, "select_words")
 
-    def _check_size(
-        self, strategy: str, target_length: int | None = None, compression: float | None = None, **others
-    ) -> None:
+    def _check_selection(self, arguments: dict) -> None:
+        own = (*_OWN_ARGUMENTS, *_LENGTH_LIMITS)
+        idle = [name for name, values in _PLAIN_SELECTION.items() if arguments.get(name) in values]
+        wrong = [name for name, value in arguments.items() if value is not None and name not in (*own, *idle)]
+        if arguments.get("longest_gap") is not None:
+            wrong.append("longest_gap")
+        if wrong:
+            raise ValueError(
+                f"{type(self.model).__name__} chooses words of the text and writes none: it does not take "
+                f"{', '.join(wrong)}"
+            )
+
+    def _check_size(self, target_length: int | None = None, compression: float | None = None, **others) -> None:
         if target_length is not None:
             if not isinstance(target_length, numbers.Integral) or isinstance(target_length, bool):
                 raise TypeError(f"target_length must be a whole number of words, got {target_length!r}")
-            most = self.model.config.max_summary_length
+            most = None if self._selects else self.model.config.max_summary_length
             if target_length < 1:
                 raise ValueError(f"target_length must be at least 1, got {target_length}")
-            if strategy == "write" and target_length > most:
-                raise ValueError(
-                    f"target_length must be at most {most} (max_summary_length) with strategy 'write', got "
-                    f"{target_length}"
-                )
+            if most is not None and target_length > most:
+                raise ValueError(f"target_length must be at most {most} (max_summary_length), got {target_length}")
         if compression is not None:
             if not isinstance(compression, numbers.Real) or isinstance(compression, bool):
                 raise TypeError(f"compression must be a number above 0, at most 1, got {compression!r}")
@@ -274,7 +271,6 @@ class TextSummarizationPipeline(TextPipeline):
     def _forward(
         self,
         model_inputs: dict,
-        strategy: str | None = None,
         source_words_only: bool | None = None,
         source_order: bool | None = None,
         longest_gap: int | None = None,
@@ -284,8 +280,9 @@ class TextSummarizationPipeline(TextPipeline):
         counts = None if (model_inputs["count"] == _NO_COUNT).any() else model_inputs["count"]
         kept = {name: model_inputs[name] for name in ("words", "is_short", "note")}
         ids, mask = padded_right(ids, mask, self.tokenizer.pad_token_id)
-        if self._check_strategy(strategy, **generate_arguments) == "search":
-            places, forms = self.model.select_words(ids, mask, counts, bool(source_words_only))
+        if self._selects:
+            limits = _word_limits(generate_arguments) if counts is None else {}
+            places, forms = self.model.select_words(ids, mask, counts, bool(source_words_only), **limits)
             return {"places": places, "forms": forms, **kept}
         if counts is not None:  # a share of a long text may be more than the model can write
             counts = counts.clamp(max=self.model.config.max_summary_length)
@@ -294,7 +291,6 @@ class TextSummarizationPipeline(TextPipeline):
                 ids,
                 mask,
                 target_length=counts,
-                strategy="write",
                 source_words_only=source_words_only,
                 source_order=source_order,
                 longest_gap=longest_gap,
@@ -335,6 +331,16 @@ class TextSummarizationPipeline(TextPipeline):
             return join_words(text)
         text = _TREEBANK.sub(lambda match: _MARKS[match[0]], text).replace("#", _DIGIT)
         return join_words(text).replace(_DIGIT, "#").lower()
+
+
+def _word_limits(arguments: dict) -> dict[str, int]:
+    """Limits on tokens as limits on words, as `generate` counts: `<bos>` in lengths, `<eos>` in what is the most."""
+    limits = {}
+    for name, end, eos in (("shortest", "min", 0), ("longest", "max", 1)):
+        whole, new = arguments.get(f"{end}_length"), arguments.get(f"{end}_new_tokens")
+        if new is not None or whole is not None:
+            limits[name] = max(1, (whole - 1 if new is None else new) - eos)
+    return limits
 
 
 __all__ = ["TextSummarizationPipeline"]

@@ -19,11 +19,13 @@ from hf_arae.evaluation.summarization import (
     summarize_texts,
     summary_scores,
 )
-from hf_arae.hub.curves import plot_curves
-from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
+from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.curves import plot_reader_curves
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.training.results import Evaluation
 
 SIZES = {"embedding_size": 8, "hidden_size": 8, "reader_size": 8, "conv_size": 8, "max_summary_length": 6}
+SIZES |= {"share_embeddings": True, "reader_kernel": 3, "copy_gate": True}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def tokenizer(news):
 @pytest.fixture(scope="module")
 def model(tokenizer):
     torch.manual_seed(0)
-    model = build_ursae(UrsaeModelArguments(**SIZES), tokenizer).eval()
+    model = UrsaeForConditionalGeneration(UrsaeConfig.from_tokenizer(tokenizer, **SIZES)).eval()
     with torch.no_grad():
         for parameter in (*model.writer.parameters(), *model.reader.parameters()):
             parameter.mul_(4.0)
@@ -97,7 +99,7 @@ def test_the_evaluator_gives_numbers_and_samples(model, tokenizer, news):
 @pytest.fixture
 def log(tmp_path):
     lines = [
-        {"step": 5, "read/reward": -9.0, "read/copy_rate": 0.5, "reconstruct/loss": 4.0},
+        {"step": 5, "reader/reward": -9.0, "reader/copy_rate": 0.5, "reconstructor/loss": 4.0},
         {"step": 10, "eval/mean_length": 3.0, "samples": ["a b c  ->  b", "d e  ->  d"]},
         {"step": 20, "eval/mean_length": 2.0, "samples": ["a b c  ->  c", "d e  ->  e"]},
     ]
@@ -115,5 +117,5 @@ def test_samples_are_told_by_document(log):
 
 def test_curves_are_drawn(log, tmp_path):
     pytest.importorskip("matplotlib")
-    assert plot_curves(log, tmp_path / "curves.png")
+    assert plot_reader_curves(log, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -33,6 +33,7 @@ from checkpoints import Checkpoints, checkpoints
 from conftest import SENTENCES
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from headline_selectors import untrained_selector
 from markup import mark, shared_words, table
 
 from hf_arae import AraeConfig, AraeModel, RnnLmConfig, RnnLmForCausalLM, UrsaeConfig, UrsaeForConditionalGeneration
@@ -58,12 +59,12 @@ def models(transfer_folder, tokenizer, tmp_path_factory) -> SimpleNamespace:
         torch.nn.init.normal_(parameter, std=0.7)
     news = train_tokenizer(build_news()["train"]["document"], max_length=40, style="news")
     sizes = {"embedding_size": 8, "hidden_size": 8, "reader_size": 8, "conv_size": 8, "max_source_length": 40}
-    sizes |= {"selector_size": 4, "write_source_words_only": True, "write_source_order": True, "write_longest_gap": 3}
+    sizes |= {"write_source_words_only": True, "write_source_order": True, "write_longest_gap": 3}
     summarizer = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(news), **sizes))
-    summarizer.selector.signals.random_(-127, 128)
-    summarizer.selector.selectable[3:] = True
+    selector = untrained_selector(len(news), max_source_length=40)
     writer = RnnLmForCausalLM(RnnLmConfig(vocab_size=len(tokenizer), embedding_size=4, hidden_size=4))
-    kinds = {"latent": (model, tokenizer), "summary": (summarizer, news), "writer": (writer, tokenizer)}
+    kinds = {"latent": (model, tokenizer), "summary": (selector, news), "written": (summarizer, news)}
+    kinds["writer"] = (writer, tokenizer)
     for name, parts in kinds.items():
         for part in parts:
             part.save_pretrained(root / name)
@@ -150,12 +151,12 @@ def test_transfer_puts_the_likeliest_first(client, models, transfer_model):
 
 def test_a_summary_has_the_asked_words_and_shows_what_it_kept(client, models):
     text = "Velmora Corp. said it would buy 12 mines. It said so."
-    html = client.predict(models.summary, text, 3, "search", True, True, api_name="/summarize")
+    html = client.predict(models.summary, text, 3, True, True, api_name="/summarize")
     summary, counts, source = words(html)
     assert counts == "9 words read, 3 written" and source == text
     kept = " ".join(re.findall(r"<mark>(.*?)</mark>", html)).lower()
     assert re.sub(r"\d", "#", kept).replace(" ", "") == summary.replace(" ", "")
-    whole = client.predict(models.summary, text, 4, "write", False, False, api_name="/summarize")
+    whole = client.predict(models.written, text, 4, False, False, api_name="/summarize")
     assert words(whole)[1] == "13 words read, 4 written" and "<ins>" not in whole  # all words are the text's
 
 
@@ -238,7 +239,7 @@ def test_bad_texts_are_refused_in_a_line(client, models):
     assert "Sentence 1 has 11 words, more than the limit of 10" in refusal(
         client, "/rewrite", models.transfer, "great !\n" + "a " * 11, *after
     )
-    assert "2,000,000 characters" in refusal(client, "/summarize", models.summary, long, 0, "search", True, True)
+    assert "2,000,000 characters" in refusal(client, "/summarize", models.summary, long, 0, True, True)
     for texts in ((long, "a"), ("a", long)):
         assert "sentence has 2,000,000" in refusal(client, "/interpolate", models.latent, *texts, 5, "linear", None)
     assert "The second sentence is empty" in refusal(client, "/interpolate", models.latent, "a", "", 5, "linear", None)
@@ -255,9 +256,7 @@ def test_bad_choices_are_refused_in_a_line(client, models):
     assert "greater than maximum" in refusal(client, "/interpolate", models.latent, "a", "b", 500, "linear", None)
     assert "not in the list" in refusal(client, "/interpolate", models.latent, "a", "b", 5, "cubic", None)
     assert "The seed is empty" in refusal(client, "/sample", models.latent, 5, 0, None, None)
-    assert "at most 14" in refusal(
-        client, "/summarize", models.summary, "Police said nothing", 20, "write", True, True
-    )
+    assert "at most 14" in refusal(client, "/summarize", models.written, "Police said nothing", 20, True, True)
 
 
 def test_models_that_do_not_fit_are_named(client, models, tmp_path):

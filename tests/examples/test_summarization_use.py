@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from headline_selectors import untrained_selector
 from warm_python import run_python
 
 from hf_arae.data.corpora.news import build_news, build_titles
@@ -27,17 +28,13 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> dict[str, Path]:
-    """A model that can only write, and one that can search too."""
+    """A model that writes, and one that selects words."""
     tokenizer = train_tokenizer(build_news()["train"]["document"], max_length=40, style="news")
     sizes = {"embedding_size": 8, "hidden_size": 8, "reader_size": 8, "conv_size": 8, "max_source_length": 40}
+    torch.manual_seed(0)
+    writer = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(tokenizer), **sizes))
     folders = {}
-    for name, selector_size in (("writer", 0), ("searcher", 4)):
-        torch.manual_seed(0)
-        config = UrsaeConfig(vocab_size=len(tokenizer), selector_size=selector_size, **sizes)
-        model = UrsaeForConditionalGeneration(config)
-        if selector_size:
-            model.selector.signals.random_(-127, 128)
-            model.selector.selectable[3:] = True
+    for name, model in (("writer", writer), ("selector", untrained_selector(len(tokenizer), max_source_length=40))):
         folders[name] = tmp_path_factory.mktemp("models") / name
         model.save_pretrained(folders[name])
         tokenizer.save_pretrained(folders[name])
@@ -59,7 +56,7 @@ def summarize(files, model, *arguments) -> subprocess.CompletedProcess:
 
 
 def test_a_file_is_summarised_line_by_line(models, files):
-    done = summarize(files, models["searcher"], "--target_length", "2", "--batch_size", "2")
+    done = summarize(files, models["selector"], "--target_length", "2", "--batch_size", "2")
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in files[1].read_text().splitlines()]
     assert [row["line"] for row in rows] == [1, 2, 3, 4, 5]
@@ -83,7 +80,6 @@ def test_a_file_without_a_text_gives_notes(models, files):
         (TEXT.encode() + b"said " * 41, (), "news.txt, line 6: the text has 41 words, more than the limit of 40"),
         (TEXT.encode() + b"\n<SRD>\n", (), "news.txt, line 7: the text holds no word: '<SRD>'"),
         (b"said\nsa\xe9d\n", (), "news.txt, line 2: not valid UTF-8"),
-        (b"said", ("--strategy", "search"), "this model cannot search"),
         (b"said", ("--target_length", "0"), "target_length must be at least 1, got 0"),
         (b"said", ("--batch_size", "0"), "batch_size must be at least 1, got 0"),
     ],
@@ -112,7 +108,7 @@ def test_evaluation_writes_the_table(models, tmp_path):
     titles.write_text("\n".join(build_titles()[:1000]))
     arguments = ["--models", *map(str, models.values()), "--output_dir", str(out), "--language_model", str(judge)]
     arguments += ["--titles_file", str(titles)]
-    arguments += ["--max_eval_samples", "30", "--search_lengths", "0", "5", "--write_lengths", "5"]
+    arguments += ["--max_eval_samples", "30", "--selected_lengths", "0", "5", "--written_lengths", "5"]
     done = run("evaluate_summarization.py", *arguments)
     assert done.returncode == 0, done.stderr
     rows = {row["system"]: row for row in json.loads((out / "table.json").read_text())}
@@ -123,8 +119,8 @@ def test_evaluation_writes_the_table(models, tmp_path):
         "11 words that titles prefer",
         "the references themselves",
     ]
-    uses = [("writer", "write, 5 words"), ("searcher", "search"), ("searcher", "search, 5 words")]
-    systems = [f"{models[model]} ({use})" for model, use in [*uses, ("searcher", "write, 5 words")]]
+    uses = [("writer", "write, 5 words"), ("selector", "select"), ("selector", "select, 5 words")]
+    systems = [f"{models[model]} ({use})" for model, use in uses]
     assert list(rows)[5:] == systems
     assert 7 <= rows[systems.pop(1)]["mean_length"] <= 12
     for name in systems:
@@ -135,11 +131,11 @@ def test_evaluation_writes_the_table(models, tmp_path):
     assert rows["first 8 words"]["rougeL"] < rows["11 words that titles prefer"]["rougeL"]
     assert rows["the references themselves"]["perplexity"] < rows["first 8 words"]["perplexity"]
     assert (out / "table.md").read_text() in done.stdout
-    assert done.stdout.count("    -> ") == 8 * 10
+    assert done.stdout.count("    -> ") == 7 * 10
     for file in out.glob("outputs-*.jsonl"):
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         assert len(lines) == 30 and lines[0].keys() == {"document", "reference", "summary"}
-    assert len(list(out.glob("outputs-*.jsonl"))) == 8
+    assert len(list(out.glob("outputs-*.jsonl"))) == 7
 
     again = run("evaluate_summarization.py", "--output_dir", str(out), "--language_model", str(judge), *arguments[-7:])
     assert again.returncode == 0, again.stderr

@@ -27,7 +27,8 @@ from hf_arae.models.arae.attribute_words import count_attribute_words
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
+from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.objective import Objective
@@ -100,7 +101,8 @@ def _ursae(small: bool) -> Run:
     documents = data["train"]["document"][:SENTENCES]
     tokenizer = train_tokenizer(documents, max_length=50, style="news")
     sizes = {"embedding_size": 16, "hidden_size": 24, "reader_size": 16, "conv_size": 16} if small else {}
-    model = build_ursae(UrsaeModelArguments(**sizes), tokenizer)
+    sizes |= {"share_embeddings": True, "reader_kernel": 3, "copy_gate": True}
+    model = UrsaeForConditionalGeneration(UrsaeConfig.from_tokenizer(tokenizer, **sizes))
     settings = UrsaeObjectiveArguments(source_words_only=True, source_order=True, force_lengths=True)
     rows = TokenArrays(encode_dataset(Dataset.from_dict({"text": documents}), tokenizer), tokenizer.pad_token_id)
     evaluator = SummarizationEvaluator(tokenizer, data["validation"].select(range(50)), target_length=9)

@@ -12,7 +12,7 @@ from hf_arae.hub.cards import write_run_card
 from hf_arae.models.auto import families
 
 SENTENCE = "the food was great ."
-NARROW = {"embedding_size": 4, "hidden_size": 6, "code_size": 4, "conv_size": 4, "selector_size": 4}
+NARROW = {"embedding_size": 4, "hidden_size": 6, "code_size": 4, "conv_size": 4}
 VARIANTS = {"arae-transfer": {"num_attributes": 2, "id2label": {0: "negative", 1: "positive"}}}
 VARIANTS |= {"vae-batch-norm": {"posterior": "batch_norm"}}
 
@@ -28,12 +28,12 @@ def look(model, tokenizer):
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().numpy().tobytes())
-    second = ["the food was great ."] if "Classification" in type(model).__name__ else None
+    second = ["the food was great ."] if "SequenceClassification" in type(model).__name__ else None
     batch = tokenizer(["SENTENCE"], second, return_tensors="pt")
     with torch.no_grad():
         if hasattr(model, "summarize"):
-            words = model.summarize(batch["input_ids"], target_length=3, strategy="write")
-            numbers = model(**batch, labels=words).logits
+            words = model.summarize(batch["input_ids"], target_length=3)
+            numbers = model(**batch, **({} if hasattr(model, "select_words") else {"labels": words})).logits
         elif hasattr(model, "decode"):
             numbers = model.encode(**batch)
             words = model.decode(numbers, **model_attribute(model))

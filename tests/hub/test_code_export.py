@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from headline_selectors import untrained_selector
 from transformers import pipeline
 from transformers.dynamic_module_utils import get_relative_imports
 from transformers.utils import PushToHubMixin
@@ -38,8 +39,9 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
+from transformers import AutoModelForTokenClassification
 
-transfer, causal, summarizer, vae, aae, again, sentence = sys.argv[1:]
+transfer, causal, summarizer, selector, vae, aae, again, sentence = sys.argv[1:]
 trusted = {"trust_remote_code": True}
 found = {}
 try:
@@ -58,8 +60,9 @@ with torch.no_grad():
     lm = AutoModelForCausalLM.from_pretrained(causal, **trusted)
     found["causal"] = lm(ids).logits.tolist()
     summarizing = AutoModelForSeq2SeqLM.from_pretrained(summarizer, **trusted)
-    found["summary"] = summarizing.summarize(ids, target_length=3, strategy="write", num_beams=2).tolist()
-    found["search"] = summarizing.summarize(ids, target_length=3).tolist()
+    found["summary"] = summarizing.summarize(ids, target_length=3, num_beams=2).tolist()
+    selecting = AutoModelForTokenClassification.from_pretrained(selector, **trusted)
+    found["selection"] = selecting.summarize(ids, target_length=1).tolist()
     found["reconstruction"] = summarizing.reconstruct_loss(ids, ids)[0].tolist()
     for name, folder in (("vae", vae), ("aae", aae)):
         autoencoder = AutoModel.from_pretrained(folder, **trusted)
@@ -81,10 +84,11 @@ for name, saved in (("model", model), ("pipeline", pipe)):
     tokenizer.save_pretrained(folder)
     found[f"{name} saved again"] = pipeline(model=folder, **trusted)(sentence)
 
-found["summary pipeline"] = pipeline("ursae-text-summarization", model=summarizer, **trusted)(sentence)
-summarizing.save_pretrained(f"{again}-summarizer")
-tokenizer.save_pretrained(f"{again}-summarizer")
-found["summarizer saved again"] = pipeline(model=f"{again}-summarizer", **trusted)(sentence)
+for family, folder, loaded in (("ursae", summarizer, summarizing), ("headline_selector", selector, selecting)):
+    found[f"{family} pipeline"] = pipeline(f"{family}-text-summarization", model=folder, **trusted)(sentence)
+    loaded.save_pretrained(f"{again}-{family}")
+    tokenizer.save_pretrained(f"{again}-{family}")
+    found[f"{family} saved again"] = pipeline(model=f"{again}-{family}", **trusted)(sentence)
 print("FOUND", json.dumps(found))
 """
 
@@ -115,11 +119,19 @@ def summarizer(tokenizer, tmp_path_factory):
     """A small summarizer, whose modeling file needs another family's, and its folder."""
     torch.manual_seed(0)
     sizes = {"vocab_size": len(tokenizer), "embedding_size": 4, "hidden_size": 4, "conv_size": 4}
-    model = UrsaeForConditionalGeneration(UrsaeConfig(**sizes, selector_size=4))
-    model.selector.signals.random_(-127, 128)
-    model.selector.selectable[3:] = True
+    model = UrsaeForConditionalGeneration(UrsaeConfig(**sizes))
     folder = tmp_path_factory.mktemp("summarizer") / "tiny-summarizer"
     model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    write_code(folder)
+    return model, folder
+
+
+@pytest.fixture(scope="module")
+def selector(tokenizer, tmp_path_factory):
+    """A small headline selector, and its folder."""
+    model, folder = untrained_selector(len(tokenizer)), tmp_path_factory.mktemp("selector") / "tiny-selector"
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     write_code(folder)
     return model, folder
@@ -142,13 +154,14 @@ def autoencoders(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def elsewhere(transfer, causal, summarizer, autoencoders, tmp_path_factory):
+def elsewhere(transfer, causal, summarizer, selector, autoencoders, tmp_path_factory):
     """What an interpreter without the package finds in the folders."""
     place = tmp_path_factory.mktemp("elsewhere")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HOME": str(place / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     latent = [autoencoders[name][1] for name in ("vae", "aae")]
-    folders = [str(folder) for folder in (transfer, causal[1], summarizer[1], *latent, place / "again")]
+    small = [folder for _, folder in (causal, summarizer, selector)]
+    folders = [str(folder) for folder in (transfer, *small, *latent, place / "again")]
     done = run_python(["-c", ELSEWHERE, *folders, SENTENCE], cwd=place, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.partition("FOUND ")[2])  # the question whether to trust stands before it
@@ -175,11 +188,11 @@ def test_a_causal_model_s_outputs_are_the_package_s_own(elsewhere, causal):
 
 
 @torch.no_grad()
-def test_a_summarizer_s_outputs_are_the_package_s_own(elsewhere, summarizer):
+def test_a_summarizer_s_outputs_are_the_package_s_own(elsewhere, summarizer, selector):
     ids = torch.tensor([[1, 7, 8, 2]])
-    written = summarizer[0].summarize(ids, target_length=3, strategy="write", num_beams=2)
+    written = summarizer[0].summarize(ids, target_length=3, num_beams=2)
     assert elsewhere["summary"] == written.tolist()
-    assert elsewhere["search"] == summarizer[0].summarize(ids, target_length=3).tolist()
+    assert elsewhere["selection"] == selector[0].summarize(ids, target_length=1).tolist()
     torch.testing.assert_close(torch.tensor(elsewhere["reconstruction"]), summarizer[0].reconstruct_loss(ids, ids)[0])
 
 
@@ -204,9 +217,10 @@ def test_pipelines_are_the_package_s_own(elsewhere, transfer_folder):
     assert elsewhere["config can be printed"]
 
 
-def test_summaries_are_the_package_s_own(elsewhere, summarizer):
-    result = pipeline("text-summarization", model=str(summarizer[1]))(SENTENCE)
-    assert elsewhere["summary pipeline"] == elsewhere["summarizer saved again"] == result
+def test_summaries_are_the_package_s_own(elsewhere, summarizer, selector):
+    for family, folder in (("ursae", summarizer[1]), ("headline_selector", selector[1])):
+        result = pipeline("text-summarization", model=str(folder))(SENTENCE)
+        assert elsewhere[f"{family} pipeline"] == elsewhere[f"{family} saved again"] == result
 
 
 @pytest.mark.parametrize("name", ["model", "pipeline"])
@@ -214,8 +228,9 @@ def test_what_was_loaded_from_the_code_can_be_saved_again(elsewhere, name):
     assert elsewhere[f"{name} saved again"] == elsewhere["pipeline"]
 
 
-def test_files_are_whole_and_say_where_they_come_from(transfer, causal, summarizer, autoencoders):
-    for folder in (transfer, causal[1], summarizer[1], *(folder for _, folder in autoencoders.values())):
+def test_files_are_whole_and_say_where_they_come_from(transfer, causal, summarizer, selector, autoencoders):
+    others = (causal, summarizer, selector, *autoencoders.values())
+    for folder in (transfer, *(folder for _, folder in others)):
         files = list(folder.glob("*.py"))
         assert files and not list(folder.glob(".*"))
         for file in files:

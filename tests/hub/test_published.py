@@ -278,7 +278,7 @@ def test_the_snippet_speaks_of_the_model_s_own_texts(run, transfer_model):
 
 def test_a_card_knows_what_was_trained(tokenizer, tmp_path):
     models, cards = tiny_models(len(tokenizer)), {}
-    for name in ("arae", "arae-transfer", "ursae", "arae-sequenceclassification"):
+    for name in ("arae", "arae-transfer", "ursae", "headline_selector", "arae-sequenceclassification"):
         model, folder = models[name][1], tmp_path / name
         for draws in (True, False):
             if "arae" in name:
@@ -292,9 +292,10 @@ def test_a_card_knows_what_was_trained(tokenizer, tmp_path):
     assert "sample(" in snippet(cards["arae", True])
     transfer = cards["arae-transfer", True]
     assert 'target="positive"' in snippet(transfer) and transfer.data.pipeline_tag == "text-generation"
-    search = cards["ursae", True]
-    assert "unsupervised" not in search.data.tags and "2 000 pairs" in search.content
-    assert "nsupervised" not in search.data.eval_results[0].task_name
+    selector = cards["headline_selector", True]
+    assert "unsupervised" not in selector.data.tags and "2 000 pairs" in selector.content
+    assert "nsupervised" not in selector.data.eval_results[0].task_name
+    assert "ursae" in cards["ursae", True].data.tags and "ursae" not in selector.data.tags
     assert "semi-supervised" in cards["arae-sequenceclassification", True].data.tags
     assert "semi-supervised" not in cards["arae-sequenceclassification", False].data.tags
     assert "unlabelled" not in cards["arae-sequenceclassification", False].content
@@ -303,17 +304,17 @@ def test_a_card_knows_what_was_trained(tokenizer, tmp_path):
 def test_each_way_of_use_has_its_own_numbers(tokenizer, tmp_path):
     run = save_family(tiny_models(len(tokenizer))["ursae"][1], tokenizer, tmp_path / "news")
     report(run, tuning_pairs=2000)
-    rows = [("first 8 words", 20.0), (f"{run} (search)", 26.92), (f"{run} (search, 8 words)", 26.1)]
-    rows += [(f"{run} (write, 9 words)", 21.6), ("a|<b>", float("nan"))]
+    rows = [("first 8 words", 20.0), (f"{run} (greedy)", 26.92), (f"{run} (greedy, 8 words)", 26.1)]
+    rows += [(f"{run} (beams, 9 words)", 21.6), ("a|<b>", float("nan"))]
     (tmp_path / "table.json").write_text(json.dumps([{"system": name, "rougeL": value} for name, value in rows]))
     lines = [{"document": f"{SECRET} | <b> _num_", "summary": "x\ny"}]
-    (tmp_path / "outputs-news-search.jsonl").write_text("".join(json.dumps(line) for line in lines))
+    (tmp_path / "outputs-news-greedy.jsonl").write_text("".join(json.dumps(line) for line in lines))
     given = {"run": str(run), "table": str(tmp_path / "table.json"), "title": "T", "dataset": "D", "training": "-"}
     card = ModelCard.load(make_card_folder(CardArguments(**given, folder=str(tmp_path / "staged"))) / "README.md")
     found = {result.metric_name: result.metric_value for result in card.data.eval_results}
     assert sorted(found.values()) == [21.6, 26.92]
-    assert "search" in next(name for name, value in found.items() if value == 26.92)
-    assert "write" in next(name for name, value in found.items() if value == 21.6)
+    assert "greedy" in next(name for name, value in found.items() if value == 26.92)
+    assert "beams" in next(name for name, value in found.items() if value == 21.6)
     assert card.data.license is None and SECRET not in card.content and str(tmp_path) not in card.content
     said = {"publish_samples": True, "license": "mit", "reading": "8 of 40 read well.", "domain": "Old news."}
     card = ModelCard.load(

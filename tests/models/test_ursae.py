@@ -15,7 +15,6 @@ from transformers import AutoModelForSeq2SeqLM
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
-from hf_arae.models.ursae.building import UrsaeModelArguments, build_ursae
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration, writer_config
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments
@@ -520,11 +519,13 @@ def test_saved_and_loaded_is_the_same(tmp_path, share_embeddings):
 def test_a_model_is_built_around_a_pretrained_writer(tokenizer):
     config = RnnLmConfig(vocab_size=len(tokenizer), embedding_size=6, hidden_size=8, dropout=0.3)
     judge = RnnLmForCausalLM(config).eval()
-    model = build_ursae(UrsaeModelArguments(reader_size=4, conv_size=6), tokenizer, judge).eval()
+    sizes = {name: getattr(config, name) for name in ("embedding_size", "hidden_size", "num_layers", "dropout")}
+    sizes |= {"reader_size": 4, "conv_size": 6}
+    model = UrsaeForConditionalGeneration(UrsaeConfig.from_tokenizer(tokenizer, **sizes)).eval()
+    model.load_writer(judge)
     ids = tokenizer(["the food was great .", "awful !"], padding=True, return_tensors="pt")["input_ids"]
     torch.testing.assert_close(model.language_model_score(ids).sum(), -judge.token_loss(ids)[0])
     assert model.config.max_source_length == tokenizer.model_max_length - 2 and model.config.dropout == 0.3
-    assert build_ursae(UrsaeModelArguments(hidden_size=7), tokenizer).config.hidden_size == 7
 
 
 def long_source() -> torch.Tensor:

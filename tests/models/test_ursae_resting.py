@@ -57,7 +57,7 @@ def test_a_resting_player_does_not_move_and_is_not_logged(tmp_path, optimizer):
     logged = [
         {name.partition("/")[0] for name in line if name.endswith("/loss")} for line in read_log(tmp_path / "rests")
     ]
-    assert logged == [{"reconstruct"}] * 2 + [set()] * 2 + [{"read"}] * 2
+    assert logged == [{"reconstructor"}] * 2 + [set()] * 2 + [{"reader"}] * 2
 
 
 def test_until_a_player_rests_the_run_is_that_without_a_rest(tmp_path):

@@ -53,8 +53,8 @@ def folder(tokenizer, tmp_path_factory):
 
 def test_pipeline_and_generate_write_as_was_measured(folder, tokenizer):
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
-    measured = make_model(tokenizer).summarize(**batch, strategy="write", no_repeat_ngram_size=1, **SAME)
-    loose = make_model(tokenizer).summarize(**batch, strategy="write")
+    measured = make_model(tokenizer).summarize(**batch, no_repeat_ngram_size=1, **SAME)
+    loose = make_model(tokenizer).summarize(**batch)
     assert not torch.equal(measured, loose[:, : measured.shape[1]])
     model = AutoModelForSeq2SeqLM.from_pretrained(folder)
     assert torch.equal(model.generate(**batch), measured)
@@ -92,25 +92,6 @@ def test_what_a_call_gives_goes_before_what_is_kept(folder, tokenizer):
     assert model.generate(**batch, generation_config=config).shape[1] <= 4
 
 
-def test_a_search_keeps_its_own_rules(tokenizer):
-    models = [make_model(tokenizer, selector_size=4, **changes) for changes in ({}, LIMITS)]
-    for model in models:
-        model.selector.signals.copy_(torch.randint(-127, 128, model.selector.signals.shape, generator=seed()))
-        model.selector.selectable[5:] = True
-        model.selector.forms[7] = 8  # a form that only source_words_only would hold back
-        model.selector.members.load_state_dict(models[0].selector.members.state_dict())
-    results = [pipeline("text-summarization", model=model, tokenizer=tokenizer)(TEXTS) for model in models]
-    assert results[0] == results[1]
-    # A length that is the writer's does not stay with a pipeline that is then asked to search.
-    writer = pipeline("text-summarization", model=models[1], tokenizer=tokenizer, strategy="write")
-    assert writer(TEXTS, strategy="search") == results[0]
-    assert writer(TEXTS[0])["summary_words"] == 5
-
-
-def seed():
-    return torch.Generator().manual_seed(0)
-
-
 def test_training_keeps_what_drafts_are_held_to(tokenizer, tmp_path):
     model = make_model(tokenizer)
     settings = UrsaeObjectiveArguments(
@@ -136,7 +117,7 @@ def test_limits_out_of_range_are_refused(wrong):
 
 def test_the_staged_summarizer_writes_as_its_card_measured():
     card = Path(__file__).parents[2] / "model_cards" / "ursae-news"
-    write = pipeline("text-summarization", model=str(card), strategy="write", detokenize=False)
+    write = pipeline("text-summarization", model=str(card), detokenize=False)
     text = "japan 's central bank said on monday it would keep interest rates unchanged after a meeting in tokyo ."
     measured = {"target_length": 9, "source_order": True, "longest_gap": 3, "no_repeat_ngram_size": 1}
     assert write(text) == write(text, **measured)

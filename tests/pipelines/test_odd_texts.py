@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from headline_selectors import untrained_selector
 from transformers import AutoModel, AutoTokenizer, pipeline
 from transformers.utils import logging
 
 from hf_arae import LatentSpace
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.models.ursae.building import add_selector
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 
@@ -105,19 +105,18 @@ def test_warnings_show_the_beginning_of_a_long_word(transfer_folder, readers, ca
 NEWS = ["the cafe in zurich closed on monday after a fire .", "a bank said on monday rates would rise ."]
 
 
-@pytest.fixture(scope="module", params=["search", "write"])
+@pytest.fixture(scope="module", params=["select", "write"])
 def summarize(request):
     tokenizer = train_tokenizer(NEWS, max_length=20, style="news")
-    torch.manual_seed(0)
-    sizes = {"embedding_size": 8, "hidden_size": 8, "reader_size": 6, "conv_size": 6, "copy_gate": True}
-    sizes |= {"max_source_length": 20, "max_summary_length": 6}
-    model = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(tokenizer), **sizes)).eval()
-    if request.param == "search":
-        words = len(tokenizer)
-        add_selector(model, torch.zeros(words, 10), torch.ones(words, dtype=torch.bool), torch.arange(words))
-    return pipeline(
-        "text-summarization", model=model.eval(), tokenizer=tokenizer, strategy=request.param, source_words_only=True
-    )
+    if request.param == "select":
+        model = untrained_selector(len(tokenizer), max_source_length=20)
+        model.selector.selectable[:] = True
+    else:
+        torch.manual_seed(0)
+        sizes = {"embedding_size": 8, "hidden_size": 8, "reader_size": 6, "conv_size": 6, "copy_gate": True}
+        sizes |= {"max_source_length": 20, "max_summary_length": 6}
+        model = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(tokenizer), **sizes)).eval()
+    return pipeline("text-summarization", model=model, tokenizer=tokenizer, source_words_only=True)
 
 
 def test_summaries_keep_the_accents_of_their_text(summarize):

@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 from datasets import Dataset
+from headline_selectors import untrained_selector
 from transformers import pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
@@ -23,17 +24,18 @@ def rewrite(transfer_folder):
 
 
 @pytest.fixture(scope="module")
-def summarizer(tokenizer, tmp_path_factory):
-    """A checkpoint that can both search and write."""
-    torch.manual_seed(0)
+def summarizers(tokenizer, tmp_path_factory):
+    """Checkpoints of a model that selects words and of one that writes."""
     news = train_tokenizer([text for text in TEXTS if text], max_length=10, style="news")
+    torch.manual_seed(0)
     sizes = {"embedding_size": 8, "hidden_size": 8, "reader_size": 6, "conv_size": 6, "max_source_length": 10}
-    model = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(news), **sizes, selector_size=4, write_length=2))
-    model.selector.selectable[5:] = True
-    folder = tmp_path_factory.mktemp("checkpoints") / "news"
-    model.save_pretrained(folder)
-    news.save_pretrained(folder)
-    return folder
+    writer = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(news), **sizes, write_length=2))
+    folders = {}
+    for kind, model in (("select", untrained_selector(len(news), max_source_length=10)), ("write", writer)):
+        folders[kind] = tmp_path_factory.mktemp("checkpoints") / kind
+        model.save_pretrained(folders[kind])
+        news.save_pretrained(folders[kind])
+    return folders
 
 
 def rows_of(results, name):
@@ -80,11 +82,10 @@ def test_the_default_ends_the_call_and_names_the_row(rewrite, transfer_folder):
         always(TEXTS, on_error="raise")
 
 
-@pytest.mark.parametrize(
-    "arguments", [{}, {"target_length": 3}, {"compression": 0.5}, {"strategy": "write"}, {"first_sentence": False}]
-)
-def test_texts_that_cannot_be_summarised_are_skipped(summarizer, arguments):
-    summarize = pipeline("text-summarization", model=str(summarizer))
+@pytest.mark.parametrize("kind", ["select", "write"])
+@pytest.mark.parametrize("arguments", [{}, {"target_length": 3}, {"compression": 0.5}, {"first_sentence": False}])
+def test_texts_that_cannot_be_summarised_are_skipped(summarizers, kind, arguments):
+    summarize = pipeline("text-summarization", model=str(summarizers[kind]))
     results = summarize(TEXTS, batch_size=4, on_error="skip", **arguments)
     found = rows_of(results, "summary_text")
     assert {row: reason.replace("text", "sentence") for row, reason in found.items()}.keys() == REASONS.keys()
@@ -95,7 +96,7 @@ def test_texts_that_cannot_be_summarised_are_skipped(summarizer, arguments):
         summarize(TEXTS, **arguments)
 
 
-def test_a_file_s_line_is_skipped_on_demand(summarizer, tmp_path, monkeypatch, capsys):
+def test_a_file_s_line_is_skipped_on_demand(summarizers, tmp_path, monkeypatch, capsys):
     from importlib.util import module_from_spec, spec_from_file_location
     from pathlib import Path
 
@@ -106,7 +107,7 @@ def test_a_file_s_line_is_skipped_on_demand(summarizer, tmp_path, monkeypatch, c
     spec.loader.exec_module(module)
     source, target = tmp_path / "news.txt", tmp_path / "out.jsonl"
     source.write_text(f"{TEXTS[0]}\n\n{TEXTS[2]}\n{TEXTS[3]}\n")
-    command = ["x", "--model", str(summarizer), "--input_file", str(source), "--output_file", str(target)]
+    command = ["x", "--model", str(summarizers["select"]), "--input_file", str(source), "--output_file", str(target)]
     monkeypatch.setattr("sys.argv", command)
     with pytest.raises(ValueError, match="line 3: the text has 11 words"):
         module.main()

@@ -99,7 +99,7 @@ def test_latent_space_takes_names_and_draws_without_a_seed(transfer_model, token
 
 @pytest.mark.parametrize("name", ["return_dict_in_generate", "output_scores", "output_logits"])
 def test_raw_outputs_are_refused_by_name(rewrite, write, name):
-    for call in (lambda **given: rewrite(TEXT, **given), lambda **given: write(TEXT, strategy="write", **given)):
+    for call in (lambda **given: rewrite(TEXT, **given), lambda **given: write(TEXT, **given)):
         with pytest.raises(TypeError, match=f"does not take '{name}'"):
             call(**{name: True})
         call(**{name: False})
@@ -165,7 +165,7 @@ def test_settings_out_of_range_are_named(rewrite, write, transfer_model, tokeniz
     latent = LatentSpace(transfer_model, tokenizer, 1)
     for call in (
         lambda: rewrite(TEXT, **arguments),
-        lambda: write(TEXT, strategy="write", **arguments),
+        lambda: write(TEXT, **arguments),
         lambda: transfer_model.generate(**batch, attribute=1, **arguments),
         lambda: transfer_model.transfer(**batch, target=1, **arguments),
         *([] if name == "num_return_sequences" else [lambda: latent.decode(latent.encode([TEXT]), **arguments)]),

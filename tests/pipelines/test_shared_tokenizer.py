@@ -1,11 +1,10 @@
 """Threads share a tokenizer, which keeps what it was told last: nothing that reads texts tells it to cut or to pad."""
 
+from headline_selectors import untrained_selector
 from transformers import pipeline
 
 from hf_arae import LatentSpace
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
-from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 
 LONG = "the food was great " * 10
 
@@ -16,8 +15,7 @@ def told(tokenizer) -> tuple:
 
 def test_what_is_cut_is_the_text_and_not_the_tokenizer_s_setting(transfer_model, tokenizer, monkeypatch):
     news = train_tokenizer([LONG], max_length=10, style="news")
-    sizes = {"embedding_size": 4, "hidden_size": 4, "reader_size": 4, "conv_size": 4, "selector_size": 4}
-    summarizer = UrsaeForConditionalGeneration(UrsaeConfig(vocab_size=len(news), max_source_length=8, **sizes))
+    summarizer = untrained_selector(len(news), max_source_length=8)
     rewrite = pipeline("text-style-transfer", model=transfer_model, tokenizer=tokenizer)
     summarize = pipeline("text-summarization", model=summarizer, tokenizer=news)
     latent = LatentSpace(transfer_model, tokenizer, "positive")

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from datasets import Dataset
+from headline_selectors import untrained_selector
 from transformers import T5Config, T5ForConditionalGeneration, pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
@@ -42,7 +43,7 @@ def make_model(tokenizer, **changes):
 
 @pytest.fixture(scope="module")
 def model(tokenizer):
-    """A model that can only write. Not to be changed."""
+    """A model that writes. Not to be changed."""
     return make_model(tokenizer)
 
 
@@ -59,10 +60,14 @@ def write(folder):
     return pipeline("text-summarization", model=str(folder))
 
 
-def every_other_word(ids, mask=None, target_length=None, source_words_only=False):
-    """In place of a trained selector: the words at even places, the first as the token 5 where that stands for it."""
+def every_other_word(ids, mask=None, target_length=None, source_words_only=False, shortest=3, longest=9):
+    """In place of a trained selector: the words at odd places, the second as the token 5 where that stands for it."""
     rows, (batch, _) = [], ids.shape
-    lengths = torch.full((batch,), 3) if target_length is None else torch.as_tensor(target_length).expand(batch)
+    lengths = (
+        torch.full((batch,), min(longest, max(shortest, 3)))
+        if target_length is None
+        else torch.as_tensor(target_length).expand(batch)
+    )
     for row, length in zip(ids, lengths, strict=True):
         words = int((row > 2).sum())
         rows.append(torch.arange(1, words + 1, 2)[: int(length)])
@@ -74,15 +79,14 @@ def every_other_word(ids, mask=None, target_length=None, source_words_only=False
 
 
 @pytest.fixture(scope="module")
-def search(model, tokenizer):
-    """The pipeline around a model whose selector is `every_other_word`; it writes what `model` does."""
-    searching = make_model(tokenizer, selector_size=4)
-    searching.load_state_dict(model.state_dict(), strict=False)
-    searching.select_words = every_other_word
-    return TextSummarizationPipeline(model=searching, tokenizer=tokenizer)
+def select(tokenizer):
+    """The pipeline around a model that selects by `every_other_word`."""
+    selecting = untrained_selector(len(tokenizer), max_source_length=LONGEST)
+    selecting.select_words = every_other_word
+    return TextSummarizationPipeline(model=selecting, tokenizer=tokenizer)
 
 
-@pytest.fixture(params=["write", "search"])
+@pytest.fixture(params=["write", "select"])
 def summarize(request):
     return request.getfixturevalue(request.param)
 
@@ -114,33 +118,31 @@ def test_it_writes_what_the_model_summarises(write, model, tokenizer):
     assert len({write(text)["summary_text"] for text in NEWS}) > 1
 
 
-def test_searching_chooses_words_of_the_source_and_their_forms(search, tokenizer):
+def test_selecting_chooses_words_of_the_source_and_their_forms(select, tokenizer):
     five = tokenizer.convert_ids_to_tokens(5)
-    result = search("Velmora Corp. bought 12 mines", target_length=2, detokenize=False)
+    result = select("Velmora Corp. bought 12 mines", target_length=2, detokenize=False)
     assert result == {"summary_text": f"velmora {five}", "source_words": 5, "summary_words": 2}
-    result = search("Velmora Corp. bought 12 mines", target_length=2, detokenize=False, source_words_only=True)
+    result = select("Velmora Corp. bought 12 mines", target_length=2, detokenize=False, source_words_only=True)
     assert result["summary_text"] == "velmora bought"
 
 
 def test_a_selector_s_words_are_the_model_s_summary(tokenizer, tmp_path):
-    model = make_model(tokenizer, selector_size=4)
-    model.selector.signals.random_(-127, 128)
-    model.selector.selectable[5:] = True
+    model = untrained_selector(len(tokenizer), max_source_length=LONGEST)
     model.selector.forms[5:12] = torch.arange(12, 19)
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    search = pipeline("text-summarization", model=str(tmp_path))
+    select = pipeline("text-summarization", model=str(tmp_path))
     for arguments in ({}, {"target_length": 3}, {"target_length": 8}):
         (expected,) = zip(*(written(model, tokenizer, text, **arguments) for text in NEWS), strict=True)
         for batch_size in (1, 3):
-            results = search(NEWS, batch_size=batch_size, detokenize=False, **arguments)
+            results = select(NEWS, batch_size=batch_size, detokenize=False, **arguments)
             for result, text, summary in zip(results, NEWS, expected, strict=True):
                 whole = result["source_words"] < arguments.get("target_length", 0)
-                assert result["summary_text"] == (" ".join(search._words(text)) if whole else summary)
+                assert result["summary_text"] == (" ".join(select._words(text)) if whole else summary)
 
 
-def test_searching_keeps_words_outside_the_vocabulary(search):
-    result = search("Xyzzy Corp. plugh Zürich 東京 Ωmega", target_length=4, detokenize=False, source_words_only=True)
+def test_selecting_keeps_words_outside_the_vocabulary(select):
+    result = select("Xyzzy Corp. plugh Zürich 東京 Ωmega", target_length=4, detokenize=False, source_words_only=True)
     assert result["summary_text"] == "xyzzy plugh 東京"
     assert result["source_words"] == 6
 
@@ -203,8 +205,8 @@ def test_no_word_but_the_source_s(write):
         ("i am . the end .", "i am. the end."),
     ],
 )
-def test_words_are_joined_and_gigaword_s_case_and_digits_stay(search, words, text):
-    assert search._joined(words) == text
+def test_words_are_joined_and_gigaword_s_case_and_digits_stay(select, words, text):
+    assert select._joined(words) == text
 
 
 def test_text_of_other_tokenizers_gets_capitals():
@@ -303,8 +305,8 @@ def test_a_text_of_unknown_words_is_summarised_with_a_warning(summarize, warning
     ]
 
 
-def test_a_literal_special_token_is_text(search):
-    result = search("dockers <eos> strike <pad> <unk>", detokenize=False, source_words_only=True)
+def test_a_literal_special_token_is_text(select):
+    result = select("dockers <eos> strike <pad> <unk>", detokenize=False, source_words_only=True)
     assert "<" not in result["summary_text"]
 
 
@@ -324,8 +326,6 @@ def test_a_literal_special_token_is_text(search):
         ({"compression": float("nan")}, ValueError, "compression must be above 0 and at most 1"),
         ({"compression": "half"}, TypeError, "compression must be a number"),
         ({"compression": 0.5, "target_length": 3}, ValueError, "target_length or compression, not both"),
-        ({"strategy": "copy"}, ValueError, "strategy must be one of 'search', 'write'; got 'copy'"),
-        ({"strategy": 3}, ValueError, "strategy must be one of"),
     ],
 )
 def test_a_wrong_argument_is_an_error(summarize, arguments, error, message):
@@ -346,25 +346,29 @@ def test_a_misspelled_argument_is_an_error(summarize, wrong, meant):
         summarize(NEWS[0], max_len_gth=1)
 
 
-def test_only_the_writer_has_a_longest_summary(write, search):
-    with pytest.raises(ValueError, match=r"at most 6 \(max_summary_length\) with strategy 'write', got 7"):
+def test_only_a_writer_has_a_longest_summary(write, select):
+    with pytest.raises(ValueError, match=r"at most 6 \(max_summary_length\), got 7"):
         write(NEWS[0], target_length=7)
-    with pytest.raises(ValueError, match="at most 6"):
-        search(NEWS[0], target_length=7, strategy="write")
-    assert search(" ".join(["dockers"] * 16), target_length=7)["summary_words"] == 7
+    assert select(" ".join(["dockers"] * 16), target_length=7)["summary_words"] == 7
 
 
-def test_the_strategy_is_the_model_s_best_by_default(write, search):
-    assert search(NEWS, target_length=2) == search(NEWS, target_length=2, strategy="search")
-    assert search(NEWS, target_length=2, strategy="write") == write(NEWS, target_length=2)
-    with pytest.raises(ValueError, match=r"cannot search: it has no word selector \(selector_size is 0\)"):
-        write(NEWS[0], strategy="search")
-
-
-def test_searching_takes_no_generation_parameters(search):
-    with pytest.raises(ValueError, match="takes no generation parameters, got num_beams: give strategy='write'"):
-        search(NEWS[0], num_beams=3)
-    assert search(NEWS[0], num_beams=3, strategy="write")["summary_text"]
+def test_a_selector_follows_limits_and_no_other_generation_parameter(select):
+    own = select(NEWS[0])
+    assert own["summary_words"] == 3
+    assert select(NEWS[0], do_sample=False, num_beams=1, num_return_sequences=1) == own
+    for limits, words in (
+        ({"max_length": 4, "do_sample": False}, 2),
+        ({"max_new_tokens": 2}, 1),
+        ({"min_length": 5, "max_length": 50}, 4),
+        ({"min_new_tokens": 4}, 4),
+    ):
+        assert select(NEWS[0], **limits)["summary_words"] == words, limits
+        with pytest.raises(ValueError, match="target_length"):
+            select(NEWS[0], target_length=2, **limits)
+    for wrong in ({"num_beams": 3}, {"do_sample": True}, {"longest_gap": 2}, {"no_repeat_ngram_size": 1}):
+        for inputs in (NEWS[0], []):
+            with pytest.raises(ValueError, match=next(iter(wrong))):
+                select(inputs, **wrong)
 
 
 def test_a_model_that_summarises_nothing_is_refused(tokenizer):

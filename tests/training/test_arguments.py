@@ -16,10 +16,11 @@ from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjectiveArguments
 from hf_arae.models.arae.objective_pairs import AraePairObjectiveArguments
+from hf_arae.models.headline_selector.configuration_headline_selector import HeadlineSelectorConfig
+from hf_arae.models.headline_selector.objective_headline_selector import HeadlineSelectorObjectiveArguments
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjectiveArguments
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
-from hf_arae.models.ursae.objective_selection import SelectionObjectiveArguments
 from hf_arae.models.ursae.objective_ursae import UrsaeObjectiveArguments
 from hf_arae.models.vae.configuration_vae import VaeConfig
 from hf_arae.models.vae.objective_vae import VaeObjectiveArguments
@@ -78,7 +79,7 @@ OTHER = [
     (RnnLmObjectiveArguments, "max_grad_norm", RATES),
     (VaeObjectiveArguments, "beta", WEIGHTS),
     (VaeObjectiveArguments, "annealing_steps", (0, 1.5)),
-    (SelectionObjectiveArguments, "learning_rate", RATES),
+    (HeadlineSelectorObjectiveArguments, "learning_rate", RATES),
     (UrsaeObjectiveArguments, "temperature", RATES),
     (UrsaeObjectiveArguments, "samples", (0, 1.5)),
     (UrsaeObjectiveArguments, "length_penalty", (NAN, INF)),
@@ -103,7 +104,7 @@ OTHER = [
     (VaeConfig, "bag_of_words_sizes", WIDTHS),
     (VaeConfig, "delta_rate", RATES),
     (UrsaeConfig, "reader_kernel", (0, 2, 10**9)),
-    (UrsaeConfig, "selector_size", (-1, 10**12)),
+    (HeadlineSelectorConfig, "hidden_size", (-1, 10**12)),
 ]
 
 

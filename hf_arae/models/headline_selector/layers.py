@@ -17,7 +17,7 @@ WEIGHTED = (
     "pauses",
 )
 _PLACE_FEATURES = 7
-_NEVER = -1e4
+NEVER = -1e4
 _MOST_PHRASES = 16
 _LARGEST = 4.0  # of a signal; 127 in the table
 
@@ -108,7 +108,7 @@ class WordSelector(nn.Module):
     def forward(self, words: Tensor, mask: Tensor, forms: bool = True) -> Tensor:
         """Scores `(batch, words)`; -1e4 for words that are not `allowed`."""
         scores = self.member_scores(words, mask).mean(0) + self.weighted_signals(words, mask) @ self.weights
-        return scores.masked_fill(~self.allowed(words, mask, forms), _NEVER)
+        return scores.masked_fill(~self.allowed(words, mask, forms), NEVER)
 
     def allowed(self, words: Tensor, mask: Tensor, forms: bool = True) -> Tensor:
         """Which words a summary may have, `(batch, words)` bool: no punctuation, padding and special tokens.
@@ -147,7 +147,7 @@ class WordSelector(nn.Module):
         """
         rank = scores.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
         chosen = (rank < shortest.unsqueeze(1)) | ((rank < longest.unsqueeze(1)) & (scores > threshold))
-        return chosen & (scores > _NEVER / 2)
+        return chosen & (scores > NEVER / 2)
 
     def _places(self, words: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         """Each word's place, share of the sentence before it, number of punctuation marks before it (3 at most), and

@@ -29,10 +29,6 @@ class UrsaeConfig(RecurrentTextConfig):
         encoder_layers, encoder_kernel: the reconstructor's convolutions over the summary.
         decoder_layers, decoder_kernel: the reconstructor's causal convolutions over the source.
         reconstructor_dropout: in [0, 1).
-        selector_size: width of the networks that score the source's words in a search; 0: the model cannot search.
-        selector_members: number of those networks.
-        selector_signals: columns of their table of what is known of each word.
-        search_shortest, search_longest: words that a search chooses between, where no length is asked for.
         write_length: words of a written summary, where no length is asked for; `None`: the model ends it itself.
         write_source_words_only, write_source_order, write_longest_gap, write_no_repeat_ngram_size: what a written
             summary is held to unless a call says otherwise, see `summarize`. A reader has learned to write under such
@@ -46,11 +42,6 @@ class UrsaeConfig(RecurrentTextConfig):
     not_chosen = (
         *RecurrentTextConfig.not_chosen,
         "max_source_length",
-        "selector_size",
-        "selector_members",
-        "selector_signals",
-        "search_shortest",
-        "search_longest",
         "write_length",
         "write_source_words_only",
         "write_source_order",
@@ -75,11 +66,6 @@ class UrsaeConfig(RecurrentTextConfig):
     decoder_layers: int = 3
     decoder_kernel: int = 3
     reconstructor_dropout: float | int = 0.1
-    selector_size: int = 0
-    selector_members: int = 3
-    selector_signals: int = 72
-    search_shortest: int = 7
-    search_longest: int = 12
     write_length: int | None = None
     write_source_words_only: bool = False
     write_source_order: bool = False
@@ -96,15 +82,10 @@ class UrsaeConfig(RecurrentTextConfig):
 
     def validate_sizes(self):
         check_range(self, VOCABULARY, "vocab_size")
-        check_range(self, WIDTHS, "embedding_size", "hidden_size", "reader_size", "conv_size", "selector_signals")
-        check_range(self, WIDTHS, "max_source_length", "max_summary_length", "search_shortest", "search_longest")
-        check_range(self, "[0, 1000000]", "selector_size")
-        check_range(self, LAYERS, "num_layers", "encoder_layers", "decoder_layers", "selector_members")
+        check_range(self, WIDTHS, "embedding_size", "hidden_size", "reader_size", "conv_size")
+        check_range(self, WIDTHS, "max_source_length", "max_summary_length")
+        check_range(self, LAYERS, "num_layers", "encoder_layers", "decoder_layers")
         check_range(self, LAYERS, "reader_kernel", "encoder_kernel", "decoder_kernel")
-        if self.search_longest < self.search_shortest:
-            raise ValueError(
-                f"search_longest is {self.search_longest}, less than search_shortest={self.search_shortest}"
-            )
         if self.reader_kernel % 2 == 0:
             raise ValueError(f"reader_kernel must be odd, got {self.reader_kernel}")
 

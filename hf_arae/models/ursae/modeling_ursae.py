@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import GenerationConfig, LogitsProcessorList, NoRepeatNGramLogitsProcessor
 from transformers import initialization as init
 from transformers.utils import ModelOutput
 
-from hf_arae.models.headline_selector.layers import WordSelector
-from hf_arae.models.recurrent.text_model import RecurrentTextModel
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.layers_ursae import Reader, Reconstructor, UrsaeReading
+from hf_arae.models.ursae.writing_ursae import SummaryWriter
 from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy
-from hf_arae.nn.text.padding import check_padded_right, padded_right
+from hf_arae.nn.text.padding import padded_right
 from hf_arae.nn.text.recurrent_cache import RecurrentCache
-from hf_arae.nn.text.summary_processors import SourceOrderProcessor, SourceWordsProcessor, SummaryLengthProcessor
 from hf_arae.nn.text.token_log_probs import token_log_probs
 
 
@@ -44,14 +40,11 @@ class UrsaeOutput(ModelOutput):
     read_weights: Tensor | None = None
 
 
-class UrsaeForConditionalGeneration(RecurrentTextModel):
+class UrsaeForConditionalGeneration(SummaryWriter):
     """URSAE (thesis, chapter 5): text -> summary, a sequence of words -> text again.
 
     p_enc writes the summary: a frozen LSTM language model, to whose state before the vocabulary projection the reader
     adds what it reads, nu. With nu = 0 it *is* the language model. p_dec reconstructs the source.
-
-    Another way to a summary, not the thesis', is to search the source for the subsequence of words that is most like a
-    headline; a model with a selector (`config.selector_size`) can do both.
 
     Sources and summaries are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right.
 
@@ -68,11 +61,6 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         self.writer = RnnLmForCausalLM(writer_config(config))
         self.reader = Reader(config)
         self.reconstructor = Reconstructor(config)
-        self.selector = None
-        if config.selector_size:
-            self.selector = WordSelector(
-                config.vocab_size, config.selector_signals, config.selector_size, config.selector_members
-            )
         self.post_init()
         self._set_generation_defaults()
 
@@ -211,13 +199,6 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         states, weight, bias = self.writer.projection_operands(states[input_ids[:, 1:] != self.config.pad_token_id])
         return F.linear(states, weight, bias).float().softmax(-1).mean(0).log()
 
-    def source_words(self, input_ids: Tensor) -> Tensor:
-        """Which tokens occur in the sources `(batch, source)`: `(batch, vocab_size)` bool; `<eos>` always does."""
-        present = torch.zeros(len(input_ids), self.config.vocab_size, dtype=torch.bool, device=input_ids.device)
-        present.scatter_(1, input_ids, True)
-        present[:, self.config.eos_token_id] = True
-        return present
-
     def _padded_right(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Sources and their mask, bool, with all padding on the right."""
         mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
@@ -303,16 +284,7 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
         return tables if self.config.share_embeddings else [*tables, (part.projection, "weight")]
 
     def resize_token_embeddings(self, new_num_tokens: int | None = None, *arguments, **options) -> nn.Embedding:
-        """As the other families do.
-
-        Raises:
-            ValueError: the model has a selector, which would know nothing of new words.
-        """
-        if self.selector is not None and new_num_tokens not in (None, self.config.vocab_size):
-            raise ValueError(
-                "a model with a selector cannot change its vocabulary: the signals of each word come from a corpus. "
-                "Resize the model before its search is trained"
-            )
+        """As the other families do."""
         table = super().resize_token_embeddings(new_num_tokens, *arguments, **options)
         self.writer.config.vocab_size = self.config.vocab_size
         return table
@@ -327,228 +299,6 @@ class UrsaeForConditionalGeneration(RecurrentTextModel):
             "encoder_outputs": encoder_outputs,
             "use_cache": use_cache,
         }
-
-    @torch.no_grad()
-    def generate(
-        self,
-        inputs: Tensor | None = None,
-        generation_config: GenerationConfig | None = None,
-        target_length: int | Tensor | None = None,
-        source_words_only: bool | None = None,
-        source_order: bool | None = None,
-        longest_gap: int | None = None,
-        **arguments,
-    ) -> Tensor | ModelOutput:
-        """As in transformers, for sources `(batch, source)` or `encoder_outputs`: `summarize`, `strategy="write"`.
-
-        Args:
-            target_length, source_words_only, source_order, longest_gap: see `summarize`.
-
-        Raises:
-            ValueError: a source has no words or too many; what `summarize` says of lengths.
-        """
-        if arguments.get("encoder_outputs") is None:
-            inputs = arguments.pop("input_ids", None) if inputs is None else inputs
-            mask = arguments.pop("attention_mask", None)
-            self._check_sources(inputs, mask)
-            arguments["encoder_outputs"] = self.read_source(inputs, mask)
-        config, ids, end = self.config, arguments["encoder_outputs"].input_ids, self.config.eos_token_id
-        settings = self.generation_config if generation_config is None else generation_config
-        processors = LogitsProcessorList(arguments.pop("logits_processor", None) or [])
-        size = arguments.get("no_repeat_ngram_size", settings.no_repeat_ngram_size)
-        if size is None and config.write_no_repeat_ngram_size:
-            processors.append(NoRepeatNGramLogitsProcessor(config.write_no_repeat_ngram_size))
-        limits = self._limits(settings, arguments)
-        if target_length is None and not limits:
-            target_length = config.write_length
-        shortest = torch.ones(len(ids), dtype=torch.long)
-        if target_length is not None:
-            shortest = self._summary_lengths(len(ids), target_length, limits)
-            processors.append(SummaryLengthProcessor(shortest, shortest, end))
-            if generation_config is None:
-                arguments["max_new_tokens"] = int(shortest.max()) + 1
-            else:  # transformers warns of one that comes with arguments beside it
-                generation_config = copy.deepcopy(generation_config)
-                generation_config.max_new_tokens, generation_config.max_length = int(shortest.max()) + 1, None
-        else:  # ended by the model, after a word at least
-            processors.append(SummaryLengthProcessor(shortest, shortest * torch.iinfo(torch.long).max, end))
-        if source_order is None:
-            source_order = config.write_source_order and source_words_only is not False
-        if source_words_only is None:
-            source_words_only = config.write_source_words_only
-        if source_order:
-            gap = config.write_longest_gap if longest_gap is None else longest_gap
-            processors.append(SourceOrderProcessor(ids, shortest, end, gap))
-        if source_words_only or source_order:
-            processors.append(SourceWordsProcessor(self.source_words(ids)))
-        return super().generate(None, generation_config, logits_processor=processors, **arguments)
-
-    # Verbs
-
-    @torch.no_grad()
-    def summarize(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        target_length: int | Tensor | None = None,
-        strategy: str | None = None,
-        source_words_only: bool | None = None,
-        source_order: bool | None = None,
-        longest_gap: int | None = None,
-        **generate_arguments,
-    ) -> Tensor:
-        """Makes a summary of each source; returns token ids `<bos> ... <eos>`, padded, `(batch, sequence)`.
-
-        Args:
-            input_ids: sources, `(batch, source)`.
-            attention_mask: `(batch, source)`; derived from the padding token if `None`.
-            target_length: exactly so many words, for all or for each source, `(batch,)`; a search gives fewer where
-                the source has fewer. `None`: a search chooses between `search_shortest` and `search_longest`; what is
-                written has the config's `write_length` words or, without one or with a limit such as
-                `max_new_tokens`, ends where the model ends it, at the latest after `max_summary_length`.
-            strategy: `"write"` (p_enc) or `"search"` (`select_words`); `None`: search, if the model has a selector.
-            source_words_only: no word is written that the source does not have. `None`: a search may change a word's
-                form, what is written keeps to the config's `write_source_words_only`. `False` takes `source_order`
-                back, too.
-            source_order: and words are in the source's order; `None`: as the config's `write_source_order` says.
-                Those of a search always are.
-            longest_gap: with `source_order`: most words that are left out before each, where that can be kept to;
-                `None`: the config's `write_longest_gap`. A search has no such limit.
-            generate_arguments: for `"write"`: anything that `generate` takes (`num_beams`, `do_sample`,
-                `no_repeat_ngram_size`, ...).
-
-        Raises:
-            ValueError: a target length is out of range or not one a source, a source has no words or too many,
-                `max_new_tokens` is given beside `target_length`, or the strategy is unknown or not to be had.
-        """
-        strategy = strategy or ("search" if self.selector is not None else "write")
-        if strategy not in ("search", "write"):
-            raise ValueError(f'strategy must be "search" or "write", got {strategy!r}')
-        if strategy == "search":
-            input_ids, attention_mask = self._padded_right(input_ids, attention_mask)
-            if generate_arguments:
-                raise ValueError(f'{", ".join(generate_arguments)}: for strategy="write" only; a search is exact')
-            positions, forms = self.select_words(input_ids, attention_mask, target_length, bool(source_words_only))
-            words = torch.where(forms >= 0, forms, input_ids.gather(1, positions.clamp(min=0)))
-            words = words.masked_fill(positions < 0, self.config.pad_token_id)
-            summary = nn.functional.pad(words, (1, 1), value=self.config.pad_token_id)
-            summary[:, 0] = self.config.bos_token_id
-            return summary.scatter(1, (positions >= 0).sum(1, keepdim=True) + 1, self.config.eos_token_id)
-        limits = self._limits(self.generation_config, generate_arguments)
-        if target_length is None and (limits or self.config.write_length is None):
-            # Ended by the model: at the latest, and whole, at the limit.
-            longest = self.config.max_summary_length
-            whole = generate_arguments.pop("max_length", None)  # counts <bos>
-            tokens = generate_arguments.get("max_new_tokens") or (whole and whole - 1)
-            if tokens is not None:
-                if tokens < 2:
-                    raise ValueError(f"max_new_tokens must be at least 2, for a word and <eos>; got {tokens}")
-                longest = min(longest, tokens - 1)
-            rows = torch.ones(len(input_ids), dtype=torch.long)
-            processors = LogitsProcessorList(generate_arguments.pop("logits_processor", None) or [])
-            processors.append(SummaryLengthProcessor(rows, rows * longest, self.config.eos_token_id))
-            generate_arguments |= {"logits_processor": processors, "max_new_tokens": longest + 1}
-        written = self.generate(
-            input_ids,
-            attention_mask=attention_mask,
-            target_length=target_length,
-            source_words_only=source_words_only,
-            source_order=source_order,
-            longest_gap=longest_gap,
-            **generate_arguments,
-        )
-        if not isinstance(written, Tensor):
-            return written
-        # Beam search in transformers takes the padding token 0 for none and fills ended rows with <eos>.
-        ends = (written == self.config.eos_token_id).int()
-        return written.masked_fill(ends.cumsum(1) > ends, self.config.pad_token_id)
-
-    @torch.no_grad()
-    def select_words(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        target_length: int | Tensor | None = None,
-        source_words_only: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        """Finds in each source the words that make the best headline.
-
-        Args:
-            input_ids, attention_mask, target_length, source_words_only: as `summarize` takes them.
-
-        Returns:
-            Places in `input_ids` `(batch, words)`, rising, filled up with -1; and what is to be written there
-            `(batch, words)`, as a verb of the past in the present: token ids, or -1 for the source's own word.
-
-        Raises:
-            ValueError: the model has no selector, a target length is below 1 or not one a source, a source has no
-                words, or one is padded elsewhere than on the right.
-        """
-        if self.selector is None:
-            raise ValueError("this model has no selector (selector_size=0): it can only write")
-        self._check_sources(input_ids, attention_mask)
-        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
-        check_padded_right("input_ids", mask)
-        words, mask = input_ids[:, 1:], mask[:, 1:] & (input_ids[:, 1:] != self.config.eos_token_id)
-        if target_length is None:
-            shortest, longest = self.config.search_shortest, self.config.search_longest
-        else:
-            shortest = longest = self._checked_lengths(len(input_ids), target_length)
-            if int(longest.min()) < 1:
-                raise ValueError(f"target_length must be at least 1, got {longest.unique().tolist()}")
-        rows = torch.ones(len(words), dtype=torch.long, device=words.device)
-        scores = self.selector(words, mask, not source_words_only)
-        chosen = self.selector.best_words(scores, rows * shortest, rows * longest, self.selector.threshold)
-        chosen |= mask & ~chosen.any(1, keepdim=True)  # nothing but punctuation: all of it
-        count = int(chosen.sum(1).max())
-        # The chosen places, in order, come before all others.
-        place = torch.arange(words.shape[1], device=words.device).expand_as(words)
-        order = place.masked_fill(~chosen, words.shape[1]).sort(1).values[:, :count]
-        found = order < words.shape[1]
-        written = words if source_words_only else self.selector.written(words)
-        own, forms = (ids.gather(1, order.clamp(max=words.shape[1] - 1)) for ids in (words, written))
-        return (order + 1).masked_fill(~found, -1), forms.masked_fill((forms == own) | ~found, -1)
-
-    def _check_sources(self, input_ids: Tensor, attention_mask: Tensor | None) -> None:
-        mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
-        frame = (self.config.pad_token_id, self.config.bos_token_id, self.config.eos_token_id)
-        empty = ~(mask & ~torch.isin(input_ids, input_ids.new_tensor(frame))).any(1)
-        if empty.any():
-            rows = empty.nonzero().flatten().tolist()
-            raise ValueError(f"nothing to summarize in row(s) {rows}: no token beside <bos>, <eos> and padding")
-
-    @staticmethod
-    def _checked_lengths(rows: int, target_length: int | Tensor) -> Tensor:
-        lengths = torch.as_tensor(target_length)
-        if lengths.is_floating_point() or lengths.dtype == torch.bool or lengths.shape not in ((), (rows,)):
-            raise ValueError(
-                f"target_length must be a whole number, or one a source, ({rows},); got {lengths.dtype} of shape "
-                f"{tuple(lengths.shape)}"
-            )
-        return lengths.long()
-
-    def _limits(self, settings: GenerationConfig, arguments: dict) -> dict[str, int]:
-        """The limits on tokens that a call gives, beside which the config's own length does not hold."""
-        names = ("max_new_tokens", "max_length", "min_new_tokens", "min_length")
-        own = self.generation_config
-        given = {name: arguments.get(name, getattr(settings, name)) for name in names}
-        return {
-            name: value
-            for name, value in given.items()
-            if value and (name in arguments or value != getattr(own, name))
-        }
-
-    def _summary_lengths(self, rows: int, target_length: int | Tensor, limits: dict[str, int]) -> Tensor:
-        """The number of words of each summary, `(batch,)`."""
-        most = self.config.max_summary_length
-        if limits:
-            raise ValueError(f"give target_length or {' and '.join(limits)}, not both")
-        lengths = self._checked_lengths(rows, target_length).cpu()
-        if lengths.min() < 1 or lengths.max() > most:
-            raise ValueError(
-                f"target_length must lie in 1..{most} (max_summary_length), got {lengths.unique().tolist()}"
-            )
-        return lengths.expand(rows)
 
 
 def writer_config(config: UrsaeConfig) -> RnnLmConfig:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from hf_arae.losses.reinforce import leave_one_out, reinforce_loss
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.policy import Drafts, SourceWordsPolicy, SummaryPolicy
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
@@ -177,7 +178,7 @@ class UrsaeObjective(Objective):
         s = self.settings
         return (
             Phase(
-                "reconstruct",
+                "reconstructor",
                 "reconstructor",
                 self.reconstruct,
                 max_grad_norm=s.max_grad_norm,
@@ -185,7 +186,7 @@ class UrsaeObjective(Objective):
                 stop=s.reconstructor_steps or None,
             ),
             Phase(
-                "read",
+                "reader",
                 "reader",
                 self.read,
                 max_grad_norm=s.max_grad_norm,
@@ -238,16 +239,14 @@ class UrsaeObjective(Objective):
     def read(self, batch: Batch) -> Terms:
         """-(R(Z) - baseline) * log p'_enc(Z | X), mean over drafts; see `rewards` for R.
 
-        Terms: `reward` and `baseline` of drafts; `reconstruction` and `language_model`, nats a token; `length` in
-        words; `copy_rate`, the share of words that the source has; `entropy`, nats a word; `eta`.
+        Terms: `reward` and `baseline` of drafts; `reconstruction_loss` and `language_model_loss`, nats a
+        token; `length` in words; `copy_rate`, the share of words that the source has; `entropy`, nats a word; `eta`.
         """
         s, (policy, drafts) = self.settings, self._take(batch)
         rewards, terms = self.rewards(drafts.ids, batch)
         drawn = rewards[:, : s.samples]
-        if s.baseline == "greedy":
-            baseline = rewards[:, s.samples :].expand_as(drawn)
-        else:
-            baseline = (drawn.sum(1, keepdim=True) - drawn) / (s.samples - 1)
+        greedy = s.baseline == "greedy"
+        baseline = rewards[:, s.samples :].expand_as(drawn) if greedy else leave_one_out(drawn)
         advantage = drawn - baseline
         if s.reward_normalization == "std":
             advantage = advantage / mean_over_processes(advantage.square().mean()).sqrt().clamp(min=1e-6)
@@ -255,7 +254,7 @@ class UrsaeObjective(Objective):
         log_probs, entropies = policy.score(samples)
         decisions = (samples.ids[:, :, 1:] != self.model.config.pad_token_id).sum(2)
         entropy = (entropies / decisions).mean()
-        loss = -(advantage * log_probs).mean() - s.entropy_weight * entropy
+        loss = reinforce_loss(log_probs, advantage) - s.entropy_weight * entropy
         terms |= {"reward": drawn.mean(), "baseline": baseline.mean(), "entropy": entropy}
         terms["eta"] = rewards.new_tensor(self.eta())
         return {"loss": loss, **terms}
@@ -284,7 +283,8 @@ class UrsaeObjective(Objective):
         written = ids[:, : s.samples, 1:]
         is_word = (written != model.config.pad_token_id) & (written != model.config.eos_token_id)
         copied = model.source_words(batch["input_ids"]).gather(1, written.flatten(1)).view_as(written)
-        drawn = {"reconstruction": losses / counts, "language_model": -scores / tokens, "length": tokens - 1.0}
+        drawn = {"reconstruction_loss": losses / counts, "language_model_loss": -scores / tokens}
+        drawn["length"] = tokens - 1.0
         terms = {name: value.view(ids.shape[:2])[:, : s.samples].mean() for name, value in drawn.items()}
         terms["copy_rate"] = self.mean((copied & is_word).sum().to(losses.dtype), is_word.sum())
         if s.relative_fluency:

@@ -1,4 +1,4 @@
-"""The few numbers of a search for headlines, chosen on validation pairs."""
+"""The few numbers of a headline selector that are no network's, chosen on validation pairs."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.reading import batches_by_length
-from hf_arae.models.headline_selector.layers import WEIGHTED
+from hf_arae.models.headline_selector.layers import NEVER, WEIGHTED
 from hf_arae.models.headline_selector.mining import stems
-from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
+from hf_arae.models.headline_selector.modeling_headline_selector import HeadlineSelectorForTokenClassification
 
-# Where the search begins: little of each, and no word twice.
+# Where the ascent begins: little of each, and no word twice.
 _START = {"smoothed_ratio": 0.1, "position": -0.5, "repetition": -2.0}
 _STEPS = (0.4, 0.2, 0.1)
 _SHARES = (0.30, 0.33, 0.36, 0.39, 0.42, 0.45, 0.48)  # of all words, that score above the threshold
 
 
 @torch.no_grad()
-def tune_search(
-    model: UrsaeForConditionalGeneration,
+def tune_selection(
+    model: HeadlineSelectorForTokenClassification,
     tokenizer: PreTrainedTokenizerBase,
     documents: Sequence[str],
     summaries: Sequence[str],
@@ -30,10 +30,10 @@ def tune_search(
 ) -> dict[str, float]:
     """Sets the selector's weights and threshold to what gives the best ROUGE-L F1; len(WEIGHTED) + 1 numbers.
 
-    Weights by coordinate ascent at a fixed length, then the threshold for lengths that the search chooses itself.
+    Weights by coordinate ascent at a fixed length, then the threshold for lengths that the model chooses itself.
 
     Args:
-        model: its selector's networks are trained.
+        model: its networks are trained.
         tokenizer: its tokenizer.
         documents, summaries: validation pairs; documents are cut to the tokenizer's limit.
         target_length: words, for the weights.
@@ -60,7 +60,7 @@ def tune_search(
     def score(weights: Tensor, shortest: int, longest: int, threshold: float) -> tuple[float, float]:
         total = length = 0.0
         for log_odds, signals, allowed, forms, own, references, changed in parts:
-            scores = (log_odds + signals @ weights).masked_fill(~allowed, -1e4)
+            scores = (log_odds + signals @ weights).masked_fill(~allowed, NEVER)
             rows = torch.ones(len(scores), dtype=torch.long)
             chosen = selector.best_words(scores, rows * shortest, rows * longest, threshold)
             for row, reference in enumerate(references):
@@ -85,7 +85,7 @@ def tune_search(
     selector.weights.copy_(weights)
 
     everything = torch.cat([(log_odds + signals @ weights)[allowed] for log_odds, signals, allowed, *_ in parts])
-    lengths = model.config.search_shortest, model.config.search_longest
+    lengths = model.config.shortest_headline, model.config.longest_headline
     found = []
     for share in _SHARES:
         threshold = everything.quantile(1 - share).item() if len(everything) < 2**24 else 0.0
@@ -116,3 +116,6 @@ def _rouge_l(summary: list[str], reference: list[str]) -> float:
             now.append(before[place] + 1 if word == other else max(before[place + 1], now[place]))
         before = now
     return 2 * before[-1] / (len(summary) + len(reference)) if before[-1] else 0.0
+
+
+__all__ = ["text_words", "tune_selection"]
