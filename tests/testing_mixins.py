@@ -282,9 +282,9 @@ def halt_after(trainer: PhaseTrainer, step: int) -> None:
     """Makes the trainer crash in the first phase of the iteration after `step`."""
     run = trainer.run_phase
 
-    def halting(phase, batch):
+    def halting(phase, *batches):
         if trainer.step == step:
             raise Halted
-        return run(phase, batch)
+        return run(phase, *batches)
 
     trainer.run_phase = halting

@@ -1,6 +1,7 @@
 """The one loop and what it is told: objectives, phases, arguments."""
 
 from hf_arae.training.arguments import TrainingArguments
+from hf_arae.training.callbacks import TrainingCallback
 from hf_arae.training.checkpoint import CheckpointDamagedError, CheckpointWriteError
 from hf_arae.training.interruption import TrainingInterrupted
 from hf_arae.training.non_finite import NonFiniteLossError
@@ -20,6 +21,7 @@ __all__ = [
     "Phase",
     "PhaseTrainer",
     "TrainingArguments",
+    "TrainingCallback",
     "TrainingInterrupted",
     "TrainingResult",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from transformers.utils import logging
 
+from hf_arae.training.trackers import TRACKERS, tracker_names
 from hf_arae.utils.card_metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.utils.validation import check_choice, check_range
 
@@ -89,9 +90,26 @@ class TrainingArguments:
     hub_strategy: str = field(
         default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}
     )
-    report_to: str = field(
-        default="tensorboard",
-        metadata={"help": "tensorboard, where it is installed, or none. JSONL is always written."},
+    gradient_accumulation_steps: int = field(
+        default=1,
+        metadata={
+            "help": "Batches an iteration: each update of each phase is made by the mean gradient over all of them, "
+            "which is that of one batch as large as all, where the phase's loss is a mean over rows."
+        },
+    )
+    ema_decay: float = field(
+        default=0.0,
+        metadata={
+            "help": "Decay of a moving average of the weights, 0.999 say, in [0, 1); the average is what is evaluated "
+            "and saved as the result. 0: no average, the weights themselves are."
+        },
+    )
+    report_to: list[str] = field(
+        default_factory=lambda: ["tensorboard"],
+        metadata={
+            "help": f"Trackers that get a copy of the log: {', '.join(TRACKERS)}, with blanks or commas between "
+            "several; or none. The log itself is always written, as JSON lines."
+        },
     )
     disable_tqdm: bool = field(default=False, metadata={"help": "No progress bar."})
 
@@ -100,10 +118,12 @@ class TrainingArguments:
         check_range(self, "[0, inf)", "num_train_epochs", "max_time")
         check_range(self, "[0, 4294967295]", "seed")  # numpy takes no others
         check_range(self, "[1, inf)", "per_device_train_batch_size", "logging_steps", "save_total_limit")
+        check_range(self, "[1, inf)", "gradient_accumulation_steps")
         check_range(self, "[0, inf)", "eval_steps", "save_steps", "early_stopping_patience", "max_skipped_updates")
         check_choice(self, "non_finite", ("stop", "skip"))
         check_choice(self, "hub_strategy", ("end", "every_save"))
-        check_choice(self, "report_to", ("tensorboard", "none"))
+        check_range(self, "[0, 1)", "ema_decay")
+        self.report_to = tracker_names(self.report_to)
         if not self.output_dir:
             raise ValueError("output_dir must name a folder; '.' is the one that you are in")
         if self.max_steps <= 0 and self.num_train_epochs <= 0:

@@ -25,17 +25,20 @@ def warn_of_missing_processes(num_processes: int) -> None:
         )
 
 
-def warn_of_ignored_flags(bf16: bool) -> None:
+def warn_of_ignored_flags(bf16: bool, accumulation: int = 1) -> None:
     """Says which flags (or lines of its configuration file) of `accelerate launch` the loop does not follow.
 
     Args:
         bf16: the loop's own precision is bfloat16.
+        accumulation: the loop's own number of batches an iteration.
     """
     told = {name: os.environ.get(f"ACCELERATE_{name.upper()}", "") for name in _FLAGS}
     steps = (_launch_options(_parent_command()) or {}).get("__gradient_accumulation_steps")
     told["gradient_accumulation_steps"] = told["gradient_accumulation_steps"] or steps or ""
     if bf16 and told["mixed_precision"] == "bf16":
         del told["mixed_precision"]
+    if told["gradient_accumulation_steps"] == str(accumulation):
+        del told["gradient_accumulation_steps"]
     ignored = {name: value for name, value in told.items() if value.lower() not in ("", "no", "false", "1")}
     if ignored:
         logger.warning(
@@ -48,7 +51,7 @@ def warn_of_ignored_flags(bf16: bool) -> None:
 _ONE_COPY = "each process holds the whole model, so choose sizes that fit"
 _FLAGS = {
     "mixed_precision": "--bf16 for bfloat16 (there is no float16), or float32 without it",
-    "gradient_accumulation_steps": "a larger --per_device_train_batch_size, or more processes",
+    "gradient_accumulation_steps": "--gradient_accumulation_steps of the script itself",
     "dynamo_backend": "nothing is compiled, so leave it out",
     "use_deepspeed": _ONE_COPY,
     "use_fsdp": _ONE_COPY,

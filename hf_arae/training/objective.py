@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hf_arae.training.schedules import SCHEDULES
+from hf_arae.training.schedules import SCHEDULES, Schedule
 from hf_arae.utils.distributed import SharedRandom, mean_over_processes
 from hf_arae.utils.validation import check_choice, check_range
 
 Batch = dict[str, Tensor]
 Terms = dict[str, Tensor]
 
-OPTIMIZERS = ("adam", "adamw", "sgd")
+OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class OptimizerSettings:
     """How one player's parameters are updated.
 
     Args:
-        name: `"adam"`, `"adamw"` or `"sgd"`.
+        name: `"adam"` or `"sgd"`.
         learning_rate: step size, > 0.
         betas: Adam's decay rates, each in [0, 1) (ignored by SGD).
-        weight_decay: decoupled for AdamW, L2 otherwise; >= 0.
         momentum: of SGD, in [0, 1); Nesterov's where it is not 0 (ignored by Adam).
-        schedule: `"constant"`, `"linear"` or `"cosine"`: the shape of the rate over the run's updates.
-        warmup_ratio: share of the updates over which the rate rises from 0, in [0, 1].
+        schedule: `"constant"`, `"linear"`, `"cosine"` or `"constant_then_linear"`: the shape of the rate over the run.
+        constant_ratio: of `"constant_then_linear"`, the share of the run before the rate begins to fall, in [0, 1)
+            (ignored by the others).
 
     Raises:
         ValueError: a value is not among these.
@@ -39,39 +39,28 @@ class OptimizerSettings:
     name: str = "adam"
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
     momentum: float = 0.0
     schedule: str = "constant"
-    warmup_ratio: float = 0.0
+    constant_ratio: float = 0.5
 
     def __post_init__(self):
         check_choice(self, "name", OPTIMIZERS)
         check_choice(self, "schedule", SCHEDULES)
         check_range(self, "(0, inf)", "learning_rate")
-        check_range(self, "[0, inf)", "weight_decay")
-        check_range(self, "[0, 1)", "momentum")
-        check_range(self, "[0, 1]", "warmup_ratio")
+        check_range(self, "[0, 1)", "momentum", "constant_ratio")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Returns the torch optimizer over `parameters`, the fused implementation where torch has one."""
         if self.name == "adam":
-            return torch.optim.Adam(
-                parameters, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=True
-            )
-        if self.name == "adamw":
-            return torch.optim.AdamW(
-                parameters, self.learning_rate, betas=self.betas, weight_decay=self.weight_decay, fused=True
-            )
-        return torch.optim.SGD(
-            parameters,
-            self.learning_rate,
-            self.momentum,
-            weight_decay=self.weight_decay,
-            nesterov=self.momentum > 0,
-            fused=True,
-        )
+            return torch.optim.Adam(parameters, self.learning_rate, betas=self.betas, fused=True)
+        nesterov = self.momentum > 0
+        return torch.optim.SGD(parameters, self.learning_rate, self.momentum, nesterov=nesterov, fused=True)
+
+    def build_schedule(self, optimizer: torch.optim.Optimizer, total_steps: int) -> Schedule:
+        """Returns the schedule of an optimizer's rate over the iterations of a run."""
+        return Schedule(optimizer, self.schedule, self.learning_rate, total_steps, self.constant_ratio)
 
 
 @dataclass(frozen=True)
@@ -82,17 +71,20 @@ class Phase:
         name: prefix of the log keys, `<name>/<term>`.
         player: key of `Objective.players`; only its parameters change.
         loss: maps a batch to named scalar terms. `terms["loss"]` is what is minimised; the others are logged.
-        repeat: how many updates this phase makes in one iteration, all on the iteration's batch; >= 1.
+        repeat: how many updates this phase makes in one iteration, all on the iteration's batch; >= 1. With gradient
+            accumulation each update is made by the mean gradient over all batches of the iteration.
         max_grad_norm: the player's gradient norm is clipped to this before the update; `None` leaves it.
-        before: called once, before the phase's updates, with the batch: for what its repetitions share.
+        before: called once, before the phase's updates, with the batch: for what its repetitions share, which it
+            keeps in `Objective.shared`.
         after: called after each update (weight clipping, say).
         enabled: a phase that is switched off costs nothing and keeps the order readable.
         start, stop: it runs from iteration `start` on, the first one being 0, and before iteration `stop` (`None`: to
             the end). At other times it rests: nothing of it is run or logged, and its player, unless another phase
             moves it, stays as it is, its optimizer too.
+        interval: it runs in every so many iterations, `start` being the first of them, and rests in the others; >= 1.
 
     Raises:
-        ValueError: no iteration or no update is left to it by `start`, `stop` and `repeat`.
+        ValueError: no iteration or no update is left to it by `start`, `stop`, `interval` and `repeat`.
     """
 
     name: str
@@ -105,16 +97,19 @@ class Phase:
     enabled: bool = True
     start: int = 0
     stop: int | None = None
+    interval: int = 1
 
     def __post_init__(self):
-        check_range(self, "[1, inf)", "repeat")
+        check_range(self, "[1, inf)", "repeat", "interval")
         check_range(self, "[0, inf)", "start")
         if self.stop is not None and self.stop <= self.start:
             raise ValueError(f"phase {self.name!r} stops at iteration {self.stop}, and starts at {self.start}")
 
     def runs_at(self, step: int) -> bool:
         """Whether it is part of the iteration after `step` finished ones."""
-        return self.enabled and self.start <= step and (self.stop is None or step < self.stop)
+        if not self.enabled or step < self.start or (self.stop is not None and step >= self.stop):
+            return False
+        return (step - self.start) % self.interval == 0
 
 
 class Objective:
@@ -124,6 +119,9 @@ class Objective:
     its phases. Anything that changes over training and is not a parameter (an annealed noise, say) is derived from
     `self.step`, the number of finished iterations, which the loop sets before each iteration: an objective has no
     state of its own, so a resumed run needs nothing but the step. Its random numbers come from `randn` and `rand`.
+
+    What phases of one iteration share (codes that several of them read, say) stands in the dictionary `self.shared`.
+    It is empty at the start of an iteration, and with gradient accumulation each batch has its own.
 
     A phase's loss is a mean over this process's rows. The loop averages gradients over processes, which makes it the
     mean over all rows where every process has the same number of them; for other means there is `mean`.
@@ -139,6 +137,12 @@ class Objective:
         """Sets the number of finished iterations, and the random numbers of this one, which depend on both."""
         self.step = step
         self._random = SharedRandom(seed, step)
+        self._shared: dict[int, dict[str, Any]] = {}
+        self.turn_to(0)
+
+    def turn_to(self, number: int) -> None:
+        """Says which of the iteration's batches comes next: `shared` is then what is shared of that one."""
+        self.shared = self._shared.setdefault(number, {})
 
     def randn(self, like: Tensor) -> Tensor:
         """Standard normal numbers of the shape, dtype and device of `like`, whose first dimension is the rows.

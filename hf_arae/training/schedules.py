@@ -1,34 +1,33 @@
-"""Learning-rate schedules over the updates of a run."""
+"""Learning-rate schedules over the iterations of a run."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from torch.optim import Optimizer
 
-if TYPE_CHECKING:
-    from hf_arae.training.objective import OptimizerSettings
-
-SCHEDULES = ("constant", "linear", "cosine")
+SCHEDULES = ("constant", "linear", "cosine", "constant_then_linear")
 
 
 class Schedule:
-    """The learning rate of one player: warm-up from 0, then constant, or down to 0 linearly or along a cosine.
+    """The learning rate of one player: constant, down to 0 linearly or along a cosine, or constant and then linear.
 
     It depends on the number of finished iterations alone, so a player that rests does not hold it up, and a resumed
     run needs nothing but that number.
 
     Args:
         optimizer: whose rates are set.
-        settings: which schedule.
+        kind: one of `SCHEDULES`.
+        learning_rate: the highest rate, with which the run begins.
         total_steps: iterations of the run.
+        constant_ratio: of `"constant_then_linear"`, the share of the run before the rate begins to fall, in [0, 1).
     """
 
-    def __init__(self, optimizer: Optimizer, settings: OptimizerSettings, total_steps: int):
-        self.optimizer, self.kind, self.total_steps = optimizer, settings.schedule, total_steps
-        self.highest = settings.learning_rate
-        self.warmup = round(settings.warmup_ratio * total_steps)
+    def __init__(
+        self, optimizer: Optimizer, kind: str, learning_rate: float, total_steps: int, constant_ratio: float = 0.0
+    ):
+        self.optimizer, self.kind, self.highest = optimizer, kind, learning_rate
+        self.total_steps, self.constant_ratio = total_steps, constant_ratio
         self.set(0)
 
     def set(self, step: int) -> None:
@@ -38,11 +37,11 @@ class Schedule:
             group["lr"] = self.rate
 
     def _factor(self, step: int) -> float:
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        left = 1 - (step - self.warmup) / max(1, self.total_steps - self.warmup)
+        left = max(0.0, 1 - step / max(1, self.total_steps))
         if self.kind == "linear":
-            return max(0.0, left)
+            return left
         if self.kind == "cosine":
-            return 0.5 * (1 + math.cos(math.pi * (1 - max(0.0, left))))
+            return 0.5 * (1 + math.cos(math.pi * (1 - left)))
+        if self.kind == "constant_then_linear":
+            return min(1.0, left / (1 - self.constant_ratio))
         return 1.0

@@ -136,7 +136,7 @@ def test_the_critic_rates_real_codes_higher_and_the_generator_answers(model):
     trained = AraeModel(transfer_config(initialization="published"))
     objective = AraeObjective(trained, AraeObjectiveArguments(gradient_penalty=1.0))
     cloud = F.normalize(torch.randn(64, 10) * 0.1 + torch.eye(10)[0], dim=1)
-    objective._codes = cloud
+    objective.shared["codes"] = cloud
     critic = torch.optim.Adam(trained.critic.parameters(), 1e-2)
     distances = []
     for _ in range(60):
@@ -243,7 +243,7 @@ def test_a_frozen_autoencoder_leaves_critic_and_generator_to_train():
         assert [phase.name for phase in objective.phases() if phase.enabled] == expected
         ids = torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0]])
         objective.encode_batch({"input_ids": ids, "attention_mask": (ids != 0).long()})
-        assert objective._codes.requires_grad is not frozen
+        assert objective.shared["codes"].requires_grad is not frozen
 
 
 class TestNarrowArae(TextAutoencoderTests):

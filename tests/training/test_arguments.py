@@ -40,7 +40,9 @@ TRAINING = [
     ("max_time", (-1.0, NAN, INF, "soon")),
     ("max_skipped_updates", (-1, 0.5)),
     ("non_finite", ("ignore", "")),
-    ("report_to", ("wandb", "all")),
+    ("report_to", ("excel", "all", "none,wandb")),
+    ("ema_decay", (-0.1, 1.0, NAN)),
+    ("gradient_accumulation_steps", (0, -1, 1.5)),
     ("hub_strategy", ("always",)),
     ("output_dir", ("",)),
 ]
@@ -52,9 +54,8 @@ WIDTHS = ([0], [-1], [8, 10**12], [2.5])
 OTHER = [
     (OptimizerSettings, "learning_rate", RATES),
     (OptimizerSettings, "betas", ((0.9,), (0.9, 1.0), (NAN, 0.9))),
-    (OptimizerSettings, "weight_decay", WEIGHTS),
     (OptimizerSettings, "momentum", SHARES),
-    (OptimizerSettings, "warmup_ratio", (-0.1, 1.1, NAN)),
+    (OptimizerSettings, "constant_ratio", (-0.1, 1.0, NAN)),
     (OptimizerSettings, "schedule", ("step",)),
     (OptimizerSettings, "name", ("lion",)),
     (AraeObjectiveArguments, "critic_steps", (0, -1, 1.5)),

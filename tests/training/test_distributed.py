@@ -45,6 +45,8 @@ TRAIN = """
         tests, model = make(case)
         settings = {"max_steps": 6, "seed": 3, "logging_steps": 2, "save_steps": 0}
         settings["per_device_train_batch_size"] = 2 * tests.batch_size // processes
+        if case.endswith("options"):
+            settings |= {"ema_decay": 0.9, "gradient_accumulation_steps": 2}
         trainer = tests.trainer(f"{folder}/{case}", model, rows=128, **settings)
         assert trainer.accelerator.num_processes == processes, trainer.accelerator.num_processes
         trainer.train()
@@ -92,7 +94,7 @@ WRITE = """
 """
 
 
-CASES = [*FAMILIES, "arae, weight clipping"]
+CASES = [*FAMILIES, "arae, weight clipping", "rnn_lm, options"]
 
 
 def run(script: str, folder: Path, processes: int, *arguments: str) -> None:

@@ -44,7 +44,7 @@ def test_the_course_is_the_same_bit_for_bit(tmp_path, optimizer, max_grad_norm):
         assert torch.equal(value, models[1][name]), name
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("step", [2, 5])
 def test_an_update_that_is_not_finite_is_not_made_and_ends_the_run_before_it_is_saved(tmp_path, optimizer, step):
     trainer = make(tmp_path, True, optimizer)

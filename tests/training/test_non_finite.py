@@ -52,7 +52,7 @@ def test_skipping_leaves_the_update_out_and_counts_it(tmp_path):
     )
     trainer.train()
     assert called.count(0) == 5 and called.count(1) == 3
-    assert trainer.optimizers["critic"].state_dict()["state"][0]["step"] == 13
+    assert trainer.updates.optimizers["critic"].state_dict()["state"][0]["step"] == 13
     lines = read_log(tmp_path)
     assert [line.get("skipped_updates") for line in lines] == [None, 2, 2]
     assert all(torch.isfinite(torch.tensor(value)) for line in lines for value in line.values())

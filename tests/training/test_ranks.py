@@ -100,7 +100,7 @@ SCRIPT = """
     trainer.run_phase(trainer.phases[0], {})
     results["unused"] = torch.equal(parts[3], last)
     results["moved"] = [not torch.equal(part, before) for part, before in zip(parts[:3], first)]
-    moments = trainer.optimizers["parts"].state
+    moments = trainer.updates.optimizers["parts"].state
     # exp_avg after two equal gradients g is (1 - 0.9 ** 2) g: the mean over both, of which one has 0.
     results["gradients"] = [(moments[part]["exp_avg"] / 0.19).mean().item() for part in parts[1:3]]
     (folder / f"{rank}.json").write_text(json.dumps(results))

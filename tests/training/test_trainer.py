@@ -130,7 +130,7 @@ def test_an_output_dir_that_is_a_file_is_refused_before_training(tmp_path):
         ({"logging_steps": 0}, "logging_steps"),
         ({"save_steps": -1}, "save_steps"),
         ({"early_stopping_patience": 2}, "needs metric_for_best_model"),
-        ({"report_to": "wandb"}, "report_to.*tensorboard, none"),
+        ({"report_to": "excel"}, "report_to.*none.*tensorboard"),
         ({"non_finite": "ignore"}, "non_finite.*stop, skip"),
         ({"max_time": -1.0}, "max_time"),
         ({"overwrite_output_dir": True, "resume_from_checkpoint": "last"}, "give one of the two"),

@@ -23,7 +23,7 @@ class AaeObjectiveArguments:
     `word_deletion=0.3`. Local shuffling is of Lample et al. (2018), with `shuffle_distance=3`.
     """
 
-    optimizer: str = field(default="adam", metadata={"help": "adam, adamw or sgd, for encoder and decoder."})
+    optimizer: str = field(default="adam", metadata={"help": "adam or sgd, for encoder and decoder."})
     learning_rate: float = field(default=5e-4, metadata={"help": "Highest learning rate, > 0."})
     schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
     max_grad_norm: float = field(
@@ -77,10 +77,6 @@ class AaeObjective(Objective):
         super().__init__(model)
         self.settings = settings or AaeObjectiveArguments()
 
-    def begin_iteration(self, step: int, seed: int = 0) -> None:
-        super().begin_iteration(step, seed)
-        self._codes: Tensor | None = None
-
     def optimizers(self) -> dict[str, OptimizerSettings]:
         s, betas = self.settings, (0.5, 0.999)
         return {
@@ -109,7 +105,8 @@ class AaeObjective(Objective):
 
         `reconstruction`, a sentence; `reconstruction_per_token`; `adversarial_loss`: -log D(enc(x)).
         """
-        codes, self._codes = self.codes(batch), None
+        codes = self.codes(batch)
+        del self.shared["codes"]
         total, count = self.model.reconstruction_loss(codes, batch["input_ids"])
         reconstruction = total / len(codes)
         terms = {"loss": reconstruction, "reconstruction": reconstruction}
@@ -121,9 +118,9 @@ class AaeObjective(Objective):
 
     def codes(self, batch: Batch) -> Tensor:
         """Codes of the disturbed sentences, `(batch, code_size)`: encoded once for all updates of an iteration."""
-        if self._codes is None:
-            self._codes = self.model.encode(*self.disturb(batch["input_ids"], batch["attention_mask"]))
-        return self._codes
+        if "codes" not in self.shared:
+            self.shared["codes"] = self.model.encode(*self.disturb(batch["input_ids"], batch["attention_mask"]))
+        return self.shared["codes"]
 
     def disturb(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Shuffles and deletes words; returns ids and attention mask, `(batch, sequence)`."""

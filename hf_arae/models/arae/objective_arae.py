@@ -27,7 +27,7 @@ class AraeObjectiveArguments:
         default=False,
         metadata={"help": "Train critic and generator alone: brings the generator nearer to codes that stay."},
     )
-    autoencoder_optimizer: str = field(default="sgd", metadata={"help": "sgd (published), adam or adamw."})
+    autoencoder_optimizer: str = field(default="sgd", metadata={"help": "sgd (published) or adam."})
     autoencoder_learning_rate: float = field(default=1.0, metadata={"help": "Published: 1 with sgd."})
     autoencoder_schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the autoencoder's gradient norm to this."})
@@ -97,7 +97,6 @@ class AraeObjective(Objective):
         }
         if self.with_attributes:
             self.players["classifier"] = ("classifier",)
-        self._codes: Tensor | None = None
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         s = self.settings
@@ -155,11 +154,11 @@ class AraeObjective(Objective):
     def encode_batch(self, batch: Batch) -> None:
         """Encodes the batch once for all updates of the critic and the classifier, and for the encoder's own."""
         with torch.set_grad_enabled(not self.settings.freeze_autoencoder):
-            self._codes = self.model.encode(batch["input_ids"], batch["attention_mask"])
+            self.shared["codes"] = self.model.encode(batch["input_ids"], batch["attention_mask"])
 
     def criticise(self, batch: Batch) -> Terms:
         """-mean f(c) + mean f(c~), and the gradient penalty; `wasserstein_distance` is the estimate of W(P_r, P_g)."""
-        real = self._codes.detach()
+        real = self.shared["codes"].detach()
         with torch.no_grad():
             fake = self.fake_codes(real)
         distance = wasserstein_distance(self.model.critic, real, fake)
@@ -175,7 +174,7 @@ class AraeObjective(Objective):
 
     def classify(self, batch: Batch) -> Terms:
         """-log p(y | enc(x)) for the classifier; `accuracy` of the adversary (not a measure of leakage)."""
-        logits = self.model.classifier(self._codes.detach())
+        logits = self.model.classifier(self.shared["codes"].detach())
         accuracy = (logits.argmax(1) == batch["attribute"]).float().mean()
         return {"loss": F.cross_entropy(logits, batch["attribute"]), "accuracy": accuracy}
 
@@ -188,7 +187,7 @@ class AraeObjective(Objective):
 
         `critic_score`: mean f(enc(x)); `adversarial_loss`: the classifier's part, the mean over the other labels.
         """
-        code, self._codes = self._codes, None
+        code = self.shared.pop("codes", None)
         if code is None:
             code = self.model.encode(batch["input_ids"], batch["attention_mask"])
         score = self.model.critic(code).mean()

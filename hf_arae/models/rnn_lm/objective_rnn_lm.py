@@ -14,7 +14,7 @@ from hf_arae.utils.validation import check_choice, check_range
 class RnnLmObjectiveArguments:
     """Settings of the objective, ready for `HfArgumentParser`."""
 
-    optimizer: str = field(default="adam", metadata={"help": "adam, adamw or sgd."})
+    optimizer: str = field(default="adam", metadata={"help": "adam or sgd."})
     learning_rate: float = field(default=2e-3, metadata={"help": "Highest learning rate, > 0."})
     schedule: str = field(default="linear", metadata={"help": "constant, linear or cosine: the way down."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the gradient norm to this."})

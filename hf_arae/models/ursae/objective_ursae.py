@@ -24,7 +24,7 @@ class UrsaeObjectiveArguments:
     `language_model_weight=1`; `eta_start=1e-6`. What is not in the thesis is off by default.
     """
 
-    optimizer: str = field(default="adam", metadata={"help": "adam, adamw or sgd (published), for both players."})
+    optimizer: str = field(default="adam", metadata={"help": "adam or sgd (published), for both players."})
     reader_learning_rate: float = field(default=3e-4, metadata={"help": "Published: 0.25 with sgd."})
     reconstructor_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 0.25 with sgd."})
     momentum: float = field(default=0.9, metadata={"help": "Nesterov momentum of sgd, in [0, 1)."})
@@ -195,11 +195,6 @@ class UrsaeObjective(Objective):
             ),
         )
 
-    def begin_iteration(self, step: int, seed: int = 0) -> None:
-        super().begin_iteration(step, seed)
-        self._policy: SummaryPolicy | None = None  # an iteration in which the reader rests leaves its drafts
-        self._drafts: Drafts | None = None
-
     def eta(self) -> float:
         """Factor on words that are not in the source at the current step: `eta_start ** (1 - step / eta_steps)`."""
         s = self.settings
@@ -220,19 +215,17 @@ class UrsaeObjective(Objective):
         bounds = (shortest, longest, s.block_ngrams, s.temperature)
         if s.source_words_only:
             uniform = self.step < s.reader_start
-            self._policy = SourceWordsPolicy(
-                self.model, ids, mask, *bounds, s.source_order, s.longest_gap or None, uniform
-            )
+            policy = SourceWordsPolicy(self.model, ids, mask, *bounds, s.source_order, s.longest_gap or None, uniform)
         else:
-            self._policy = SummaryPolicy(self.model, ids, mask, self.eta(), *bounds)
+            policy = SummaryPolicy(self.model, ids, mask, self.eta(), *bounds)
         greedy = s.baseline == "greedy" and s.train_reader and self.step >= s.reader_start
-        self._drafts = self._policy.write(self.rand(numbers), greedy)
+        self.shared["drafts"] = policy, policy.write(self.rand(numbers), greedy)
 
     def reconstruct(self, batch: Batch) -> Terms:
         """-log p_dec(X | Z), mean over the tokens of X (nats), of the drawn drafts."""
-        if self._drafts is None:
+        if "drafts" not in self.shared:
             self.write(batch)
-        drafts = self._drafts.ids[:, : self.settings.samples]
+        drafts = self.shared["drafts"][1].ids[:, : self.settings.samples]
         sources = _repeated(batch["input_ids"], drafts)
         return {"loss": self.mean(*self.model.total_reconstruct_loss(drafts.flatten(0, 1), sources))}
 
@@ -306,12 +299,10 @@ class UrsaeObjective(Objective):
         return weights * surprises * tokens / surprises.sum(1, keepdim=True)
 
     def _take(self, batch: Batch) -> tuple[SummaryPolicy, Drafts]:
-        """The iteration's drafts, written now if no phase has asked for them yet; the next iteration has new ones."""
-        if self._drafts is None:
+        """The iteration's drafts, written now if no phase has asked for them yet."""
+        if "drafts" not in self.shared:
             self.write(batch)
-        policy, drafts = self._policy, self._drafts
-        self._policy = self._drafts = None
-        return policy, drafts
+        return self.shared.pop("drafts")
 
 
 def _repeated(input_ids: Tensor, drafts: Tensor) -> Tensor:

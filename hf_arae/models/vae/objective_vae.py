@@ -32,7 +32,7 @@ class VaeObjectiveArguments:
       0.8 in the config.
     """
 
-    optimizer: str = field(default="adam", metadata={"help": "adam, adamw or sgd (published with rate 1)."})
+    optimizer: str = field(default="adam", metadata={"help": "adam or sgd (published with rate 1)."})
     learning_rate: float = field(default=1e-3, metadata={"help": "Highest learning rate, > 0."})
     schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
     max_grad_norm: float = field(default=5.0, metadata={"help": "Clip the gradient norm to this. Published: 5."})
