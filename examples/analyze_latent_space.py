@@ -24,7 +24,6 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
-    HfArgumentParser,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -44,6 +43,7 @@ from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Diversity
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.storage.run_files import LOG_FILE, read_report
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table, outputs_name
 
@@ -117,7 +117,8 @@ def systems(sections: dict[str, tuple[str, list[dict]]], noise: dict[str, SwapNo
 
 def main() -> None:
     # 1. Arguments
-    script, data_arguments = HfArgumentParser((ScriptArguments, DataArguments)).parse_args_into_dataclasses()
+    groups = {"What is measured": ScriptArguments, "Data": DataArguments}
+    script, data_arguments = read_command_line(__file__, __doc__, groups).parts
     strangers = [name for name in script.gaussian_models if name not in script.models]
     if strangers:
         raise ValueError(f"gaussian_models has {', '.join(strangers)}, which models has not")
@@ -274,4 +275,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -25,12 +25,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 from torch.nn import functional
-from transformers import AutoModel, AutoTokenizer, HfArgumentParser, pipeline
+from transformers import AutoModel, AutoTokenizer, pipeline
 
 from hf_arae import LatentSpace
 from hf_arae.data.corpora.reviews import LABELS, build_reviews
 from hf_arae.evaluation.latent_pictures import map_codes
 from hf_arae.latent.paths import interpolation
+from hf_arae.utils.command_line import read_command_line, run_script
 
 CARDS = Path(__file__).parents[1] / "model_cards"
 TRAINING = ("--eval_steps", "55", "--logging_steps", "5")
@@ -287,7 +288,7 @@ def load(name: str, attribute: int | None = None) -> LatentSpace:
 
 def main() -> None:
     # 1. Arguments
-    (script,) = HfArgumentParser(ScriptArguments).parse_args_into_dataclasses()
+    (script,) = read_command_line(__file__, __doc__, {"Flags": ScriptArguments}).parts
     folder, run = Path(script.output_dir), Path(script.run)
     folder.mkdir(parents=True, exist_ok=True)
     with rc_context(STYLE):
@@ -308,4 +309,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datasets import load_dataset
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, HfArgumentParser
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.loading import DataArguments, load_labelled_text
@@ -29,6 +29,7 @@ from hf_arae.evaluation.style_transfer import TransferJudges, every_direction, l
 from hf_arae.metrics import Bleu, ExactMatch
 from hf_arae.metrics.numbers import legend
 from hf_arae.storage.files import write_json, write_text
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table, outputs_name
 
@@ -54,7 +55,8 @@ class ScriptArguments:
 
 def main() -> None:
     # 1. Arguments
-    script, data_arguments = HfArgumentParser((ScriptArguments, DataArguments)).parse_args_into_dataclasses()
+    groups = {"What is measured": ScriptArguments, "Data": DataArguments}
+    script, data_arguments = read_command_line(__file__, __doc__, groups).parts
     output_dir = Path(script.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
 
@@ -149,4 +151,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transformers import AutoModel, AutoTokenizer, HfArgumentParser
+from transformers import AutoModel, AutoTokenizer
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.loading import DataArguments, load_labelled_text
@@ -22,7 +22,8 @@ from hf_arae.data.text.encoding import read_dataset
 from hf_arae.evaluation.arithmetic import PUBLISHED, ParsedSentences, Transform, score_transform
 from hf_arae.evaluation.caption_parts import PARTS, parse_captions, spacy_parser
 from hf_arae.latent.space import LatentSpace
-from hf_arae.storage.files import write_text
+from hf_arae.storage.files import write_json, write_text
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
 
@@ -33,7 +34,10 @@ class ScriptArguments:
 
     model: str = field(metadata={"help": "Checkpoint folder or Hub id of a text autoencoder."})
     attribute: int | None = field(default=None, metadata={"help": "Value to write with, if there are several."})
-    output_dir: str = field(default="runs/latent-space", metadata={"help": "Where report.md goes."})
+    output_dir: str = field(
+        default="runs/latent-space",
+        metadata={"help": "This folder gets report.md, and report.json with the arithmetic."},
+    )
     device: str = field(default="cpu", metadata={"help": "Where the model runs, such as cuda."})
     seed: int = field(default=0, metadata={"help": "Of everything that is drawn."})
     num_shown: int = field(default=5, metadata={"help": "Lines of each kind in the report."})
@@ -68,7 +72,7 @@ def load_parser(name: str | None):
     try:
         import spacy
     except ImportError as error:
-        raise SystemExit("--spacy_model needs spaCy: pip install spacy") from error
+        raise ImportError("--spacy_model needs spaCy: pip install spacy") from error
     return spacy_parser(spacy.load(name))
 
 
@@ -89,11 +93,12 @@ def block(title: str, groups: list[list[str]]) -> str:
 
 def main() -> None:
     # 1. Arguments
-    script, data_arguments = HfArgumentParser((ScriptArguments, DataArguments)).parse_args_into_dataclasses()
+    groups = {"What is measured": ScriptArguments, "Data": DataArguments}
+    script, data_arguments = read_command_line(__file__, __doc__, groups).parts
     parse, shown, seed = load_parser(script.spacy_model), script.num_shown, script.seed
     transforms = [Transform(*pair.split(":", 1)) for pair in script.transforms or [] if ":" in pair]
     if len(transforms) < len(script.transforms or []) or any(one.part not in PARTS for one in transforms):
-        raise SystemExit(f"--transforms takes PART:WORD, with a PART of {', '.join(PARTS)}; got {script.transforms}")
+        raise ValueError(f"--transforms takes PART:WORD, with a PART of {', '.join(PARTS)}; got {script.transforms}")
 
     # 2. Model and sentences
     tokenizer = AutoTokenizer.from_pretrained(script.model)
@@ -158,8 +163,9 @@ def main() -> None:
     folder = Path(script.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "report.md", "\n".join(report))
+    write_json(folder / "report.json", {"Vector arithmetic": rows})
     print("\n".join(report))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

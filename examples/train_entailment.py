@@ -277,7 +277,7 @@ def main() -> None:
     print(f"{len(data['train'])} pairs, {len(sentences)} sentences, {len(tokenizer)} words")
 
     # 4. Runs, each after its first stage
-    rows, done = [], set()
+    rows, numbers, done = [], [], set()
     for method in script.method:
         settings = replace(objective_arguments, method=method)
         row: dict[str, str | float] = {"method": method}
@@ -306,8 +306,11 @@ def main() -> None:
                 trainer.finish(about | found, command.parts, preset=command.preset)
                 results.append(found["accuracy"])
             mean, half = mean_and_interval(results)
+            pairs = len(labelled[fraction, script.seeds[0]])
+            about = {"method": method, "label_fraction": fraction, "labelled_pairs": pairs}
+            numbers.append(about | {"accuracy": mean, "interval": half, "seeds": len(results)})
             cell = f"{mean:.1f} ± {half:.1f}" if len(results) > 1 else f"{mean:.1f}"
-            row[f"{100 * fraction:.4g} % ({len(labelled[fraction, script.seeds[0]])} pairs)"] = cell
+            row[f"{100 * fraction:.4g} % ({pairs} pairs)"] = cell
         rows.append(row)
 
     # 5. The table
@@ -321,7 +324,7 @@ def main() -> None:
     print(f"\n{note}\n\n{table}")
     if PartialState().is_main_process:
         write_text(out / "table.md", f"{note}\n\n{table}\n")
-        write_json(out / "table.json", rows)
+        write_json(out / "table.json", numbers)
 
     # 6. The run with the best validation accuracy goes to the Hub, if wanted
     if repository is not None:

@@ -14,9 +14,10 @@ import io
 import sys
 from dataclasses import dataclass, field
 
-from transformers import HfArgumentParser, pipeline
+from transformers import pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 
 
@@ -31,7 +32,7 @@ class ScriptArguments:
 
 
 def main() -> None:
-    (script,) = HfArgumentParser(ScriptArguments).parse_args_into_dataclasses()
+    (script,) = read_command_line(__file__, __doc__, {"Flags": ScriptArguments}).parts
     transfer = pipeline("text-style-transfer", model=script.model)
     labels = list(transfer.model.config.id2label.values())
     typed_by_hand = sys.stdin.isatty()
@@ -70,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -24,7 +24,8 @@ import summary_tab
 import transfer_tab
 import walk_tab
 from checkpoints import checkpoints
-from transformers import HfArgumentParser
+
+from hf_arae.utils.command_line import read_command_line, run_script
 
 _WAITING = 100  # requests in the queue; further ones are told that it is full
 _AT_ONCE = 4  # requests of a kind under way: one computes, and others may wait for a model to load
@@ -104,10 +105,10 @@ def serve(page: gr.Blocks, **options) -> None:
 
 
 def main() -> None:
-    (script,) = HfArgumentParser(ScriptArguments).parse_args_into_dataclasses()
+    (script,) = read_command_line(__file__, __doc__, {"Flags": ScriptArguments}).parts
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s: %(message)s")
     serve(build(script), server_port=script.port)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

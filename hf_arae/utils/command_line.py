@@ -93,7 +93,9 @@ def read_command_line(
             parts.append(cls(**{key: known[key] for key in own}))
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    return CommandLine(tuple(parts), None if name is None else Path(name).stem, asked | frozenset(given))
+    return CommandLine(
+        tuple(parts), None if name is None else Path(name).name.removesuffix(".yaml"), asked | frozenset(given)
+    )
 
 
 def first_flag(script: str | Path, name: str, default: str) -> str:

@@ -15,12 +15,27 @@ from typing import Any
 
 import yaml
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is fast, and not built everywhere
+
 
 def presets_for(script: Path) -> list[str]:
     """Names of the presets that are for a script."""
     folder = script.with_name("presets")
     names = sorted(path.stem for path in folder.glob("*.yaml"))
     return [name for name in names if _load(folder / f"{name}.yaml", folder).get("script") == script.stem]
+
+
+def script_of(name: str, folder: Path) -> str:
+    """The script, without `.py`, that a preset of a folder is for.
+
+    Raises:
+        ValueError: there is no such preset, or it names no script.
+    """
+    path = folder / f"{name}.yaml"
+    values = _load(path, folder) if path.is_file() else {}
+    if "script" not in values:
+        raise ValueError(f"there is no preset {name} that names its script")
+    return values["script"]
 
 
 def read_preset(name: str, script: str | Path, flags: Sequence[str] | None = None) -> dict[str, Any]:
@@ -61,7 +76,7 @@ def _listed(script: Path) -> str:
 def _load(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The flags in a file, over those of the preset that it `extends`; `above` are the files that extend this one."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = yaml.load(path.read_text(encoding="utf-8"), _LOADER) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no YAML: {error}") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

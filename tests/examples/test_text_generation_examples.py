@@ -134,7 +134,8 @@ def test_entailment_writes_a_table_and_repeats_nothing(tmp_path):
     done = run("train_entailment.py", "--method", "supervised", "arae", "--seeds", "0", *arguments)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "table.json").read_text())
-    assert [row["method"] for row in rows] == ["supervised", "arae"] and "50 % (200 pairs)" in rows[0]
+    assert [(row["method"], row["labelled_pairs"]) for row in rows] == [("supervised", 200), ("arae", 200)]
+    assert all(0 <= row["accuracy"] <= 100 for row in rows) and "50 % (200 pairs)" in done.stdout
     assert (tmp_path / "arae-sentences-seed0" / "model.safetensors").is_file()
     more = run("train_entailment.py", "--method", "arae", "--seeds", "0", "1", *arguments)
     assert more.returncode == 0, more.stderr

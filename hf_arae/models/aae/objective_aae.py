@@ -23,23 +23,41 @@ class AaeObjectiveArguments:
     `word_deletion=0.3`. Local shuffling is of Lample et al. (2018), with `shuffle_distance=3`.
     """
 
-    optimizer: str = field(default="adam", metadata={"help": "adam or sgd, for encoder and decoder."})
-    learning_rate: float = field(default=5e-4, metadata={"help": "Highest learning rate, > 0."})
-    schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
+    optimizer: str = field(
+        default="adam", metadata={"help": "The autoencoder is updated by this optimizer: adam or sgd."}
+    )
+    learning_rate: float = field(default=5e-4, metadata={"help": "The autoencoder's highest learning rate, > 0."})
+    schedule: str = field(
+        default="constant",
+        metadata={
+            "help": "The learning rate of the autoencoder stays (constant), or falls to 0 at once (linear, "
+            "cosine) or later (constant_then_linear)."
+        },
+    )
     max_grad_norm: float = field(
-        default=5.0, metadata={"help": "Clip encoder's and decoder's gradient norm to this. Published: not clipped."}
+        default=5.0,
+        metadata={"help": "The norm of the autoencoder's gradient is clipped to this, > 0. Shen et al. do not clip."},
     )
     adversarial_weight: float = field(
         default=10.0,
-        metadata={"help": "lambda: weight of the encoder's loss against the discriminator, >= 0; 0: no adversary."},
+        metadata={
+            "help": "lambda: the encoder's loss against the discriminator has this weight, >= 0; 0: no adversary."
+        },
     )
-    discriminator_steps: int = field(default=1, metadata={"help": "Discriminator updates an iteration."})
-    discriminator_learning_rate: float = field(default=5e-4, metadata={"help": "Adam's rate for the discriminator."})
+    discriminator_steps: int = field(
+        default=1, metadata={"help": "An iteration has so many updates of the discriminator."}
+    )
+    discriminator_learning_rate: float = field(
+        default=5e-4, metadata={"help": "The discriminator's learning rate, Adam's, > 0."}
+    )
     word_deletion: float = field(
-        default=0.0, metadata={"help": "Share of the words that the encoder does not see, in [0, 1). DAAE: 0.3."}
+        default=0.0,
+        metadata={
+            "help": "The encoder does not see this share of the words, in [0, 1); 0.3 makes it a denoising AAE."
+        },
     )
     shuffle_distance: int = field(
-        default=0, metadata={"help": "Most places by which the encoder sees a word displaced, >= 0."}
+        default=0, metadata={"help": "The encoder sees a word displaced by at most so many places, >= 0."}
     )
 
     def __post_init__(self):

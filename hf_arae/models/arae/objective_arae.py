@@ -21,40 +21,76 @@ class AraeObjectiveArguments:
     """Settings of the objective, ready for `HfArgumentParser`."""
 
     adversary: bool = field(
-        default=True, metadata={"help": "Train critic, generator and classifier; off gives the plain autoencoder."}
+        default=True,
+        metadata={"help": "Critic, generator and classifier are trained; with false it is a plain autoencoder."},
     )
     freeze_autoencoder: bool = field(
         default=False,
-        metadata={"help": "Train critic and generator alone: brings the generator nearer to codes that stay."},
+        metadata={
+            "help": "Critic and generator alone are trained, which brings the generator nearer to codes that stay."
+        },
     )
-    autoencoder_optimizer: str = field(default="sgd", metadata={"help": "sgd (published) or adam."})
-    autoencoder_learning_rate: float = field(default=1.0, metadata={"help": "Published: 1 with sgd."})
-    autoencoder_schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine."})
-    max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the autoencoder's gradient norm to this."})
+    autoencoder_optimizer: str = field(
+        default="sgd", metadata={"help": "The autoencoder is updated by this optimizer: adam or sgd."}
+    )
+    autoencoder_learning_rate: float = field(
+        default=1.0, metadata={"help": "The autoencoder's highest learning rate, > 0."}
+    )
+    autoencoder_schedule: str = field(
+        default="constant",
+        metadata={
+            "help": "The learning rate of the autoencoder stays (constant), or falls to 0 at once (linear, "
+            "cosine) or later (constant_then_linear)."
+        },
+    )
+    max_grad_norm: float = field(
+        default=1.0, metadata={"help": "The norm of the autoencoder's gradient is clipped to this, > 0."}
+    )
     noise_std: float = field(
         default=0.1,
-        metadata={"help": "Standard deviation, per coordinate, of the noise on codes while reconstructing."},
+        metadata={
+            "help": "While sentences are rebuilt, their codes have noise of this standard deviation a coordinate, "
+            ">= 0."
+        },
     )
-    noise_decay: float = field(default=0.9995, metadata={"help": "Factor on noise_std every noise_decay_steps."})
-    noise_decay_steps: int = field(default=100, metadata={"help": "Updates between two decays of the noise."})
-    critic_steps: int = field(default=5, metadata={"help": "Critic updates an iteration (k)."})
-    critic_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the critic."})
-    generator_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the generator."})
+    noise_decay: float = field(
+        default=0.9995, metadata={"help": "noise_std is multiplied by this every noise_decay_steps, in (0, 1]."}
+    )
+    noise_decay_steps: int = field(default=100, metadata={"help": "The noise falls once in so many updates."})
+    critic_steps: int = field(default=5, metadata={"help": "An iteration has so many updates of the critic (k)."})
+    critic_learning_rate: float = field(default=1e-4, metadata={"help": "The critic's learning rate, Adam's, > 0."})
+    generator_learning_rate: float = field(
+        default=1e-4, metadata={"help": "The generator's learning rate, Adam's, > 0."}
+    )
     adversary_schedule: str = field(
-        default="constant", metadata={"help": "Of critic and generator: constant, linear or cosine."}
+        default="constant",
+        metadata={
+            "help": "The learning rate of critic and generator stays (constant), or falls to 0 at once (linear, "
+            "cosine) or later (constant_then_linear)."
+        },
     )
     lipschitz: str = field(
-        default="gradient_penalty", metadata={"help": "gradient_penalty (authors' later code) or weight_clipping."}
+        default="gradient_penalty",
+        metadata={
+            "help": "The critic is kept smooth by gradient_penalty (the authors' later code) or weight_clipping."
+        },
     )
-    gradient_penalty: float = field(default=0.1, metadata={"help": "Weight of the gradient penalty."})
-    weight_clip: float = field(default=0.01, metadata={"help": "Weights are kept in [-weight_clip, weight_clip]."})
+    gradient_penalty: float = field(
+        default=0.1, metadata={"help": "The gradient penalty has this weight in the critic's loss, >= 0."}
+    )
+    weight_clip: float = field(
+        default=0.01,
+        metadata={"help": "With weight_clipping, the critic's weights are kept in [-weight_clip, weight_clip]."},
+    )
     critic_scale: float = field(
-        default=0.01, metadata={"help": "lambda1: scale of the critic's gradient into the encoder."}
+        default=0.01, metadata={"help": "lambda1: the critic's gradient into the encoder is scaled by this, >= 0."}
     )
-    classifier_steps: int = field(default=1, metadata={"help": "Classifier updates an iteration."})
-    classifier_learning_rate: float = field(default=1e-4, metadata={"help": "Adam's rate for the code classifier."})
+    classifier_steps: int = field(default=1, metadata={"help": "An iteration has so many updates of the classifier."})
+    classifier_learning_rate: float = field(
+        default=1e-4, metadata={"help": "The classifier's learning rate, Adam's, > 0."}
+    )
     classifier_scale: float = field(
-        default=1.0, metadata={"help": "lambda2: scale of the classifier's gradient into the encoder."}
+        default=1.0, metadata={"help": "lambda2: the classifier's gradient into the encoder is scaled by this, >= 0."}
     )
 
     def __post_init__(self):

@@ -21,12 +21,21 @@ class AraePairObjectiveArguments(AraeObjectiveArguments):
 
     method: str = field(
         default="arae",
-        metadata={"help": "supervised: labelled pairs alone; ae, arae: with that autoencoder on all sentences."},
+        metadata={
+            "help": "supervised learns from labelled pairs alone; ae and arae have that autoencoder on all "
+            "sentences beside it."
+        },
     )
     reader_learning_rate: float = field(
-        default=1e-3, metadata={"help": "Adam's rate for encoder and pair classifier at the labels' loss, > 0."}
+        default=1e-3, metadata={"help": "Encoder and classifier of pairs learn from labels at this rate, Adam's, > 0."}
     )
-    reader_schedule: str = field(default="linear", metadata={"help": "constant, linear or cosine."})
+    reader_schedule: str = field(
+        default="linear",
+        metadata={
+            "help": "The learning rate of encoder and classifier of pairs stays (constant), or falls to 0 at once "
+            "(linear, cosine) or later (constant_then_linear)."
+        },
+    )
 
     def __post_init__(self):
         super().__post_init__()

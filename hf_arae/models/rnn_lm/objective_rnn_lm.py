@@ -14,10 +14,18 @@ from hf_arae.utils.validation import check_choice, check_range
 class RnnLmObjectiveArguments:
     """Settings of the objective, ready for `HfArgumentParser`."""
 
-    optimizer: str = field(default="adam", metadata={"help": "adam or sgd."})
-    learning_rate: float = field(default=2e-3, metadata={"help": "Highest learning rate, > 0."})
-    schedule: str = field(default="linear", metadata={"help": "constant, linear or cosine: the way down."})
-    max_grad_norm: float = field(default=1.0, metadata={"help": "Clip the gradient norm to this."})
+    optimizer: str = field(default="adam", metadata={"help": "The model is updated by this optimizer: adam or sgd."})
+    learning_rate: float = field(default=2e-3, metadata={"help": "The highest learning rate, > 0."})
+    schedule: str = field(
+        default="linear",
+        metadata={
+            "help": "The learning rate of the model stays (constant), or falls to 0 at once (linear, cosine) or "
+            "later (constant_then_linear)."
+        },
+    )
+    max_grad_norm: float = field(
+        default=1.0, metadata={"help": "The norm of the model's gradient is clipped to this, > 0."}
+    )
 
     def __post_init__(self):
         check_choice(self, "optimizer", OPTIMIZERS)

@@ -24,89 +24,132 @@ class UrsaeObjectiveArguments:
     `language_model_weight=1`; `eta_start=1e-6`. What is not in the thesis is off by default.
     """
 
-    optimizer: str = field(default="adam", metadata={"help": "adam or sgd (published), for both players."})
-    reader_learning_rate: float = field(default=3e-4, metadata={"help": "Published: 0.25 with sgd."})
-    reconstructor_learning_rate: float = field(default=1e-3, metadata={"help": "Published: 0.25 with sgd."})
-    momentum: float = field(default=0.9, metadata={"help": "Nesterov momentum of sgd, in [0, 1)."})
-    schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
-    max_grad_norm: float = field(default=1.0, metadata={"help": "Clip each player's gradient norm to this."})
-    samples: int = field(default=4, metadata={"help": "Drafts that are drawn of each source's summary (K)."})
+    optimizer: str = field(
+        default="adam", metadata={"help": "Reader and reconstructor are updated by this optimizer: adam or sgd."}
+    )
+    reader_learning_rate: float = field(default=3e-4, metadata={"help": "The reader's highest learning rate, > 0."})
+    reconstructor_learning_rate: float = field(
+        default=1e-3, metadata={"help": "The reconstructor's highest learning rate, > 0."}
+    )
+    momentum: float = field(
+        default=0.9, metadata={"help": "With sgd, updates have this Nesterov momentum, in [0, 1)."}
+    )
+    schedule: str = field(
+        default="constant",
+        metadata={
+            "help": "The learning rate of reader and reconstructor stays (constant), or falls to 0 at once "
+            "(linear, cosine) or later (constant_then_linear)."
+        },
+    )
+    max_grad_norm: float = field(
+        default=1.0, metadata={"help": "The norm of each player's gradient is clipped to this, > 0."}
+    )
+    samples: int = field(default=4, metadata={"help": "So many drafts are drawn of each source's summary (K)."})
     temperature: float = field(
-        default=1.0, metadata={"help": "Drafts are drawn from p' with logits divided by this. Published: 1."}
+        default=1.0, metadata={"help": "Drafts are drawn from logits that are divided by this, > 0."}
     )
     baseline: str = field(
         default="greedy",
-        metadata={"help": "greedy: reward of the greedy draft; mean: mean reward of the source's other drafts."},
+        metadata={
+            "help": "A draft's reward is compared with that of the greedy draft (greedy), or with the mean of the "
+            "source's other drafts (mean)."
+        },
     )
-    language_model_weight: float = field(default=1.0, metadata={"help": "lambda: weight of log p_LM(Z), >= 0."})
-    eta_start: float = field(default=1e-6, metadata={"help": "First factor on words not in the source, in (0, 1]."})
+    language_model_weight: float = field(
+        default=1.0, metadata={"help": "lambda: log p_LM(Z) has this weight in the reward, >= 0."}
+    )
+    eta_start: float = field(
+        default=1e-6,
+        metadata={
+            "help": "Words that are not in the source have their probability multiplied by this at first, in (0, 1]."
+        },
+    )
     eta_steps: int = field(
-        default=20_000, metadata={"help": "Iterations over which log eta rises to 0, in a line. 0: eta is 1."}
+        default=20_000,
+        metadata={
+            "help": "That factor rises to 1 over so many iterations, its logarithm in a line; 0: it is 1 from the "
+            "start."
+        },
     )
-    shortest_summary: int = field(default=1, metadata={"help": "Fewest words of a draft."})
-    longest_summary: int = field(default=0, metadata={"help": "Most words of a draft; 0: the model's longest."})
+    shortest_summary: int = field(default=1, metadata={"help": "A draft has at least so many words."})
+    longest_summary: int = field(
+        default=0, metadata={"help": "A draft has at most so many words; 0: max_summary_length."}
+    )
     force_lengths: bool = field(
         default=False,
-        metadata={"help": "Each source's drafts have one length, drawn evenly from shortest to longest."},
+        metadata={
+            "help": "Each source's drafts have one length, drawn evenly from shortest_summary to longest_summary."
+        },
     )
-    block_ngrams: int = field(default=0, metadata={"help": "No n-gram of this size twice in a draft; 0: allowed."})
+    block_ngrams: int = field(default=0, metadata={"help": "A draft has no n-gram of this size twice; 0: it may."})
     source_words_only: bool = field(
         default=False,
-        metadata={"help": "Drafts hold words of the source alone: eta stays 0, and drafts are cheap. Published: off."},
+        metadata={"help": "Drafts have words of the source alone, which makes them cheap; eta then stays 0."},
     )
     source_order: bool = field(
-        default=False, metadata={"help": "And in the source's order; with source_words_only. Published: off."}
+        default=False, metadata={"help": "Drafts have the source's words in its order; needs source_words_only."}
     )
     longest_gap: int = field(
         default=0,
         metadata={
-            "help": "With source_order: most words of the source that are left out before each of a draft, where "
-            "that can be kept to; 0: no limit. It keeps drafts to the beginning, where news says what matters."
+            "help": "With source_order, a draft leaves out at most so many words of the source before each of its "
+            "own, where that can be kept to; 0: any number. It keeps drafts to the beginning, where news "
+            "says what matters."
         },
     )
     reward_normalization: str = field(
         default="none",
-        metadata={"help": "none; length: both rewards a token; std: advantages over their root mean square."},
+        metadata={
+            "help": "With length, both rewards are taken a token; with std, advantages are divided by their root "
+            "mean square; with none, nothing is done."
+        },
     )
     source_discount: float = field(
         default=1.0,
         metadata={
             "help": "In the reward, each word of the source counts so many times as much as the one before it, in "
-            "(0, 1]: below 1, what is said first matters most, as in news. Published: 1."
+            "(0, 1]: below 1, what is said first matters most, as in news."
         },
     )
     surprise_power: float = field(
         default=0.0,
         metadata={
             "help": "In the reward, each word of the source counts by this power of how much it surprises the "
-            "language model, >= 0: what anybody would have guessed need not be told. Published: 0, all count the same."
+            "language model, >= 0: what anybody would have guessed need not be told. With 0 all count the "
+            "same."
         },
     )
     relative_fluency: bool = field(
         default=False,
         metadata={
-            "help": "In the reward, log p_LM of a word is taken less the log of what the language model gives it on "
-            "average, so that rare words are not held to be bad language. Published: off."
+            "help": "In the reward, log p_LM of a word is taken less the log of what the language model gives it "
+            "on average, so that rare words are not held to be bad language."
         },
     )
-    length_penalty: float = field(default=0.0, metadata={"help": "Taken from the reward for each word (nats)."})
-    entropy_weight: float = field(default=0.0, metadata={"help": "Weight of the entropy of drafts, a word, >= 0."})
+    length_penalty: float = field(
+        default=0.0, metadata={"help": "Each word of a draft takes so much from its reward, in nats; below 0 it adds."}
+    )
+    entropy_weight: float = field(
+        default=0.0, metadata={"help": "The entropy of drafts, a word, has this weight in the reader's loss, >= 0."}
+    )
     reader_start: int = field(
         default=0,
         metadata={
-            "help": "Iterations before the reader learns: rewards mean little at first. With source_words_only, "
-            "drafts are random words of the source until then."
+            "help": "The reader begins to learn after so many iterations, since rewards mean little at first. "
+            "With source_words_only, drafts are random words of the source until then."
         },
     )
     reconstructor_steps: int = field(
         default=0,
         metadata={
-            "help": "Iterations in which the reconstructor learns; 0: all (published). One that learns along with the "
-            "reader comes to an agreement with it, such as to copy the beginning; one that has only seen random "
-            "drafts (reader_start) is a measure of what a draft tells."
+            "help": "The reconstructor learns for so many iterations; 0: for all. One that learns along with the "
+            "reader comes to an agreement with it, such as to copy the beginning; one that has only seen "
+            "random drafts (reader_start) is a measure of what a draft tells."
         },
     )
-    train_reader: bool = field(default=True, metadata={"help": "Off: the reconstructor alone learns."})
+    train_reader: bool = field(
+        default=True, metadata={"help": "The reader learns; with false the reconstructor alone does."}
+    )
 
     def __post_init__(self):
         check_choice(self, "optimizer", OPTIMIZERS)

@@ -32,37 +32,55 @@ class VaeObjectiveArguments:
       0.8 in the config.
     """
 
-    optimizer: str = field(default="adam", metadata={"help": "adam or sgd (published with rate 1)."})
-    learning_rate: float = field(default=1e-3, metadata={"help": "Highest learning rate, > 0."})
-    schedule: str = field(default="constant", metadata={"help": "constant, linear or cosine: the way down."})
-    max_grad_norm: float = field(default=5.0, metadata={"help": "Clip the gradient norm to this. Published: 5."})
-    beta: float = field(default=1.0, metadata={"help": "Weight of the KL once it is annealed, >= 0."})
-    beta_start: float = field(default=0.0, metadata={"help": "Its weight before, >= 0; not with annealing none."})
+    optimizer: str = field(default="adam", metadata={"help": "The model is updated by this optimizer: adam or sgd."})
+    learning_rate: float = field(default=1e-3, metadata={"help": "The highest learning rate, > 0."})
+    schedule: str = field(
+        default="constant",
+        metadata={
+            "help": "The learning rate of the model stays (constant), or falls to 0 at once (linear, cosine) or "
+            "later (constant_then_linear)."
+        },
+    )
+    max_grad_norm: float = field(
+        default=5.0, metadata={"help": "The norm of the model's gradient is clipped to this, > 0."}
+    )
+    beta: float = field(default=1.0, metadata={"help": "The KL has this weight once it is annealed, >= 0."})
+    beta_start: float = field(
+        default=0.0, metadata={"help": "The KL has this weight before it is annealed, >= 0; not with annealing none."}
+    )
     annealing: str = field(
-        default="sigmoid", metadata={"help": "How the weight of the KL rises: none, linear, sigmoid or cyclical."}
+        default="sigmoid",
+        metadata={"help": "The weight of the KL rises like this: none, linear, sigmoid or cyclical."},
     )
     annealing_steps: int = field(
-        default=5000, metadata={"help": "Updates over which it rises; with cyclical, the length of a cycle."}
+        default=5000,
+        metadata={"help": "The weight of the KL rises over so many updates; with cyclical, a cycle has so many."},
     )
-    cycles: int = field(default=4, metadata={"help": "With cyclical: how often it rises. It then stays."})
+    cycles: int = field(
+        default=4, metadata={"help": "With cyclical, the weight of the KL rises so many times, and then stays."}
+    )
     rising_share: float = field(
-        default=0.5, metadata={"help": "With cyclical: share of a cycle in which it rises, in (0, 1]."}
+        default=0.5,
+        metadata={"help": "With cyclical, the weight of the KL rises in this share of a cycle, in (0, 1]."},
     )
     word_dropout: float = field(
-        default=0.25, metadata={"help": "Share of the previous words that the decoder reads as <unk>, in [0, 1]."}
+        default=0.25, metadata={"help": "The decoder reads this share of the previous words as <unk>, in [0, 1]."}
     )
     free_bits: float = field(
-        default=0.0, metadata={"help": "KL of a sentence, in nats, that is free of charge, >= 0."}
+        default=0.0, metadata={"help": "So much KL of a sentence, in nats, is free of charge, >= 0."}
     )
     free_bits_scope: str = field(
         default="coordinate",
-        metadata={"help": "coordinate: each coordinate of the code has an equal part of free_bits; code: their sum."},
+        metadata={
+            "help": "With coordinate, each coordinate of the code has an equal part of free_bits; with code, "
+            "their sum."
+        },
     )
     bag_of_words_weight: float = field(
-        default=0.0, metadata={"help": "Weight of the bag-of-words loss, >= 0; needs the config's bag_of_words_sizes."}
+        default=0.0, metadata={"help": "The bag-of-words loss has this weight, >= 0; it needs bag_of_words_sizes."}
     )
     mmd_weight: float = field(
-        default=0.0, metadata={"help": "alpha: weight of the MMD between codes and prior draws, >= 0."}
+        default=0.0, metadata={"help": "alpha: the MMD between codes and draws of the prior has this weight, >= 0."}
     )
 
     def __post_init__(self):
