@@ -105,6 +105,8 @@ def asks_for_help(command: list[str]) -> tuple[str, ...]:
     if command[0] == "-m":
         return tuple(command[: 2 + (command[1] == "hf_arae.hub")])
     chosen = [index for index, word in enumerate(command) if word in ("--family", "--preset")]
+    if command[0].endswith("reproduce.py"):
+        assert command[1].startswith("--") or (ROOT / f"examples/tables/{command[1]}.yaml").exists(), command
     return (command[0], *(word for index in chosen for word in command[index : index + 2]))
 
 
