@@ -122,7 +122,8 @@ def split_off_validation(
     repeated = len(train) - len(np.unique(groups))
     shared = len(np.intersect1d(groups[held_out], groups[kept]))
     if shared:
-        logger.warning("The validation split shares %d texts with the training rows: there are too few.", shared)
+        texts = "1 text" if shared == 1 else f"{shared} texts"
+        logger.warning("The validation split shares %s with the training rows: there are too few.", texts)
     elif repeated:
         logger.warning("%d training rows repeat a text; rows of one text were kept together in one split.", repeated)
     if label is not None and (absent := set(labels) - {labels[row] for row in held_out}):

@@ -216,7 +216,7 @@ def test_rows_of_one_text_are_never_in_both_splits(tmp_path, warnings):
         warnings.clear()
         data = read_split_off(tmp_path, [(f"t {row % different}", "ab"[row % 2]) for row in range(20)])
         assert len(data["train"]) == 19 and len(data["validation"]) == 1
-        assert "shares 1 texts with the training rows" in warnings.text, different
+        assert "shares 1 text with the training rows" in warnings.text, different
 
 
 def test_pairs_and_documents_of_one_text_are_never_in_both_splits(tmp_path):

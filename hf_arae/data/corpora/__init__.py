@@ -97,7 +97,7 @@ CORPORA: dict[str, Corpus] = {
         "up.",
         {"title": "The headline, in lower case, 5 to 10 words, # for digits."},
         ("text-generation",),
-        "python examples/train_headline_search.py --model SUMMARIZER --titles_name {repository}",
+        "python examples/train_headline_search.py --titles_name {repository}",
     ),
 }
 
