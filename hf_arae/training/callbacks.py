@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hf_arae.training.results import Evaluation, TrainingResult
-
-if TYPE_CHECKING:
-    from hf_arae.training.trainer import PhaseTrainer
 
 
 class TrainingCallback:
     """Base of callbacks: a subclass defines the methods of the moments that it wants. The others do nothing.
 
-    The names are those of transformers' `TrainerCallback`. Each method is called on every process
-    (`trainer.accelerator.is_main_process` tells them apart), in the order in which callbacks were given. An exception
-    of one ends the training, as any other error does. What a callback draws or changes is not kept in checkpoints.
+    The names are those of transformers' `TrainerCallback`. Each method gets the `PhaseTrainer` and is called on every
+    process (`trainer.accelerator.is_main_process` tells them apart), in the order in which callbacks were given. An
+    exception of one ends the training, as any other error does. What a callback draws or changes is not kept in
+    checkpoints.
     """
 
-    def on_train_begin(self, trainer: PhaseTrainer) -> None:
+    def on_train_begin(self, trainer: Any) -> None:
         """The training begins, or goes on from a checkpoint, at iteration `trainer.step`."""
 
-    def on_log(self, trainer: PhaseTrainer, values: dict[str, float]) -> None:
+    def on_log(self, trainer: Any, values: dict[str, float]) -> None:
         """A line of numbers was logged: means of terms, learning rates, `rows_per_second`."""
 
-    def on_evaluate(self, trainer: PhaseTrainer, evaluation: Evaluation) -> None:
+    def on_evaluate(self, trainer: Any, evaluation: Evaluation) -> None:
         """The model was evaluated, before it is known whether it is the best one."""
 
-    def on_save(self, trainer: PhaseTrainer, folder: Path) -> None:
+    def on_save(self, trainer: Any, folder: Path) -> None:
         """A checkpoint was written."""
 
-    def on_train_end(self, trainer: PhaseTrainer, result: TrainingResult) -> None:
+    def on_train_end(self, trainer: Any, result: TrainingResult) -> None:
         """The training has ended; the model holds the result, which stands in `trainer.output_dir`."""
 
 
