@@ -54,38 +54,58 @@ SWAPS = (0, 1, 2, 3, 4)
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    models: list[str] = field(metadata={"help": "Checkpoint folders or Hub ids."})
+    models: list[str] = field(metadata={"help": "These checkpoint folders or Hub ids are compared."})
     gaussian_models: list[str] = field(
         default_factory=list,
         metadata={
-            "help": "Those of them that write from a Gaussian fitted to their codes; of a run of "
+            "help": "Those of the models write from a Gaussian that is fitted to their codes; of a run of "
             "train_text_generation.py it is known."
         },
     )
-    output_dir: str = field(default="runs/code-spaces", metadata={"help": "Where the report goes."})
-    num_texts: int = field(default=2000, metadata={"help": "Held-out sentences for swaps, codes, posteriors, map."})
-    num_fitted: int = field(default=10_000, metadata={"help": "Training sentences that a Gaussian is fitted to."})
+    output_dir: str = field(default="runs/code-spaces", metadata={"help": "The report goes into this folder."})
+    num_texts: int = field(
+        default=2000, metadata={"help": "Swaps, codes, posteriors and map are of so many held-out sentences."}
+    )
+    num_fitted: int = field(
+        default=10_000, metadata={"help": "A Gaussian is fitted to the codes of so many training sentences."}
+    )
     neighbour_sentences: int = field(
-        default=20_000, metadata={"help": "Training sentences in which neighbours are looked for."}
+        default=20_000, metadata={"help": "Neighbours of sentences are looked for among so many training sentences."}
     )
     temperatures: list[float] = field(
         default_factory=lambda: [0.0],
         metadata={
-            "help": "Of the words of new sentences by autoencoders, one row each; 0 is greedy. Language models take 1."
+            "help": "Autoencoders draw the words of new sentences at these temperatures, a row each; 0 is greedy. "
+            "Language models take 1."
         },
     )
-    num_pairs: int = field(default=10, metadata={"help": "Interpolations between new sentences of each model."})
-    interpolation_steps: int = field(default=7, metadata={"help": "Sentences on each of them."})
-    num_diverse: int = field(default=10_000, metadata={"help": "New sentences for distinct n-grams and self-BLEU."})
+    num_pairs: int = field(
+        default=10, metadata={"help": "So many interpolations between new sentences are written, of each model."}
+    )
+    interpolation_steps: int = field(default=7, metadata={"help": "An interpolation has so many sentences."})
+    num_diverse: int = field(
+        default=10_000, metadata={"help": "Distinct n-grams and self-BLEU are of so many new sentences."}
+    )
     reverse_perplexity_samples: int = field(
         default=100_000,
-        metadata={"help": "Sentences, of each model and real ones, that a language model reads; 0 leaves it out."},
+        metadata={
+            "help": "A language model reads so many sentences, of each model and real ones, for the reverse "
+            "perplexity; 0 leaves it out."
+        },
     )
-    language_model_epochs: float = field(default=1.0, metadata={"help": "How often it reads them."})
-    language_model_size: int = field(default=300, metadata={"help": "Width of its state."})
-    posterior_samples: int = field(default=100, metadata={"help": "Draws for the likelihood bound of a VAE."})
-    bf16: bool = field(default=False, metadata={"help": "Write sentences and read them in bfloat16."})
-    seed: int = field(default=0, metadata={"help": "Of swaps, neighbours, draws and language models."})
+    language_model_epochs: float = field(
+        default=1.0, metadata={"help": "That language model reads them so many times."}
+    )
+    language_model_size: int = field(default=300, metadata={"help": "That language model's state has this width."})
+    posterior_samples: int = field(
+        default=100, metadata={"help": "The likelihood bound of a VAE takes so many draws."}
+    )
+    bf16: bool = field(
+        default=False, metadata={"help": "Sentences are written, and read by language models, in bfloat16."}
+    )
+    seed: int = field(
+        default=0, metadata={"help": "This number decides on swaps, neighbours, draws and language models."}
+    )
 
 
 def load(name: str, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel, bool]:

@@ -78,11 +78,11 @@ SENTENCES = (
 class ScriptArguments:
     """What belongs to this script."""
 
-    output_dir: str = field(default="examples/pictures", metadata={"help": "Where the pictures go."})
+    output_dir: str = field(default="examples/pictures", metadata={"help": "The pictures go into this folder."})
     run: str = field(
-        default="runs/pictures", metadata={"help": "Training whose curves are drawn; trained if it is not there."}
+        default="runs/pictures", metadata={"help": "The curves are of this training, which is run if it is not there."}
     )
-    seed: int = field(default=0, metadata={"help": "Of the maps."})
+    seed: int = field(default=0, metadata={"help": "This number decides on the maps."})
 
 
 def save(figure: Figure, picture: Path) -> None:

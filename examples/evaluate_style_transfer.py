@@ -38,19 +38,32 @@ from hf_arae.utils.tables import markdown_table, outputs_name
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    models: list[str] = field(metadata={"help": "Checkpoint folders or Hub ids, a row each."})
-    output_dir: str = field(default="runs/evaluation", metadata={"help": "Where table.md, table.json and outputs go."})
-    references_config: str | None = field(default=None, metadata={"help": "Dataset config with human references."})
-    systems_config: str | None = field(default=None, metadata={"help": "Dataset config with other systems' outputs."})
+    models: list[str] = field(metadata={"help": "These checkpoint folders or Hub ids are scored, a row each."})
+    output_dir: str = field(
+        default="runs/evaluation", metadata={"help": "table.md, table.json and outputs go into this folder."}
+    )
+    references_config: str | None = field(
+        default=None, metadata={"help": "This configuration of the dataset has human references."}
+    )
+    systems_config: str | None = field(
+        default=None, metadata={"help": "This configuration of the dataset has outputs of other systems."}
+    )
     language_model: str | None = field(
-        default=None, metadata={"help": "Folder of the PPL judge: loaded if it is there, else trained and saved."}
+        default=None,
+        metadata={
+            "help": "The judge of perplexity is loaded from this folder if it is there, else trained and saved in it."
+        },
     )
     reverse_perplexity_samples: int = field(
-        default=100_000, metadata={"help": "Transfers of training sentences that an LM is trained on; 0 for none."}
+        default=100_000,
+        metadata={
+            "help": "A language model learns from transfers of so many training sentences, for the reverse "
+            "perplexity; 0: none does."
+        },
     )
-    num_beams: int = field(default=1, metadata={"help": "Beams of the models' decoding; 1 is greedy."})
-    bf16: bool = field(default=False, metadata={"help": "Train the language models under bfloat16 autocast."})
-    seed: int = field(default=0, metadata={"help": "Of the language models."})
+    num_beams: int = field(default=1, metadata={"help": "Models decode with so many beams; 1 is greedy."})
+    bf16: bool = field(default=False, metadata={"help": "The language models are trained in bfloat16 (autocast)."})
+    seed: int = field(default=0, metadata={"help": "This number decides on the language models."})
 
 
 def main() -> None:

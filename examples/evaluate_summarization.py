@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import DatasetDict
-from transformers import AutoModelForCausalLM, AutoTokenizer, HfArgumentParser, pipeline
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 import hf_arae  # noqa: F401 (registers the models and the pipeline)
 from hf_arae.data.corpora.news import build_titles
@@ -34,6 +34,7 @@ from hf_arae.metrics import Perplexity, Rouge, SummaryShape
 from hf_arae.metrics.numbers import legend
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
 from hf_arae.storage.files import write_json, write_text
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table, outputs_name
 
@@ -45,39 +46,50 @@ SHAPES = ("mean_length", "copy_rate")
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    models: list[str] = field(default_factory=list, metadata={"help": "Checkpoint folders or Hub ids."})
-    output_dir: str = field(default="runs/evaluation", metadata={"help": "Where table, samples and outputs go."})
+    models: list[str] = field(
+        default_factory=list, metadata={"help": "These checkpoint folders or Hub ids are scored, a row each."}
+    )
+    output_dir: str = field(
+        default="runs/evaluation", metadata={"help": "Table, samples and outputs go into this folder."}
+    )
     selected_lengths: list[int] = field(
         default_factory=lambda: [0],
-        metadata={"help": "Words of the summaries of models that select, a row each; 0: the model decides."},
+        metadata={
+            "help": "Models that select words write summaries of so many words, a row each; 0: the model decides."
+        },
     )
     written_lengths: list[int] = field(
         default_factory=lambda: [9],
-        metadata={"help": "Words of the summaries of models that write, a row each; 0: the model ends them."},
+        metadata={"help": "Models that write make summaries of so many words, a row each; 0: the model ends them."},
     )
-    num_beams: int = field(default=1, metadata={"help": "Beams of models that write; 1 is greedy."})
+    num_beams: int = field(default=1, metadata={"help": "Models that write decode with so many beams; 1 is greedy."})
     source_order: bool = field(
         default=True, metadata={"help": "Models that write use only words of the document, in its order."}
     )
     longest_gap: int = field(
         default=3,
-        metadata={"help": "With source_order: most words left out before each, where possible; 0: any number."},
+        metadata={
+            "help": "With source_order, at most so many words are left out before each, where possible; 0: any number."
+        },
     )
     no_repeat_ngram_size: int = field(
         default=1, metadata={"help": "Models that write use no n-gram of this size twice; 0: they may."}
     )
-    batch_size: int = field(default=128, metadata={"help": "Documents that are summarised at once."})
+    batch_size: int = field(default=128, metadata={"help": "So many documents are summarised at once."})
     language_model: str | None = field(
         default=None,
-        metadata={"help": "Folder of the perplexity judge: loaded if it is there, else trained and saved."},
+        metadata={
+            "help": "The judge of perplexity is loaded from this folder if it is there, else trained and saved in it."
+        },
     )
-    bf16: bool = field(default=False, metadata={"help": "Train the judge under bfloat16 autocast."})
-    seed: int = field(default=0, metadata={"help": "Of the judge."})
+    bf16: bool = field(default=False, metadata={"help": "The judge is trained in bfloat16 (autocast)."})
+    seed: int = field(default=0, metadata={"help": "This number decides on the judge."})
 
 
 def main() -> None:
     # 1. Arguments
-    script, data_arguments = HfArgumentParser((ScriptArguments, DocumentArguments)).parse_args_into_dataclasses()
+    groups = {"What is measured": ScriptArguments, "Data": DocumentArguments}
+    script, data_arguments = read_command_line(__file__, __doc__, groups).parts
 
     # 2. Data
     data = load_documents(data_arguments)
@@ -208,4 +220,4 @@ def title_judge(titles: list[str], script: ScriptArguments, style: str) -> Perpl
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -32,36 +32,47 @@ from hf_arae.utils.tables import markdown_table
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    model: str = field(metadata={"help": "Checkpoint folder or Hub id of a text autoencoder."})
-    attribute: int | None = field(default=None, metadata={"help": "Value to write with, if there are several."})
+    model: str = field(metadata={"help": "This checkpoint folder or Hub id has the text autoencoder."})
+    attribute: int | None = field(
+        default=None, metadata={"help": "The model writes with this label's id, if it has several labels."}
+    )
     output_dir: str = field(
         default="runs/latent-space",
-        metadata={"help": "This folder gets report.md, and report.json with the arithmetic."},
+        metadata={"help": "report.md goes into this folder, and report.json with the arithmetic."},
     )
-    device: str = field(default="cpu", metadata={"help": "Where the model runs, such as cuda."})
-    seed: int = field(default=0, metadata={"help": "Of everything that is drawn."})
-    num_shown: int = field(default=5, metadata={"help": "Lines of each kind in the report."})
-    steps: int = field(default=7, metadata={"help": "Sentences on an interpolation or a walk."})
-    angle: float = field(default=0.3, metadata={"help": "Turn at each step of a walk, in radians."})
-    among: int = field(default=20_000, metadata={"help": "Training sentences that neighbours are sought among."})
+    device: str = field(default="cpu", metadata={"help": "The model runs here: cpu, or cuda say."})
+    seed: int = field(default=0, metadata={"help": "This number decides on everything that is drawn."})
+    num_shown: int = field(default=5, metadata={"help": "The report has so many lines of each kind."})
+    steps: int = field(default=7, metadata={"help": "An interpolation or a walk has so many sentences."})
+    angle: float = field(default=0.3, metadata={"help": "A walk turns by this angle at each step, in radians."})
+    among: int = field(
+        default=20_000, metadata={"help": "Neighbours are looked for among so many training sentences."}
+    )
     num_sentences: int = field(
-        default=100_000, metadata={"help": "Sentences that arithmetic takes its means over. Published: 1 million."}
+        default=100_000,
+        metadata={"help": "Arithmetic takes its means over so many sentences; the thesis has a million."},
     )
     on_new_sentences: bool = field(
         default=False,
         metadata={
-            "help": "Arithmetic on what new sentences were drawn from (the thesis: z), not on codes of real ones, "
-            "which keep far more of the original's words."
+            "help": "Arithmetic is on what new sentences were drawn from (the thesis: z), not on codes of real "
+            "ones, which keep far more of the original's words."
         },
     )
-    temperature: float = field(default=0.5, metadata={"help": "Of the words of its samples. Published: 1."})
-    transforms: list[str] | None = field(
-        default=None, metadata={"help": "PART:WORD of each, such as verb:walking; those of Figure 4.4 by default."}
+    temperature: float = field(
+        default=0.5,
+        metadata={"help": "Arithmetic draws the words of its samples at this temperature; the thesis at 1."},
     )
-    num_originals: int = field(default=100, metadata={"help": "Sentences that each transform is tried on."})
-    num_samples: int = field(default=100, metadata={"help": "Samples for each of them."})
+    transforms: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "These changes are tried, PART:WORD each, such as verb:walking; by default those of Figure 4.4."
+        },
+    )
+    num_originals: int = field(default=100, metadata={"help": "Each change is tried on so many sentences."})
+    num_samples: int = field(default=100, metadata={"help": "Each of those sentences is written so many times."})
     spacy_model: str | None = field(
-        default=None, metadata={"help": "Parse by this spaCy pipeline (needs spaCy) and not by rules."}
+        default=None, metadata={"help": "Sentences are parsed by this spaCy pipeline (needs spaCy) and not by rules."}
     )
 
 

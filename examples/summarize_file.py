@@ -19,29 +19,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
-from transformers import HfArgumentParser, pipeline
+from transformers import pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
 from hf_arae.data.files import read_lines
+from hf_arae.utils.command_line import read_command_line, run_script
 
 
 @dataclass
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    input_file: str = field(metadata={"help": "UTF-8 text, one to summarise a line; blank lines are kept as null."})
-    output_file: str = field(metadata={"help": "JSON lines; replaced if it exists."})
-    model: str = field(default="runs/headline-search", metadata={"help": "Checkpoint folder or Hub id."})
-    target_length: int | None = field(default=None, metadata={"help": "Words of each summary."})
-    compression: float | None = field(default=None, metadata={"help": "Or their share of the text's, in (0, 1]."})
-    num_beams: int = field(default=1, metadata={"help": "Beams of a model that writes; 1 is greedy."})
-    first_sentence: bool = field(default=True, metadata={"help": "Cut texts to their first sentence."})
-    truncation: bool = field(default=False, metadata={"help": "Cut texts that are too long, instead of ending."})
+    input_file: str = field(
+        metadata={"help": "This file of UTF-8 text has a text to summarise a line; blank lines are kept as null."}
+    )
+    output_file: str = field(
+        metadata={"help": "The summaries go into this file, as JSON lines; it is replaced if it exists."}
+    )
+    model: str = field(
+        default="runs/headline-search", metadata={"help": "This checkpoint folder or Hub id has the summarizer."}
+    )
+    target_length: int | None = field(default=None, metadata={"help": "Each summary has so many words."})
+    compression: float | None = field(
+        default=None, metadata={"help": "Each summary has this share of its text's words, in (0, 1]."}
+    )
+    num_beams: int = field(
+        default=1, metadata={"help": "A model that writes decodes with so many beams; 1 is greedy."}
+    )
+    first_sentence: bool = field(default=True, metadata={"help": "Texts are cut to their first sentence."})
+    truncation: bool = field(
+        default=False, metadata={"help": "Texts that are too long are cut, and do not end the run."}
+    )
     on_error: str = field(
         default="raise",
-        metadata={"help": "A text that cannot be read: raise ends the run, skip writes null with the reason."},
+        metadata={
+            "help": "A text that cannot be read ends the run (raise), or has null and the reason for a summary (skip)."
+        },
     )
-    batch_size: int = field(default=32, metadata={"help": "Texts that are summarised at once."})
+    batch_size: int = field(default=32, metadata={"help": "So many texts are summarised at once."})
 
 
 class NumberedLines:
@@ -60,7 +75,7 @@ class NumberedLines:
 
 def main() -> None:
     # 1. Arguments and the file
-    (script,) = HfArgumentParser(ScriptArguments).parse_args_into_dataclasses()
+    (script,) = read_command_line(__file__, __doc__, {"Flags": ScriptArguments}).parts
     source, target = Path(script.input_file), Path(script.output_file)
     if not source.is_file():
         raise FileNotFoundError(f"No file {script.input_file!r}.")
@@ -102,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -1,7 +1,7 @@
 """Trains a headline selector: which words of an article make the best headline, learned from unpaired titles.
 
     python examples/train_headline_search.py                                 # built-in news
-    accelerate launch examples/train_headline_search.py --dataset_name ARTICLES --titles_name TITLES
+    python examples/train_headline_search.py --dataset_name ARTICLES --titles_name TITLES
 
 No article is ever seen with its own title: titles are put beside articles of *other* documents that tell a like
 story, and networks learn which words of the article the title has. Validation pairs choose nine numbers, no more.
@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from datasets import Dataset
-from transformers import AutoTokenizer, HfArgumentParser, pipeline, set_seed
+from transformers import AutoTokenizer, pipeline, set_seed
 
 import hf_arae  # noqa: F401 (registers the pipeline)
 from hf_arae.data.corpora.news import build_titles
@@ -36,7 +36,7 @@ from hf_arae.models.headline_selector.objective_headline_selector import (
 from hf_arae.models.headline_selector.signals import headline_signals
 from hf_arae.models.headline_selector.tuning import tune_selection
 from hf_arae.training import PhaseTrainer, TrainingArguments
-from hf_arae.training.report import write_report
+from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
 
@@ -49,48 +49,47 @@ class ScriptArguments:
 
     tokenizer: str | None = field(
         default=None,
-        metadata={"help": "Folder or Hub id whose tokenizer is used; by default one is made of articles and titles."},
+        metadata={"help": "This folder or Hub id has the tokenizer; by default one is made of articles and titles."},
     )
-    vocab_size: int = field(default=40_000, metadata={"help": "Most words of the vocabulary that is made."})
-    max_length: int = field(default=60, metadata={"help": "Longest article in words that such a tokenizer reads."})
+    vocab_size: int = field(default=40_000, metadata={"help": "A tokenizer that is made has at most so many words."})
+    max_length: int = field(
+        default=60, metadata={"help": "A tokenizer that is made reads articles of at most so many words."}
+    )
     minimum_similarity: float = field(
-        default=0.42, metadata={"help": "Cosine of tf-idf above which a title tells an article's story, in [0, 1)."}
+        default=0.42,
+        metadata={"help": "A title tells an article's story if the cosine of their tf-idf is above this, in [0, 1)."},
     )
     headlines_from_validation: float = field(
         default=0.0,
         metadata={
-            "help": "Share of the validation rows, in [0, 1), whose summaries join the titles (never beside their own "
-            "documents). Tuning uses the other rows."
+            "help": "The summaries of this share of the validation rows, in [0, 1), join the titles (never beside "
+            "their own documents). Tuning uses the other rows."
         },
     )
     validation_similarity: float = field(
         default=0.30,
-        metadata={"help": "The minimum_similarity of those summaries, which are few, but of the wanted kind."},
+        metadata={"help": "This is the minimum_similarity of those summaries, which are few, but of the wanted kind."},
     )
-    validation_repeats: int = field(default=4, metadata={"help": "How often their pairs are learned from, each pass."})
-    hidden_size: int = field(default=64, metadata={"help": "Width of the networks."})
-    num_members: int = field(default=3, metadata={"help": "Networks whose scores are averaged."})
-    vector_size: int = field(default=32, metadata={"help": "Width of the words' vectors, among their signals."})
-    most_words: float = field(default=11.0, metadata={"help": "Mean length of the summaries, at most."})
-
-
-@dataclass
-class SelectionTrainingArguments(TrainingArguments):
-    """Defaults that suit some thousand pairs."""
-
-    output_dir: str = field(default="runs/headline-search", metadata={"help": "Where everything goes."})
-    num_train_epochs: float = field(default=4.0, metadata={"help": "Passes over the pairs."})
-    per_device_train_batch_size: int = field(default=64, metadata={"help": "Articles an iteration on each process."})
-    eval_steps: int = field(default=0, metadata={"help": "Iterations between two evaluations; 0 for none."})
-    save_steps: int = field(default=0, metadata={"help": "Iterations between two checkpoints; 0 for the last only."})
+    validation_repeats: int = field(
+        default=4, metadata={"help": "A pass over the data has the pairs of those summaries so many times."}
+    )
+    vector_size: int = field(
+        default=32, metadata={"help": "Among the signals of a word is a vector of so many numbers."}
+    )
+    most_words: float = field(default=11.0, metadata={"help": "Tuning keeps the mean length of headlines below this."})
 
 
 def main() -> None:
     # 1. Arguments
-    parser = HfArgumentParser(
-        (ScriptArguments, DocumentArguments, HeadlineSelectorObjectiveArguments, SelectionTrainingArguments)
-    )
-    script, data_arguments, objective_arguments, training_arguments = parser.parse_args_into_dataclasses()
+    groups = {
+        "Data": DocumentArguments,
+        "Vocabulary, titles and tuning": ScriptArguments,
+        "Model": HeadlineSelectorConfig,
+        "Objective": HeadlineSelectorObjectiveArguments,
+        "Training": TrainingArguments,
+    }
+    command = read_command_line(__file__, __doc__, groups, preset="headline-search")
+    data_arguments, script, sizes, objective_arguments, training_arguments = command.parts
     if not 0 <= script.headlines_from_validation < 1:
         raise ValueError(f"headlines_from_validation must lie in [0, 1), got {script.headlines_from_validation}")
     set_seed(training_arguments.seed)
@@ -125,8 +124,8 @@ def main() -> None:
         articles, titles, tokenizer, own_articles or None, vector_size=script.vector_size
     )
     forms, phrases = headline_forms(tokenizer)
-    sizes = {"hidden_size": script.hidden_size, "num_members": script.num_members, "signal_size": signals.shape[1]}
-    model = HeadlineSelectorForTokenClassification(HeadlineSelectorConfig.from_tokenizer(tokenizer, **sizes))
+    config = HeadlineSelectorConfig.from_tokenizer(tokenizer, signal_size=signals.shape[1], **vars(sizes))
+    model = HeadlineSelectorForTokenClassification(config)
     model.selector.set_words(signals, selectable, forms, phrases)
 
     # 4. Titles beside articles of other documents
@@ -184,14 +183,9 @@ def main() -> None:
         print(f"\n{visible(document)}\n  = {visible(summary)}\n  > {visible(output)}")
     print(f"\n{len(documents)} held-out articles; = is the reference, > the selector at its own length")
     print(markdown_table([{"summary": name, **row} for name, row in scores.items()], decimals=2))
-    run = {"seed": training_arguments.seed, "updates": result.steps, "minutes": result.seconds / 60}
-    run |= {"measured_split": measured_split(data), "tuning_pairs": len(tuning)}
-    run |= {"tuned": tuned, "test": scores, **scores["its own length"]}
-    settings = (script, data_arguments, objective_arguments, training_arguments)
-    write_report(training_arguments.output_dir, run, settings)
-    if training_arguments.push_to_hub:
-        print(f"pushed to {trainer.push_to_hub()}")
+    found = {"tuning_pairs": len(tuning), "tuned": tuned, "test": scores, **scores["its own length"]}
+    trainer.finish(found, command.parts, preset=command.preset, measured_split=measured_split(data))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -25,10 +25,12 @@ from hf_arae.utils.display import visible
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    model: str = field(default="runs/arae-reviews", metadata={"help": "Checkpoint folder or Hub id."})
-    num_beams: int = field(default=5, metadata={"help": "Beams; 1 is greedy."})
-    num_samples: int = field(default=0, metadata={"help": "Print this many sampled versions beside the best one."})
-    temperature: float = field(default=0.7, metadata={"help": "Of the sampled versions."})
+    model: str = field(
+        default="runs/arae-reviews", metadata={"help": "This checkpoint folder or Hub id has the model."}
+    )
+    num_beams: int = field(default=5, metadata={"help": "The best version is found with so many beams; 1 is greedy."})
+    num_samples: int = field(default=0, metadata={"help": "So many sampled versions are printed beside the best one."})
+    temperature: float = field(default=0.7, metadata={"help": "Sampled versions are drawn at this temperature, > 0."})
 
 
 def main() -> None:

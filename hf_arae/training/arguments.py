@@ -21,87 +21,126 @@ OF_ONE_PROCESS = ("output_dir", "use_cpu", "max_time", "report_to", "disable_tqd
 class TrainingArguments:
     """Arguments of the loop, ready for `HfArgumentParser`. One step is one iteration over all phases."""
 
-    output_dir: str = field(default="runs/default", metadata={"help": "Folder of checkpoints, logs and the result."})
-    max_steps: int = field(default=-1, metadata={"help": "Iterations to train; overrides num_train_epochs if > 0."})
+    output_dir: str = field(
+        default="runs/default", metadata={"help": "Checkpoints, logs and the result go into this folder."}
+    )
+    max_steps: int = field(
+        default=-1, metadata={"help": "The training has so many iterations; above 0 it overrides num_train_epochs."}
+    )
     num_train_epochs: float = field(
         default=10.0,
-        metadata={"help": "Passes over the data; where batches are balanced, over the label with most rows."},
+        metadata={
+            "help": "The training passes over the data so many times; where batches are balanced, over the label "
+            "with most rows."
+        },
     )
     per_device_train_batch_size: int = field(
-        default=128, metadata={"help": "Rows an iteration on each process, of all labels together."}
+        default=128, metadata={"help": "An iteration has so many rows on each process, of all labels together."}
     )
-    seed: int = field(default=0, metadata={"help": "Of initialisation, data order, noise and samples."})
-    bf16: bool = field(default=False, metadata={"help": "Autocast to bfloat16; parameters stay float32."})
-    use_cpu: bool = field(default=False, metadata={"help": "Do not use an accelerator even if there is one."})
-    logging_steps: int = field(default=100, metadata={"help": "Iterations between two log lines."})
-    eval_steps: int = field(default=1000, metadata={"help": "Iterations between two evaluations; 0 for none."})
+    seed: int = field(
+        default=0, metadata={"help": "This number decides on initialisation, order of the data, noise and samples."}
+    )
+    bf16: bool = field(
+        default=False, metadata={"help": "The model computes in bfloat16 (autocast); parameters stay float32."}
+    )
+    use_cpu: bool = field(default=False, metadata={"help": "No accelerator is used, even if there is one."})
+    logging_steps: int = field(default=100, metadata={"help": "A log line is written once in so many iterations."})
+    eval_steps: int = field(
+        default=1000, metadata={"help": "The model is evaluated once in so many iterations; 0: never."}
+    )
     save_steps: int = field(
-        default=1000, metadata={"help": "Iterations between two checkpoints; 0 for the last only."}
+        default=1000, metadata={"help": "A checkpoint is saved once in so many iterations; 0: the last one alone."}
     )
-    save_total_limit: int = field(default=2, metadata={"help": "Checkpoints kept, beside the best one."})
+    save_total_limit: int = field(default=2, metadata={"help": "So many checkpoints are kept, beside the best one."})
     metric_for_best_model: str | None = field(
-        default=None, metadata={"help": "Evaluation metric that the best checkpoint is chosen by."}
+        default=None, metadata={"help": "The best checkpoint is chosen by this number of the evaluation."}
     )
-    greater_is_better: bool = field(default=True, metadata={"help": "Direction of metric_for_best_model."})
+    greater_is_better: bool = field(
+        default=True,
+        metadata={"help": "The best checkpoint has the highest metric_for_best_model; with false the lowest."},
+    )
     early_stopping_patience: int = field(
-        default=0, metadata={"help": "Stop after this many evaluations without a better one; 0 never stops early."}
+        default=0,
+        metadata={"help": "The training stops after so many evaluations without a better one; 0: it does not."},
     )
     resume_from_checkpoint: str | None = field(
         default=None,
-        metadata={"help": "'last' (newest undamaged checkpoint in output_dir, if any) or a checkpoint's path."},
+        metadata={
+            "help": "The training goes on from 'last' (the newest undamaged checkpoint in output_dir, if any) or "
+            "from a checkpoint's path."
+        },
     )
     resume_with_changes: bool = field(
         default=False,
-        metadata={"help": "Resume although arguments of the training or objective, or the data, have changed."},
+        metadata={
+            "help": "The training goes on although arguments of the training or objective, or the data, have changed."
+        },
     )
     overwrite_output_dir: bool = field(
         default=False,
-        metadata={"help": "Start a new run in a folder that holds an earlier one: its checkpoints and log go."},
+        metadata={"help": "A new run begins in a folder that holds an earlier one, whose checkpoints and log go."},
     )
     max_time: float = field(
         default=0.0,
-        metadata={"help": "Minutes after which this call saves and exits with code 75, to be resumed; 0: no limit."},
+        metadata={"help": "After so many minutes this call saves and exits with code 75, to be resumed; 0: no limit."},
     )
     non_finite: str = field(
         default="stop",
-        metadata={"help": "At a loss or gradient that is not finite: stop, or skip the update and go on."},
+        metadata={
+            "help": "A loss or gradient that is not finite makes the training stop, or skip the update and go on."
+        },
     )
     max_skipped_updates: int = field(
-        default=100, metadata={"help": "With non_finite=skip: stop after this many skipped updates."}
+        default=100, metadata={"help": "With non_finite=skip, the training stops after so many skipped updates."}
     )
     push_to_hub: bool = field(
         default=False,
-        metadata={"help": "Push the result to the Hub: weights, processor, labels, code, card, numbers and curves."},
+        metadata={
+            "group": "Hub",
+            "help": "The result is pushed to the Hub: weights, processor, labels, code, card, numbers and curves.",
+        },
     )
     hub_model_id: str | None = field(
-        default=None, metadata={"help": "OWNER/NAME on the Hub; output_dir's name, among your own, if not given."}
+        default=None,
+        metadata={
+            "group": "Hub",
+            "help": "The repository on the Hub is OWNER/NAME; by default output_dir's name, among your own.",
+        },
     )
-    hub_private_repo: bool = field(default=False, metadata={"help": "Make the repository private if it is new."})
+    hub_private_repo: bool = field(
+        default=False, metadata={"group": "Hub", "help": "The repository is made private if it is new."}
+    )
     license: str | None = field(
-        default=None, metadata={"help": "Licence of the weights, for the card: apache-2.0, say; none if not given."}
+        default=None, metadata={"group": "Hub", "help": "The card names this licence of the weights, apache-2.0 say."}
     )
     language: str | None = field(
-        default=None, metadata={"help": "ISO 639 codes, for the card, with commas between; none if not given."}
+        default=None,
+        metadata={"group": "Hub", "help": "The card names these languages, ISO 639 codes with commas between."},
     )
     publish_samples: bool = field(
         default=False,
-        metadata={"help": "Rows of the data, and what the model makes of them, go to the Hub too."},
+        metadata={"group": "Hub", "help": "Rows of the data, and what the model makes of them, go to the Hub too."},
     )
     hub_strategy: str = field(
-        default="end", metadata={"help": "When to push: end, or every_save: each checkpoint's model too."}
+        default="end",
+        metadata={
+            "group": "Hub",
+            "help": "The model is pushed at the end, or at every_save: each checkpoint's model too.",
+        },
     )
     gradient_accumulation_steps: int = field(
         default=1,
         metadata={
-            "help": "Batches an iteration: each update of each phase is made by the mean gradient over all of them, "
-            "which is that of one batch as large as all, where the phase's loss is a mean over rows."
+            "help": "An iteration has so many batches: each update of each phase is made by the mean gradient "
+            "over all of them, which is that of one batch as large as all, where the phase's loss is a "
+            "mean over rows."
         },
     )
     ema_decay: float = field(
         default=0.0,
         metadata={
-            "help": "Decay of a moving average of the weights, 0.999 say, in [0, 1); the average is what is evaluated "
-            "and saved as the result. 0: no average, the weights themselves are."
+            "help": "A moving average of the weights decays by this an iteration, 0.999 say, in [0, 1); the "
+            "average is evaluated, and saved as the result. 0: no average, but the weights themselves."
         },
     )
     report_to: list[str] = field(
@@ -111,7 +150,7 @@ class TrainingArguments:
             "several; or none. The log itself is always written, as JSON lines."
         },
     )
-    disable_tqdm: bool = field(default=False, metadata={"help": "No progress bar."})
+    disable_tqdm: bool = field(default=False, metadata={"help": "There is no progress bar."})
 
     def __post_init__(self):
         check_range(self, "[-1, inf)", "max_steps")

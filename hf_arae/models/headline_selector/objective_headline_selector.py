@@ -14,9 +14,9 @@ class HeadlineSelectorObjectiveArguments:
     """Settings of the objective, ready for `HfArgumentParser`."""
 
     learning_rate: float = field(
-        default=2e-3, metadata={"help": "Adam's learning rate at the start; it falls linearly to 0."}
+        default=2e-3, metadata={"help": "Adam's learning rate is this at the start, and falls linearly to 0."}
     )
-    max_grad_norm: float = field(default=1.0, metadata={"help": "Gradients are clipped to this norm."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "The norm of the gradient is clipped to this, > 0."})
 
     def __post_init__(self):
         check_range(self, "(0, inf)", "learning_rate", "max_grad_norm")

@@ -73,7 +73,8 @@ class LabelledDecodersConfig(TextAutoencoderConfig):
         mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose log-odds for one attribute
             value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
             `attribute_log_odds`, which every model with attributes has and which is filled before training.
-        salience_threshold: in nats of smoothed log-odds between one attribute value and the others.
+        salience_threshold: a word is hidden above this, in nats of smoothed log-odds between one attribute value
+            and the others.
     """
 
     num_attributes: int = 1

@@ -13,9 +13,10 @@ class UrsaeConfig(RecurrentTextConfig):
     Args:
         vocab_size: number of tokens, special ones included; summaries and sources share them.
         embedding_size: width of the writer's and of the reconstructor's token embeddings.
-        hidden_size, num_layers: the writer's LSTM.
-        dropout: of the writer, in [0, 1), while it is trained as a language model. As a summarizer's part it is frozen
-            and drops nothing.
+        hidden_size: width of the state of the writer's LSTM.
+        num_layers: layers of the writer's LSTM.
+        dropout: share of the writer's units that are dropped, in [0, 1), while it is trained as a language model. As a
+            summarizer's part it is frozen and drops nothing.
         share_embeddings: the writer's embedding table is its output table too, and so is the reconstructor's. The
             published model has separate ones.
         reader_size: width of the reader's queries, keys and positions.
@@ -26,9 +27,11 @@ class UrsaeConfig(RecurrentTextConfig):
         max_source_length: longest source in tokens, without `<bos>` and `<eos>`.
         max_summary_length: longest summary, in words.
         conv_size: feature maps of the reconstructor.
-        encoder_layers, encoder_kernel: the reconstructor's convolutions over the summary.
-        decoder_layers, decoder_kernel: the reconstructor's causal convolutions over the source.
-        reconstructor_dropout: in [0, 1).
+        encoder_layers: the reconstructor's convolutions over the summary.
+        encoder_kernel: width of those convolutions, in words.
+        decoder_layers: the reconstructor's causal convolutions over the source.
+        decoder_kernel: width of those convolutions, in words.
+        reconstructor_dropout: share of the reconstructor's units that are dropped while training, in [0, 1).
         write_length: words of a written summary, where no length is asked for; `None`: the model ends it itself.
         write_source_words_only, write_source_order, write_longest_gap, write_no_repeat_ngram_size: what a written
             summary is held to unless a call says otherwise, see `summarize`. A reader has learned to write under such
