@@ -41,6 +41,7 @@ from hf_arae.evaluation.rewriting import encode_texts
 from hf_arae.evaluation.text_generation import new_sentences, without_unknown_words
 from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Diversity
+from hf_arae.metrics.numbers import legend
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.storage.run_files import LOG_FILE, read_report
 from hf_arae.utils.command_line import read_command_line, run_script
@@ -196,13 +197,13 @@ def main() -> None:
             drawn = sample_codes(model, count, seed) if fitted is None else fitted.draw(count, seed)
             cosines = neighbour_cosine(model, tokenizer, neighbourhoods) if neighbourhoods else {}
             rows.append({"model": name, **code_statistics(codes[name], drawn), **cosines})
-        legend = f"Of {len(texts)} sentences, and as many drawn."
+        note = f"Of {len(texts)} sentences, and as many drawn."
         if neighbourhoods:
-            legend += (
+            note += (
                 f" Cosine: {neighbourhoods.num_sentences} training sentences with {len(neighbourhoods.pairs)} others "
                 "within 5 words, and with random ones (thesis, Figure 4.2)."
             )
-        sections["Codes"] = (legend, rows)
+        sections["Codes"] = (note, rows)
 
     # 6. Posteriors
     encoded, draws = encode_dataset(chosen, tokenizer), script.posterior_samples
