@@ -9,6 +9,7 @@ from testing_mixins import TextAutoencoderTests
 from torch.nn import functional as F
 
 from hf_arae import AaeConfig, AaeModel, AaeObjective, AaeObjectiveArguments
+from hf_arae.models.recurrent.disturbed_words import disturb_words
 
 SIZES = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 12, "code_size": 6, "max_sequence_length": 8}
 IDS = torch.tensor([[1, 9, 8, 7, 2], [1, 6, 2, 0, 0], [1, 2, 0, 0, 0]])
@@ -87,7 +88,7 @@ def test_the_encoder_reads_disturbed_words_and_the_clean_sentence_is_reconstruct
     objective = make_objective(model, word_deletion=0.5, shuffle_distance=2)
     ids = torch.tensor([[1, 9, 8, 7, 6, 5, 10, 2, 0], [1, 6, 11, 2, 0, 0, 0, 0, 0]]).repeat(50, 1)
     batch = {"input_ids": ids, "attention_mask": (ids != 0).long()}
-    noised, mask = objective.disturb(*batch.values())
+    noised, mask = disturb_words(objective, *batch.values(), 0.5, 2)
     assert torch.equal(mask, noised != 0)
     words = [set(row.tolist()) - {0, 1, 2} for row in ids]
     left = [[word for word in row.tolist() if word > 2] for row in noised]
@@ -101,7 +102,7 @@ def test_the_encoder_reads_disturbed_words_and_the_clean_sentence_is_reconstruct
     assert rebuilt[0] is rebuilt[1]
     torch.testing.assert_close(objective.reconstruct(batch)["reconstruction"], loss)
     objective.begin_iteration(1, 3)
-    assert not torch.equal(objective.disturb(*batch.values())[0], noised)
+    assert not torch.equal(disturb_words(objective, *batch.values(), 0.5, 2)[0], noised)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hf_arae.losses.logistic import taken_for_fake, taken_for_real
 from hf_arae.models.aae.modeling_aae import AaeModel
-from hf_arae.nn.text.word_noise import delete_words, shuffle_words
+from hf_arae.models.recurrent.disturbed_words import disturb_words
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
 from hf_arae.utils.validation import check_choice, check_range
@@ -137,20 +137,11 @@ class AaeObjective(Objective):
     def codes(self, batch: Batch) -> Tensor:
         """Codes of the disturbed sentences, `(batch, code_size)`: encoded once for all updates of an iteration."""
         if "codes" not in self.shared:
-            self.shared["codes"] = self.model.encode(*self.disturb(batch["input_ids"], batch["attention_mask"]))
+            s, ids, mask = self.settings, batch["input_ids"], batch["attention_mask"]
+            self.shared["codes"] = self.model.encode(
+                *disturb_words(self, ids, mask, s.word_deletion, s.shuffle_distance)
+            )
         return self.shared["codes"]
-
-    def disturb(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Shuffles and deletes words; returns ids and attention mask, `(batch, sequence)`."""
-        s, model = self.settings, self.model
-        longest = model.config.max_sequence_length + 2
-        if s.shuffle_distance:
-            ids = shuffle_words(ids, self.rand_places(ids, longest), model.words(ids), s.shuffle_distance)
-        if s.word_deletion:
-            padding = model.config.pad_token_id
-            ids = delete_words(ids, self.rand_places(ids, longest), model.words(ids), s.word_deletion, padding)
-            attention_mask = ids != padding
-        return ids, attention_mask
 
 
 __all__ = ["AaeObjective", "AaeObjectiveArguments"]
