@@ -54,9 +54,9 @@ from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
 
-# The method stands among the script's flags, and decides on the adversary; no sentence has a label of its own.
+# The method stands among the script's flags; no sentence has a label of its own.
 NOT_FLAGS = {
-    AraePairObjectiveArguments: ("method", "adversary"),
+    AraePairObjectiveArguments: ("method",),
     AraeConfig: ("mask_attribute_words", "salience_threshold"),
 }
 

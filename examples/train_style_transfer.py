@@ -28,16 +28,27 @@ from hf_arae.data.text.hidden_words import HIDDEN_WORDS_FILE, report_hidden_word
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, direction_rows, leakage
-from hf_arae.models.arae.attribute_words import count_attribute_words
-from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
+from hf_arae.models.auto import families, family
+from hf_arae.models.recurrent.attribute_words import count_attribute_words
+from hf_arae.models.recurrent.autoencoder_config import LabelledDecodersConfig
 from hf_arae.storage.files import write_text
 from hf_arae.training import PhaseTrainer, TrainingArguments
-from hf_arae.utils.command_line import read_command_line, run_script
+from hf_arae.utils.command_line import first_flag, read_command_line, run_script
 from hf_arae.utils.tables import markdown_table
 
 logger = logging.get_logger(__name__)
+
+
+FAMILIES = [one.name for one in families() if issubclass(one.config, LabelledDecodersConfig)]
+
+
+@dataclass
+class FamilyArguments:
+    """What is trained."""
+
+    family: str = field(
+        default="arae", metadata={"help": "The family of the model. It has flags of its own.", "choices": FAMILIES}
+    )
 
 
 @dataclass
@@ -67,16 +78,19 @@ class ScriptArguments:
 
 
 def main() -> None:
-    # 1. Arguments
+    # 1. Arguments, of the family that is named or that a preset is for
+    name = first_flag(__file__, "family", "arae")
+    kind = family(name if name in FAMILIES else "arae")  # the command line refuses others
     groups = {
+        "Family": FamilyArguments,
         "Data": (DataArguments, StreamingArguments),
         "Vocabulary and evaluation": ScriptArguments,
-        "Model": AraeConfig,
-        "Objective": AraeObjectiveArguments,
+        "Model": kind.config,
+        "Objective": kind.objective_arguments,
         "Training": TrainingArguments,
     }
-    command = read_command_line(__file__, __doc__, groups, preset="arae-reviews")
-    data_arguments, streaming, script, sizes, objective_arguments, training_arguments = command.parts
+    command = read_command_line(__file__, __doc__, groups, preset=f"{kind.name}-reviews")
+    _, data_arguments, streaming, script, sizes, objective_arguments, training_arguments = command.parts
     streaming.check(training_arguments.max_steps, training_arguments.per_device_train_batch_size)
     set_seed(training_arguments.seed)
 
@@ -101,10 +115,10 @@ def main() -> None:
         train = TokenArrays(encoded, tokenizer.pad_token_id)
 
     # 4. Model
-    config = AraeConfig.from_tokenizer(
+    config = kind.config.from_tokenizer(
         tokenizer, num_attributes=len(names), id2label=dict(enumerate(names)), **vars(sizes)
     )
-    model = AraeModel(config)
+    model = kind.model(config)
     count_attribute_words(model, tokenizer, encoded, script.salience_smoothing)
     size = f"{len(data['train'])} sentences{'' if stream is None else ' held of a stream'}"
     print(f"{size}, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
@@ -117,14 +131,14 @@ def main() -> None:
         held_out,
         lambda: TransferJudges.from_dataset(data["train"], data["validation"]),
         accuracy_floor=script.accuracy_floor,
-        num_samples=500 if objective_arguments.adversary else 0,
+        num_samples=500 if model.draws_codes else 0,
         reverse_perplexity_samples=script.reverse_perplexity_samples,
     )
 
     # 6. Training
     trainer = PhaseTrainer(
         model,
-        AraeObjective(model, objective_arguments),
+        kind.objectives[0](model, objective_arguments),
         training_arguments,
         train,
         processing_class=tokenizer,

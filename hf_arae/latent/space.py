@@ -107,9 +107,8 @@ class LatentSpace:
 
     @property
     def has_generator(self) -> bool:
-        """Whether the model maps z to codes, and has learned to."""
-        known = callable(getattr(self.model, "generate_codes", None))
-        return known and getattr(self.model.config, "trained_generator", True)
+        """Whether the model maps z to codes."""
+        return callable(getattr(self.model, "generate_codes", None))
 
     @property
     def native_space(self) -> str:
@@ -125,11 +124,7 @@ class LatentSpace:
         if space not in SPACES:
             raise ValueError(f"space must be one of {', '.join(map(repr, SPACES))}; got {space!r}")
         if space == "z" and not self.has_generator:
-            kind = "this" if getattr(self.model.config, "trained_generator", None) is False else "a"
-            trained = " that was trained" if kind == "this" else ""
-            raise ValueError(
-                f"{kind} {type(self.model).__name__} has no generator{trained}, so it has no z: give space='code'"
-            )
+            raise ValueError(f"a {type(self.model).__name__} has no generator, so it has no z: give space='code'")
         return self.model.config.code_size if space == "code" else self.model.config.latent_size
 
     def encode(self, texts: Texts, truncation: bool = False) -> Tensor:

@@ -42,7 +42,7 @@ def decoder_files(num_attributes: int) -> list[str]:
 
 def source_of_codes(config: Any) -> str | None:
     """What codes of new texts come from, by a config: `"generator"`, `"prior"`, or `None` for a plain autoencoder."""
-    if hasattr(config, "latent_size") and getattr(config, "trained_generator", True):
+    if hasattr(config, "latent_size"):
         return "generator"
     return "prior" if hasattr(config, "prior_sparsity") else None
 

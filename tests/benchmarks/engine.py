@@ -35,10 +35,10 @@ from hf_arae.data.text.encoding import encode_dataset  # noqa: E402
 from hf_arae.data.text.token_arrays import TokenArrays  # noqa: E402
 from hf_arae.data.text.tokenization import train_tokenizer  # noqa: E402
 from hf_arae.metrics import Bleu  # noqa: E402
-from hf_arae.models.arae.attribute_words import count_attribute_words  # noqa: E402
 from hf_arae.models.arae.configuration_arae import AraeConfig  # noqa: E402
 from hf_arae.models.arae.modeling_arae import AraeModel  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
+from hf_arae.models.recurrent.attribute_words import count_attribute_words  # noqa: E402
 from hf_arae.training import PhaseTrainer, TrainingArguments  # noqa: E402
 from hf_arae.training import trainer as trainer_module  # noqa: E402
 from hf_arae.training.allocator import keep_freed_memory  # noqa: E402
@@ -127,9 +127,7 @@ def time_decoding(arguments: argparse.Namespace) -> list[dict]:
     keep_freed_memory()
     setting = Setting(arguments.dataset_name, initialization="scaled")
     trainer = setting.trainer(
-        AraeObjectiveArguments(
-            adversary=False, autoencoder_optimizer="adam", autoencoder_learning_rate=2e-3, noise_std=0.01
-        ),
+        AraeObjectiveArguments(autoencoder_optimizer="adam", autoencoder_learning_rate=2e-3, noise_std=0.01),
         bf16=True,
     )
     trainer.max_steps = arguments.updates

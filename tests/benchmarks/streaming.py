@@ -33,10 +33,10 @@ from hf_arae.data.streaming import load_text_stream
 from hf_arae.data.text.encoding import encode_dataset, token_ids
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.models.arae.attribute_words import count_attribute_words
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
+from hf_arae.models.recurrent.attribute_words import count_attribute_words
 from hf_arae.training import PhaseTrainer, TrainingArguments
 
 NAMES = ["no", "yes"]

@@ -215,7 +215,6 @@ def test_half_precision_is_a_storage_format(tmp_path, model):
         (lambda m: AraeConfig(mask_attribute_words=True), "num_attributes of at least 2"),
         (lambda m: AraeObjectiveArguments(lipschitz="none"), "gradient_penalty, weight_clipping"),
         (lambda m: AraeObjectiveArguments(adversary_schedule="up"), "constant, linear, cosine"),
-        (lambda m: AraeObjectiveArguments(freeze_autoencoder=True, adversary=False), "nothing to train"),
     ],
 )
 def test_wrong_input_is_refused_with_what_is_accepted(model, call, message):

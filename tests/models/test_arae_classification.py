@@ -118,8 +118,6 @@ def test_attributes_and_pair_labels_exclude_each_other():
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="supervised, ae, arae"):
         AraePairObjectiveArguments(method="both")
-    assert AraePairObjectiveArguments(method="arae").adversary
-    assert not AraePairObjectiveArguments(method="ae", adversary=True).adversary
 
 
 def test_auto_classes_load_it_an_autoencoder_begins_it_and_it_gives_the_autoencoder_back(tmp_path, model):

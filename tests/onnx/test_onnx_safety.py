@@ -65,22 +65,6 @@ def test_codes_with_noise_are_those_of_the_model_for_a_seed(tokenizer, tmp_path)
     assert (other.draw(20, seed=0) - other.to_codes(z)).std() > 0.2  # the noise is there
 
 
-def test_a_generator_that_was_not_trained_is_not_exported(tokenizer, tmp_path):
-    model = AraeModel(AraeConfig(vocab_size=len(tokenizer), **SIZES, trained_generator=False)).eval()
-    files = export_onnx(model, tmp_path, tokenizer)
-    assert "generator.onnx" not in {file.name for file in files}
-    exported = OnnxTextAutoencoder(tmp_path)
-    assert not exported.has_generator
-    space = LatentSpace(OnnxLatentModel(exported), tokenizer)
-    for call in (
-        lambda: exported.sample(2),
-        lambda: exported.generate_codes(np.zeros((1, 4))),
-        lambda: space.sample(2),
-    ):
-        with pytest.raises(ValueError, match=r"generator|adversary"):
-            call()
-
-
 # Threads and processes
 
 

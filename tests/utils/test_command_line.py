@@ -169,7 +169,7 @@ def test_the_flag_that_decides_on_others_is_found_before_them(script, monkeypatc
 def test_a_config_class_has_a_flag_for_what_may_be_chosen():
     sizes = config_arguments(AraeConfig)(code_size=9, generator_sizes=[3])
     assert AraeConfig(**vars(sizes)) == AraeConfig(code_size=9, generator_sizes=[3])
-    given = {"vocab_size", "max_sequence_length", "pad_token_id", "num_attributes", "trained_generator", "id2label"}
+    given = {"vocab_size", "max_sequence_length", "pad_token_id", "num_attributes", "id2label"}
     assert not given & vars(sizes).keys()
     assert "code_size" not in vars(config_arguments(AraeConfig, without=("code_size",))())
 

@@ -37,26 +37,12 @@ print(classify({"text": {{ example }}, "text_pair": {{ example_2 }}}))
     suits=lambda config, architecture: architecture == "AraeForSequenceClassification",
 )
 _TRANSFER = transfer_card("An adversarially regularized autoencoder (ARAE)", ["arae"], "", _CITATION)
-_PLAIN_TRANSFER = transfer_card(
-    "A sentence autoencoder with a decoder for each label",
-    ["arae"],
-    "It has no generator: that of its class (ARAE)\nwas not trained.",
-    _CITATION,
-).only_if(lambda config, architecture: config.num_attributes > 1 and not config.trained_generator)
-_PLAIN = autoencoder_card(
-    "A sentence autoencoder: an encoder to one continuous code, and a decoder. It was trained without an adversary:\n"
-    "the generator of its class (ARAE) has learned nothing, so it draws no new sentences.",
-    ["arae"],
-    "codes",
-    _CITATION,
-    draws=False,
-).only_if(lambda config, architecture: not config.trained_generator)
 CARD = autoencoder_card(
     "An adversarially regularized autoencoder (ARAE): a sentence encoder to one continuous code, a decoder, and\n"
     "a generator that maps noise z to codes.",
     ["arae"],
     "z",
     _CITATION,
-).with_variants(_PAIRS, _PLAIN_TRANSFER, _TRANSFER, _PLAIN)
+).with_variants(_PAIRS, _TRANSFER)
 
 __all__ = ["CARD"]

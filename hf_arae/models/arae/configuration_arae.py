@@ -4,20 +4,18 @@ from dataclasses import field
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.recurrent.autoencoder_config import LabelledDecodersConfig
+from hf_arae.models.ae.configuration_ae import AeConfig
 from hf_arae.utils.validation import WIDTHS, check_range, check_widths
 
 
 @strict
-class AraeConfig(LabelledDecodersConfig):
+class AraeConfig(AeConfig):
     """Sizes and switches of an ARAE for text (thesis, chapter 4).
 
     The defaults are the published Yelp transfer settings, for one decoder. Beside the fields of
-    [`LabelledDecodersConfig`]:
+    [`AeConfig`]:
 
     Args:
-        encoder_size: width of the encoder's LSTM, of whose state the code is then a linear map. `None`, as published:
-            the state is the code. Narrow codes want a wider state.
         draw_noise: standard deviation, a coordinate, of the noise that is added to the codes of new sentences. Not
             published. A decoder that has learned from noisy codes knows how much a code says, and writes as varied
             sentences as the real ones only if the codes that it is given are as noisy.
@@ -31,15 +29,10 @@ class AraeConfig(LabelledDecodersConfig):
         amplify_adversary: the critic reads codes times `sqrt(code_size)`, and the generator's output is divided by it,
             so that both work at a size of 1 a coordinate. Not published. With it `critic_scale` weighs as much more.
         classifier_sizes: hidden widths of the attribute classifier of codes (used with two or more attributes).
-        normalize_code: keep codes on the unit sphere.
-        trained_generator: whether the generator has learned what codes look like. Without its adversary an ARAE is a
-            plain autoencoder, which draws no codes: training says so here.
     """
 
     model_type = "arae"
-    not_chosen = (*LabelledDecodersConfig.not_chosen, "trained_generator")
 
-    encoder_size: int | None = None
     latent_size: int = 32
     generator_sizes: list[int] | tuple[int, ...] = field(default_factory=lambda: [128, 128])
     generator_batch_norm: bool = True
@@ -47,14 +40,10 @@ class AraeConfig(LabelledDecodersConfig):
     critic_sizes: list[int] | tuple[int, ...] = field(default_factory=lambda: [128, 128])
     amplify_adversary: bool = False
     classifier_sizes: list[int] | tuple[int, ...] = field(default_factory=lambda: [128, 128])
-    normalize_code: bool = True
     draw_noise: float | int = 0.0
-    trained_generator: bool = True
 
     def validate_widths(self):
         check_range(self, WIDTHS, "latent_size")
-        if self.encoder_size is not None:
-            check_range(self, WIDTHS, "encoder_size")
         check_widths(self, "generator_sizes", "critic_sizes", "classifier_sizes")
 
     def validate_draw_noise(self):

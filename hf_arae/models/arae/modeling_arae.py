@@ -25,13 +25,7 @@ class AraeModel(LabelledDecoders, TextAutoencoder):
     _other_heads = ("pair_classifier",)
 
     def __init__(self, config: AraeConfig):
-        wider = config.encoder_size is not None  # than the code, which is then a linear map of the encoder's state
-        super().__init__(
-            config,
-            encoder_size=config.encoder_size if wider else config.code_size,
-            normalize=config.normalize_code,
-            code_size=config.code_size if wider else None,
-        )
+        super().__init__(config, **config.encoder_sizes())
         gain = config.code_size**0.5 if config.amplify_adversary else 1.0
         self.generator = Mlp(
             config.latent_size,
@@ -63,11 +57,6 @@ class AraeModel(LabelledDecoders, TextAutoencoder):
         else:
             super()._init_weights(module)
 
-    @property
-    def draws_codes(self) -> bool:
-        """Whether the generator was trained."""
-        return self.config.trained_generator
-
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
     ) -> Tensor:
@@ -81,28 +70,11 @@ class AraeModel(LabelledDecoders, TextAutoencoder):
         return self.encoder_state(input_ids, attention_mask)
 
     def generate_codes(self, latent: Tensor) -> Tensor:
-        """Maps z `(batch, latent_size)` to generated codes `(batch, code_size)` in (-1, 1).
-
-        Raises:
-            ValueError: the generator was never trained (`trained_generator`).
-        """
-        self._check_generator()
+        """Maps z `(batch, latent_size)` to generated codes `(batch, code_size)` in (-1, 1)."""
         return self.generator(latent)
 
-    def _check_generator(self) -> None:
-        if not self.config.trained_generator:
-            raise ValueError(
-                "this model was trained without its adversary: it is a plain autoencoder, whose generator has learned "
-                "nothing, so that it draws no codes of new sentences. encode() sentences, and decode() what lies "
-                "between or around their codes"
-            )
-
     def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draws z ~ N(0, I) and maps it to codes, `(num_samples, code_size)`, with noise if `draw_noise` is set.
-
-        Raises:
-            ValueError: the generator was never trained (`trained_generator`).
-        """
+        """Draws z ~ N(0, I) and maps it to codes, `(num_samples, code_size)`, with noise if `draw_noise` is set."""
         latent = torch.randn(num_samples, self.config.latent_size, generator=generator).to(self.device)
         codes = self.generate_codes(latent.to(self.dtype))  # (num_samples, code_size)
         if self.config.draw_noise:

@@ -10,53 +10,23 @@ from torch.nn import functional as F
 
 from hf_arae.losses.classification import other_labels_loss
 from hf_arae.losses.wasserstein import clip_weights, gradient_penalty, wasserstein_distance
+from hf_arae.models.ae.objective_ae import AeObjective, AeObjectiveArguments
 from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
+from hf_arae.training.objective import Batch, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
 from hf_arae.utils.validation import check_choice, check_range
 
 
 @dataclass
-class AraeObjectiveArguments:
-    """Settings of the objective, ready for `HfArgumentParser`."""
+class AraeObjectiveArguments(AeObjectiveArguments):
+    """Settings of the objective, ready for `HfArgumentParser`; those of [`AeObjectiveArguments`], and:"""
 
-    adversary: bool = field(
-        default=True,
-        metadata={"help": "Critic, generator and classifier are trained; with false it is a plain autoencoder."},
-    )
     freeze_autoencoder: bool = field(
         default=False,
         metadata={
             "help": "Critic and generator alone are trained, which brings the generator nearer to codes that stay."
         },
     )
-    autoencoder_optimizer: str = field(
-        default="sgd", metadata={"help": "The autoencoder is updated by this optimizer: adam or sgd."}
-    )
-    autoencoder_learning_rate: float = field(
-        default=1.0, metadata={"help": "The autoencoder's highest learning rate, > 0."}
-    )
-    autoencoder_schedule: str = field(
-        default="constant",
-        metadata={
-            "help": "The learning rate of the autoencoder stays (constant), or falls to 0 at once (linear, "
-            "cosine) or later (constant_then_linear)."
-        },
-    )
-    max_grad_norm: float = field(
-        default=1.0, metadata={"help": "The norm of the autoencoder's gradient is clipped to this, > 0."}
-    )
-    noise_std: float = field(
-        default=0.1,
-        metadata={
-            "help": "While sentences are rebuilt, their codes have noise of this standard deviation a coordinate, "
-            ">= 0."
-        },
-    )
-    noise_decay: float = field(
-        default=0.9995, metadata={"help": "noise_std is multiplied by this every noise_decay_steps, in (0, 1]."}
-    )
-    noise_decay_steps: int = field(default=100, metadata={"help": "The noise falls once in so many updates."})
     critic_steps: int = field(default=5, metadata={"help": "An iteration has so many updates of the critic (k)."})
     critic_learning_rate: float = field(default=1e-4, metadata={"help": "The critic's learning rate, Adam's, > 0."})
     generator_learning_rate: float = field(
@@ -94,21 +64,17 @@ class AraeObjectiveArguments:
     )
 
     def __post_init__(self):
+        super().__post_init__()
         check_choice(self, "lipschitz", ("gradient_penalty", "weight_clipping"))
-        check_choice(self, "autoencoder_optimizer", OPTIMIZERS)
-        check_choice(self, "autoencoder_schedule", SCHEDULES)
         check_choice(self, "adversary_schedule", SCHEDULES)
-        check_range(self, "(0, inf)", "autoencoder_learning_rate", "critic_learning_rate", "generator_learning_rate")
-        check_range(self, "(0, inf)", "classifier_learning_rate", "max_grad_norm", "weight_clip")
-        check_range(self, "[0, inf)", "noise_std", "gradient_penalty", "critic_scale", "classifier_scale")
-        check_range(self, "(0, 1]", "noise_decay")
-        check_range(self, "[1, inf)", "noise_decay_steps", "critic_steps", "classifier_steps")
-        if self.freeze_autoencoder and not self.adversary:
-            raise ValueError("freeze_autoencoder without adversary leaves nothing to train")
+        check_range(self, "(0, inf)", "critic_learning_rate", "generator_learning_rate", "classifier_learning_rate")
+        check_range(self, "(0, inf)", "weight_clip")
+        check_range(self, "[0, inf)", "gradient_penalty", "critic_scale", "classifier_scale")
+        check_range(self, "[1, inf)", "critic_steps", "classifier_steps")
 
 
-class AraeObjective(Objective):
-    """The phases of ARAE.
+class AraeObjective(AeObjective):
+    """The phases of ARAE: those of an autoencoder, and its adversary's.
 
     Signs: the critic f minimises `-mean f(enc(x)) + mean f(g(z))`, so it is high on real codes; the generator
     minimises `-mean f(g(z))`; the encoder minimises `mean f(enc(x))`. (The thesis and its released code use opposite
@@ -117,20 +83,14 @@ class AraeObjective(Objective):
     Batches: `input_ids`, `attention_mask` `(batch, sequence)` and, with several decoders, `attribute` `(batch,)`.
 
     Args:
-        model: an [`AraeModel`]. Its config's `trained_generator` says from now on whether it has an adversary.
+        model: an [`AraeModel`].
         settings: see [`AraeObjectiveArguments`].
     """
 
     def __init__(self, model: AraeModel, settings: AraeObjectiveArguments | None = None):
-        super().__init__(model)
-        self.settings = settings or AraeObjectiveArguments()
-        model.config.trained_generator = self.settings.adversary
+        super().__init__(model, settings or AraeObjectiveArguments())
         self.with_attributes = model.config.num_attributes > 1
-        self.players = {
-            "autoencoder": ("embeddings", "encoder", "decoders", "projection"),
-            "critic": ("critic",),
-            "generator": ("generator",),
-        }
+        self.players = self.players | {"critic": ("critic",), "generator": ("generator",)}
         if self.with_attributes:
             self.players["classifier"] = ("classifier",)
 
@@ -138,10 +98,7 @@ class AraeObjective(Objective):
         s = self.settings
         player = {"name": "adam", "betas": (0.5, 0.999)}
         adversary = player | {"schedule": s.adversary_schedule}
-        return {
-            "autoencoder": OptimizerSettings(
-                s.autoencoder_optimizer, s.autoencoder_learning_rate, schedule=s.autoencoder_schedule
-            ),
+        return super().optimizers() | {
             "critic": OptimizerSettings(learning_rate=s.critic_learning_rate, **adversary),
             "generator": OptimizerSettings(learning_rate=s.generator_learning_rate, **adversary),
             "classifier": OptimizerSettings(learning_rate=s.classifier_learning_rate, **player),
@@ -149,7 +106,7 @@ class AraeObjective(Objective):
 
     def phases(self) -> tuple[Phase, ...]:
         s = self.settings
-        on, moves = s.adversary, not s.freeze_autoencoder
+        moves = not s.freeze_autoencoder
         clip = self.clip_weights if s.lipschitz == "weight_clipping" else None
         return (
             Phase("autoencoder", "autoencoder", self.reconstruct, max_grad_norm=s.max_grad_norm, enabled=moves),
@@ -160,32 +117,17 @@ class AraeObjective(Objective):
                 repeat=s.critic_steps,
                 before=self.encode_batch,
                 after=clip,
-                enabled=on,
             ),
             Phase(
                 "classifier",
                 "classifier",
                 self.classify,
                 repeat=s.classifier_steps,
-                enabled=on and moves and self.with_attributes,
+                enabled=moves and self.with_attributes,
             ),
-            Phase("generator", "generator", self.imitate, enabled=on),
-            Phase("encoder", "autoencoder", self.conceal, max_grad_norm=s.max_grad_norm, enabled=on and moves),
+            Phase("generator", "generator", self.imitate),
+            Phase("encoder", "autoencoder", self.conceal, max_grad_norm=s.max_grad_norm, enabled=moves),
         )
-
-    def noise_std(self) -> float:
-        """Deviation of the code noise at the current step: `noise_std * noise_decay^(step // decay_steps)`."""
-        s = self.settings
-        return s.noise_std * s.noise_decay ** (self.step // s.noise_decay_steps)
-
-    def reconstruct(self, batch: Batch) -> Terms:
-        """-log p(x | enc(x) + noise, y), mean over tokens (nats)."""
-        code = self.model.encode(batch["input_ids"], batch["attention_mask"])
-        noise = self.noise_std()
-        if noise > 0:
-            code = code + noise * self.randn(code)
-        total, count = self.model.reconstruction_loss(code, batch["input_ids"], batch.get("attribute"))
-        return {"loss": self.mean(total, count)}
 
     def encode_batch(self, batch: Batch) -> None:
         """Encodes the batch once for all updates of the critic and the classifier, and for the encoder's own."""

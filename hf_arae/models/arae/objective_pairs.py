@@ -42,7 +42,6 @@ class AraePairObjectiveArguments(AraeObjectiveArguments):
         check_choice(self, "method", METHODS)
         check_choice(self, "reader_schedule", SCHEDULES)
         check_range(self, "(0, inf)", "reader_learning_rate")
-        self.adversary = self.method == "arae"
 
 
 class AraePairObjective(AraeObjective):
@@ -79,7 +78,8 @@ class AraePairObjective(AraeObjective):
 
     def phases(self) -> tuple[Phase, ...]:
         s = self.settings
-        unlabelled = () if s.method == "supervised" else super().phases()
+        phases = super().phases()
+        unlabelled = {"supervised": (), "ae": phases[:1], "arae": phases}[s.method]
         return (*unlabelled, Phase("reader", "reader", self.infer, max_grad_norm=s.max_grad_norm))
 
     def infer(self, batch: Batch) -> Terms:

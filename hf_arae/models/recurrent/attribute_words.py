@@ -8,11 +8,11 @@ from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.salience import attribute_log_odds
 from hf_arae.data.text.token_arrays import flat_column
-from hf_arae.models.arae.modeling_arae import AraeModel
+from hf_arae.models.recurrent.labelled_decoders import LabelledDecoders
 
 
 def count_attribute_words(
-    model: AraeModel, tokenizer: PreTrainedTokenizerBase, train: Dataset, smoothing: float = 5.0
+    model: LabelledDecoders, tokenizer: PreTrainedTokenizerBase, train: Dataset, smoothing: float = 5.0
 ) -> None:
     """Fills a new model's log-odds of words, by which `mask_attribute_words` hides them from the encoder.
 
