@@ -25,9 +25,9 @@ _READERS = (
 def describe_processor(processor: Any) -> dict[str, str]:
     """Returns names and values of all by which two processors would read the same input in two ways.
 
-    Of a tokenizer these are `vocabulary`, how many tokens there are and their digest, and the digest of how texts are
-    normalised and split; of an image processor, or whatever else has `to_dict`, its settings, `processor.<name>`. Of a
-    processor of several parts, those of each part.
+    Of a tokenizer these are `processor.vocabulary`, how many tokens there are and their digest, and the digest of how
+    texts are normalised and split; of an image processor, or whatever else has `to_dict`, its settings,
+    `processor.<name>`. Of a processor of several parts, those of each part.
 
     Args:
         processor: anything with `save_pretrained`, or `None`.
@@ -37,7 +37,7 @@ def describe_processor(processor: Any) -> dict[str, str]:
         values |= {f"{name}.{key}": value for key, value in describe_processor(getattr(processor, name, None)).items()}
     if hasattr(processor, "get_vocab"):
         words = sorted(processor.get_vocab().items())
-        values["vocabulary"] = f"{len(words)} tokens, SHA-256 {_digest(words)}"
+        values["processor.vocabulary"] = f"{len(words)} tokens, SHA-256 {_digest(words)}"
         backend = getattr(processor, "backend_tokenizer", None)
         if backend is not None:
             parts = json.loads(backend.to_str())

@@ -15,7 +15,7 @@ logger = logging.get_logger(__name__)
 
 # What saving and loading write into a config.
 _VOLATILE = {"_name_or_path", "architectures", "auto_map", "custom_pipelines", "dtype", "transformers_version"}
-_FIXED = ("model.", "objective_class", "vocabulary", "num_processes", "data.streamed")
+_FIXED = ("model.", "objective_class", "processor.", "num_processes", "data.streamed")
 # Names of `TrainingArguments` that say how a run is stopped, gone on with, shown and published, and where it is
 # written: two runs that differ in them come to the same result.
 OF_NO_EFFECT = (

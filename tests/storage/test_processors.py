@@ -31,7 +31,7 @@ def test_a_tokenizer_is_known_by_its_words_and_by_how_it_reads(tmp_path):
     tokenizer.backend_tokenizer.normalizer = normalizers.Lowercase()
     changed = describe_processor(tokenizer)
     assert {name for name in before if before[name] != changed[name]} == {"processor.normalizer"}
-    assert describe_processor(train_tokenizer(["a b d"]))["vocabulary"] != before["vocabulary"]
+    assert describe_processor(train_tokenizer(["a b d"]))["processor.vocabulary"] != before["processor.vocabulary"]
 
 
 def test_an_image_processor_is_known_by_its_settings():
