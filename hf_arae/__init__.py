@@ -14,8 +14,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from hf_arae.models.auto import FAMILIES, public_names
+from hf_arae.utils.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _MODULES = {
     "LatentSpace": "hf_arae.latent.space",

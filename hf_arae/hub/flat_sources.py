@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 
-from hf_arae import __version__
+from hf_arae.utils.version import VERSION
 
 PACKAGE = "hf_arae"
 EXPORTED = f"# Exported from {PACKAGE}/"
@@ -60,7 +60,7 @@ def _rewrite(module: str, source: str) -> tuple[str, list[str]]:
             )
         lines[node.lineno - 1] = line.replace(begin, f"from .{flat_name(imported)} import", 1)
         needed.append(imported)
-    notice = NOTICE.format(file=module.replace(".", "/") + ".py", version=__version__)
+    notice = NOTICE.format(file=module.replace(".", "/") + ".py", version=VERSION)
     return notice + "".join(lines), needed
 
 

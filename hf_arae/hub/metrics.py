@@ -22,6 +22,7 @@ from hf_arae.hub.errors import clear_errors, connect
 from hf_arae.hub.flat_sources import ExportError, collect, flat_name
 from hf_arae.hub.pushing import open_repository, upload
 from hf_arae.metrics.interface import InMemoryMetric
+from hf_arae.utils.version import VERSION
 
 METRICS = {module: class_name for class_name, module in hf_arae.metrics.MODULES.items()}
 
@@ -152,7 +153,7 @@ def push_metric(
         api = connect(token)
         repo_id = open_repository(repo_id, "space", private, api, update, folder)
         stage_metric(name, folder, repo_id)
-        message = message or f"Metric {name} of hf_arae {hf_arae.__version__}"
+        message = message or f"Metric {name} of hf_arae {VERSION}"
         with clear_errors(repo_id):
             return upload(folder, repo_id, "space", None, message, False, api)
 

@@ -6,7 +6,6 @@ import os
 import shutil
 from pathlib import Path
 
-import hf_arae
 from hf_arae.hub.cards import CARD_FILE
 from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
 from hf_arae.hub.export import is_exported
@@ -51,7 +50,7 @@ def stage(name: str | os.PathLike, folder: str | os.PathLike) -> list[str]:
 
 def _find(name: str | os.PathLike) -> Path:
     """The folder that a name means, here first."""
-    cards = Path(hf_arae.__file__).parents[1] / CARDS
+    cards = Path(__file__).parents[2] / CARDS
     places = [Path(name), Path(CARDS, name), cards / name]
     found = next((place for place in places if (place / "config.json").is_file()), None)
     if found is None:

@@ -14,10 +14,10 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import CommitInfo, DatasetCard, DatasetCardData, HfApi, hf_hub_download
 
-from hf_arae import __version__
 from hf_arae.data.corpora.news import build_news, build_titles
 from hf_arae.data.corpora.reviews import build_reviews
 from hf_arae.data.corpora.scenes import build_scenes
+from hf_arae.utils.version import VERSION
 
 LICENSE = "apache-2.0"
 
@@ -178,7 +178,7 @@ def push_corpus(
         ValueError: the name is unknown.
     """
     data = build_corpus(name)
-    message = commit_message or f"The corpus {name} of hf_arae {__version__}"
+    message = commit_message or f"The corpus {name} of hf_arae {VERSION}"
     commit = data.push_to_hub(repo_id, private=private, token=token, revision=revision, commit_message=message)
     repo_id = commit.repo_url.repo_id  # with the owner, if that was left out
     written = hf_hub_download(repo_id, "README.md", repo_type="dataset", revision=commit.oid, token=token)
@@ -241,7 +241,7 @@ data = load_dataset("{repository}")
 
 ## How it was made
 
-{corpus.made} Written by hf_arae {__version__} with seed 0; the same version writes the same rows again, by
+{corpus.made} Written by hf_arae {VERSION} with seed 0; the same version writes the same rows again, by
 `from hf_arae.data.corpora import build_corpus; build_corpus("{name}")`. No person wrote, collected or labelled a row.
 
 ## Columns
