@@ -250,7 +250,7 @@ class _Parser(ArgumentParser):
         self.exit(WRONG_USE, f"{self.prog}: {_one_line(message)}\n")
 
     def format_help(self) -> str:
-        lines = [inspect.cleandoc(self.about), "", f"usage: python examples/{self.prog} [--flag value] ..."]
+        lines = [inspect.cleandoc(self.about), "", f"usage: python {sys.argv[0]} [--flag value] ..."]
         lines += ["", "A flag that ends in ... takes several values; none stands for no value."]
         if self.presets is not None:
             script, default = self.presets
