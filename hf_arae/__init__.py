@@ -26,6 +26,7 @@ _MODULES = {
     "TextStyleTransferPipeline": "hf_arae.pipelines.text_style_transfer",
     "TextSummarizationPipeline": "hf_arae.pipelines.text_summarization",
     "TrainingArguments": "hf_arae.training.arguments",
+    "TrainingCallback": "hf_arae.training.callbacks",
     "train_tokenizer": "hf_arae.data.text.tokenization",
 } | {name: module for family in FAMILIES for module, listed in public_names(family).items() for name in listed}
 

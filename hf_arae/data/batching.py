@@ -74,7 +74,10 @@ class LengthGroupedBatchSampler(Sampler[list[int]]):
         self.members = [np.flatnonzero(values == value) for value in range(int(values.max(initial=0)) + 1)]
         empty = [value for value, rows in enumerate(self.members) if not len(rows)]
         if empty:
-            raise ValueError(f"no training row has attribute value {empty}: every value needs some")
+            raise ValueError(
+                f"no training row has the label {', '.join(map(str, empty))}: each of the labels "
+                f"0 to {len(self.members) - 1} needs some"
+            )
         if shares is None:
             batch_size = balanced_batch_size(batch_size, len(self.members), rank)
             shares = [batch_size // len(self.members)] * len(self.members)

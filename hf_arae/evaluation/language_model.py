@@ -16,7 +16,8 @@ from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.metrics.interface import check_collection, check_texts
 from hf_arae.metrics.numbers import Number
 from hf_arae.metrics.perplexity import Perplexity
-from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
+from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
+from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.training.arguments import TrainingArguments
 from hf_arae.training.trainer import PhaseTrainer

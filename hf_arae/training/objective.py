@@ -147,21 +147,14 @@ class Objective:
     def randn(self, like: Tensor) -> Tensor:
         """Standard normal numbers of the shape, dtype and device of `like`, whose first dimension is the rows.
 
-        Each row's numbers are the same however many processes the rows are divided over.
+        Each row's numbers are the same however many processes the rows are divided over, where `like` has the same
+        shape on all of them but for the rows.
         """
         return self._random.draw(torch.Tensor.normal_, like)
 
     def rand(self, like: Tensor) -> Tensor:
         """As `randn`, uniform in [0, 1)."""
         return self._random.draw(torch.Tensor.uniform_, like)
-
-    def rand_places(self, ids: Tensor, longest: int) -> Tensor:
-        """A number of `rand` for each place of `ids`, `(batch, sequence)`.
-
-        Processes have batches of different widths, so numbers for `longest` places, the most that a row of the model
-        has, are drawn in each: otherwise they would draw different numbers from then on.
-        """
-        return self.rand(torch.empty(len(ids), max(longest, ids.shape[1]), device=ids.device))[:, : ids.shape[1]]
 
     @staticmethod
     def mean(total: Tensor, count: int) -> Tensor:

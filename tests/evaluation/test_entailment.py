@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
+from hf_arae import AraeConfig, AraeForSequenceClassification
 from hf_arae.data.corpora.scenes import build_scenes
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.entailment import PairEvaluator, label_pairs, mean_and_interval
-from hf_arae.models.arae import AraeConfig, AraeForSequenceClassification
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from accelerate.state import AcceleratorState
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from transformers import AutoTokenizer
 
+from hf_arae import RnnLmForCausalLM
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.language_model import reverse_perplexity, train_language_model
 from hf_arae.metrics import Perplexity
-from hf_arae.models.rnn_lm import RnnLmForCausalLM
 
 # A made-up language: the next word hangs on the last one, and "" ends the sentence.
 GRAMMAR = {

@@ -8,9 +8,9 @@ import pytest
 import torch
 from testing_mixins import made_up_sentences
 
+from hf_arae import VaeConfig, VaeModel
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.evaluation.posterior import active_units, mutual_information, posterior_statistics
-from hf_arae.models.vae import VaeConfig, VaeModel
 
 
 def test_posteriors_that_are_all_one_hold_no_information():

@@ -15,15 +15,14 @@ from transformers.utils import PushToHubMixin
 from warm_python import run_python
 
 import hf_arae.hub.flat_sources
+from hf_arae import AaeConfig, AaeModel, VaeConfig, VaeModel
 from hf_arae.hub.export import write_code
 from hf_arae.hub.flat_sources import ExportError, collect
-from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.auto import families
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.models.vae import VaeConfig, VaeModel
 
 SENTENCE = "The food was awful, never again!"
 

@@ -47,3 +47,8 @@ def test_lists_of_references_of_different_length():
 
 def test_empty_predictions_score_zero():
     assert bleu(["", ""], ["a b c d", "e f g h"]) == 0
+
+
+def test_a_perfect_copy_has_exactly_100():
+    texts = ["the food was great and i will come again .", "never again !", "so good"]
+    assert bleu(texts, texts) == 100

@@ -12,6 +12,7 @@ import torch
 from datasets import Dataset
 from rouge_score.rouge_scorer import RougeScorer
 
+from hf_arae import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.metrics import (
     Bleu,
@@ -23,7 +24,6 @@ from hf_arae.metrics import (
     SummaryShape,
     TransferAccuracy,
 )
-from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 
 FOREIGN = [
     "\u043f\u0440\u0438\u0432\u0435\u0442 \u043c\u0438\u0440",

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
+from hf_arae import AraeConfig, AraeForSequenceClassification, AraeModel
 from hf_arae.data.corpora.scenes import LABELS, build_scenes
 from hf_arae.data.pair_batches import SentencesWithPairs
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.models.arae import AraeConfig, AraeForSequenceClassification, AraeModel
 from hf_arae.models.arae.objective_pairs import AraePairObjective, AraePairObjectiveArguments
 
 SIZES = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 12, "code_size": 10, "latent_size": 6}

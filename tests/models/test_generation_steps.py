@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers.utils import logging as transformers_logging
 
+from hf_arae import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.nn.text.recurrent_cache import RecurrentCache

@@ -6,7 +6,7 @@ from huggingface_hub.errors import StrictDataclassClassValidationError
 from testing_mixins import TextFamilyTests
 from torch.nn import functional as F
 
-from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
+from hf_arae import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.nn.text.recurrent_cache import RecurrentCache
 

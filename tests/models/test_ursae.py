@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from transformers import AutoModelForSeq2SeqLM
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
-from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
+from hf_arae import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration, writer_config
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments

@@ -11,7 +11,7 @@ from testing_mixins import TextAutoencoderTests
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
-from hf_arae.models.vae import VaeConfig, VaeModel
+from hf_arae import VaeConfig, VaeModel
 from hf_arae.models.vae.objective_vae import VaeObjective, VaeObjectiveArguments
 
 SIZES = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 12, "code_size": 6, "max_sequence_length": 8}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hf_arae.models.arae import AraeConfig, AraeModel
+from hf_arae import AraeConfig, AraeModel
 from hf_arae.nn.mlp import Mlp
 
 

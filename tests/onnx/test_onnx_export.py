@@ -10,16 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from hf_arae import AaeConfig, AaeModel, RnnLmConfig, RnnLmForCausalLM, VaeConfig, VaeModel
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.hub.export import write_code
-from hf_arae.models.aae import AaeConfig, AaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
-from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
-from hf_arae.models.vae import VaeConfig, VaeModel
 from hf_arae.onnx import OnnxTextAutoencoder, export_onnx
 from hf_arae.onnx.__main__ import main
 from hf_arae.onnx.check import check_export

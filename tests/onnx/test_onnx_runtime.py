@@ -14,10 +14,9 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer, pipeline
 
-from hf_arae import LatentSpace
+from hf_arae import LatentSpace, VaeConfig, VaeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.models.vae import VaeConfig, VaeModel
 from hf_arae.onnx import OnnxLatentModel, OnnxStyleTransfer, OnnxTextAutoencoder, export_onnx
 from hf_arae.onnx.text_codec import TextCodec
 

@@ -24,7 +24,7 @@ SCRIPT = """
     from hf_arae.data.stream_batches import StreamedSentences
     from hf_arae.data.streaming import load_text_stream
     from hf_arae.data.text.tokenization import train_tokenizer
-    from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
+    from hf_arae import RnnLmConfig, RnnLmForCausalLM
     from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
     from hf_arae.training import PhaseTrainer, TrainingArguments, TrainingInterrupted
     from testing_mixins import made_up_sentences

@@ -8,12 +8,12 @@ import pytest
 import torch
 from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, weight_size
 
+from hf_arae import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.data.loading import DataArguments
 from hf_arae.data.stream_batches import StreamedSentences
 from hf_arae.data.streaming import load_text_stream
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.models.rnn_lm import RnnLmConfig, RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective
 from hf_arae.training import PhaseTrainer, TrainingArguments
 

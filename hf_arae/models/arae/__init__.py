@@ -39,9 +39,3 @@ of f.
 reach the encoder. The adversary is then left with what such words do not show, and the code may keep more of the rest.
 `mask_attribute_words=False` gives the published model; the tables of results have both.
 """
-
-from hf_arae.models.arae.configuration_arae import AraeConfig
-from hf_arae.models.arae.modeling_arae import AraeModel
-from hf_arae.models.arae.modeling_pairs import AraeForSequenceClassification
-
-__all__ = ["AraeConfig", "AraeForSequenceClassification", "AraeModel"]

@@ -1,7 +1,8 @@
-"""Sentences as a denoising autoencoder's encoder reads them."""
+"""Sentences with noise on their words, as a denoising autoencoder's encoder reads them."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from hf_arae.nn.text.word_noise import delete_words, shuffle_words
@@ -22,9 +23,19 @@ def disturb_words(
     model = objective.model
     longest = model.config.max_sequence_length + 2
     if distance:
-        ids = shuffle_words(ids, objective.rand_places(ids, longest), model.words(ids), distance)
+        ids = shuffle_words(ids, rand_words(objective, ids, longest), model.words(ids), distance)
     if deletion:
         padding = model.config.pad_token_id
-        ids = delete_words(ids, objective.rand_places(ids, longest), model.words(ids), deletion, padding)
+        ids = delete_words(ids, rand_words(objective, ids, longest), model.words(ids), deletion, padding)
         attention_mask = ids != padding
     return ids, attention_mask
+
+
+def rand_words(objective: Objective, ids: Tensor, longest: int) -> Tensor:
+    """Returns a number of the objective's, uniform in [0, 1), for each place of `ids`, `(batch, sequence)`.
+
+    Processes have batches of different widths, so numbers for `longest` places, the most that a sentence of the model
+    has, are drawn in each: otherwise they would draw different numbers from then on.
+    """
+    draws = objective.rand(torch.empty(len(ids), max(longest, ids.shape[1]), device=ids.device))
+    return draws[:, : ids.shape[1]]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hf_arae.losses.gaussian import draw_gaussian
 from hf_arae.losses.mmd import maximum_mean_discrepancy
+from hf_arae.models.recurrent.disturbed_words import rand_words
 from hf_arae.models.vae.modeling_vae import VaeModel
 from hf_arae.nn.text.word_noise import replace_words
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
@@ -201,7 +202,7 @@ class VaeObjective(Objective):
         if not rate:
             return None
         given = ids[:, :-1]
-        draws = self.rand_places(given, config.max_sequence_length + 1)
+        draws = rand_words(self, given, config.max_sequence_length + 1)
         return replace_words(given, draws, self.model.words(given), rate, config.unk_token_id)
 
 
