@@ -31,7 +31,7 @@ from transformers.utils import SAFE_WEIGHTS_NAME
 from hf_arae.data.pair_batches import SentencesWithPairs
 from hf_arae.data.pairs import PairArguments, choose_labelled, load_labelled_pairs
 from hf_arae.data.splits import measured_split
-from hf_arae.data.text.encoding import encode_dataset, read_dataset, read_texts
+from hf_arae.data.text.encoding import read_texts
 from hf_arae.data.text.hidden_words import warn_of_texts
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
@@ -163,8 +163,7 @@ def arguments_of(folder: Path, common: TrainingArguments, began: float, **change
 def unlabelled_sentences(pairs: Dataset, tokenizer: PreTrainedTokenizerBase) -> TokenArrays:
     """All different sentences of the pairs that are not over the tokenizer's limit."""
     texts = list(dict.fromkeys([*pairs["premise"], *pairs["hypothesis"]]))
-    sentences = read_dataset(Dataset.from_dict({"text": texts}), tokenizer, "train")
-    return TokenArrays(encode_dataset(sentences, tokenizer), tokenizer.pad_token_id)
+    return TokenArrays.from_texts(texts, tokenizer)
 
 
 def first_stage(

@@ -25,6 +25,7 @@ _MODULES = {
     "PhaseTrainer": "hf_arae.training.trainer",
     "TextStyleTransferPipeline": "hf_arae.pipelines.text_style_transfer",
     "TextSummarizationPipeline": "hf_arae.pipelines.text_summarization",
+    "TokenArrays": "hf_arae.data.text.token_arrays",
     "TrainingArguments": "hf_arae.training.arguments",
     "TrainingCallback": "hf_arae.training.callbacks",
     "train_tokenizer": "hf_arae.data.text.tokenization",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.batch_sources import RowBatches
 from hf_arae.data.batching import LengthGroupedBatchSampler
+from hf_arae.data.text.encoding import encode_dataset, read_dataset
 
 
 def flat_column(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -20,7 +23,7 @@ def flat_column(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TokenArrays:
-    """Rows of `encode_dataset`, ready to be taken in batches.
+    """Rows of `encode_dataset`, ready to be taken in batches; `from_texts` makes them of plain texts.
 
     A batch is `input_ids` and `attention_mask`, `(batch, sequence)` int64, padded on the right to its longest
     sentence, and where the rows have them `attribute` `(batch,)` and `labels` `(batch, sequence)`, 0 at padding.
@@ -39,6 +42,35 @@ class TokenArrays:
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.labels = flat_column(dataset, "labels")[0] if "labels" in dataset.column_names else None
         self.attributes = np.asarray(dataset["attribute"][:]) if "attribute" in dataset.column_names else None
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> TokenArrays:
+        """Tokenizes texts to train on.
+
+        Those without a word and those over the tokenizer's limit are left out; warnings say how many.
+
+        Args:
+            texts: a list of sentences, a column of a dataset, or any other collection.
+            tokenizer: see [`~hf_arae.data.text.tokenization.train_tokenizer`].
+
+        Raises:
+            TypeError: `texts` is a single string or no collection, or one of them is no string.
+            ValueError: no text is left, or the tokenizer lacks the tokens around a sentence or the padding.
+        """
+        missing = [name for name in ("pad", "bos", "eos") if getattr(tokenizer, f"{name}_token_id") is None]
+        if missing:
+            names = ", ".join(f"{name}_token" for name in missing)
+            raise ValueError(f"the tokenizer has no {names}: hf_arae.train_tokenizer makes one that has")
+        if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+            raise TypeError(f"texts must be a list of sentences or a column of a dataset, got {type(texts).__name__}")
+        listed = list(texts)
+        other = next((row for row, text in enumerate(listed) if not isinstance(text, str)), None)
+        if other is not None:
+            raise TypeError(f"texts must hold strings only, got {type(listed[other]).__name__} in row {other}")
+        if not listed:
+            raise ValueError("texts are empty: there is no sentence to train on")
+        read = read_dataset(Dataset.from_dict({"text": listed}), tokenizer, "train")
+        return cls(encode_dataset(read, tokenizer), tokenizer.pad_token_id)
 
     def batches(self, batch_size: int, seed: int, rank: int, world_size: int) -> RowBatches:
         """Returns batches for training: rows of like length together, and as many of each attribute value.
