@@ -61,8 +61,8 @@ class PhaseTrainer(RunSaving, RunPublishing):
         arguments: see [`TrainingArguments`].
         train_dataset: data with a method `batches`, see [`TrainDataset`]. Where the end of a pass is not known, as in
             a stream, `max_steps` is needed.
-        processing_class: what prepares the model's input; anything with
-            `save_pretrained`, by which it is saved beside the model.
+        processing_class: what prepares the model's input; anything with `save_pretrained`, by which it is saved beside
+            the model.
         evaluator: called every `eval_steps` with the model in eval mode and without gradients. With a method
             `metric_names(model)`, which names its metrics ahead, a misspelled `metric_for_best_model` is refused
             before the training and not at the first evaluation.
