@@ -34,7 +34,7 @@ NORMALIZATIONS = ("news", "none")
 
 @dataclass
 class DocumentArguments:
-    """Where documents and titles come from; for `transformers.HfArgumentParser`. With no source: the built-in news."""
+    """Where documents and titles come from; each field is a flag. With no source: the built-in news."""
 
     dataset_name: str | None = field(
         default=None,

@@ -33,7 +33,7 @@ DROP_HINT = "With --drop_incomplete such rows are left out."
 
 @dataclass
 class DataArguments:
-    """Where the texts come from; for `transformers.HfArgumentParser`. With no source given: the built-in corpus."""
+    """Where the texts come from; each field is a flag. With no source given: the built-in corpus."""
 
     dataset_name: str | None = field(
         default=None, metadata={"help": "A dataset on the Hub (owner/name) or a local folder in the Hub's layout."}

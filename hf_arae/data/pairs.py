@@ -31,7 +31,7 @@ _NO_LABEL = (None, "-", "-1")  # SNLI's files have "-", its Hub dataset -1, wher
 
 @dataclass
 class PairArguments:
-    """Where the pairs come from; for `transformers.HfArgumentParser`. With no source given: the built-in scenes."""
+    """Where the pairs come from; each field is a flag. With no source given: the built-in scenes."""
 
     dataset_name: str | None = field(
         default=None, metadata={"help": "A dataset on the Hub (owner/name) or a local folder in the Hub's layout."}

@@ -41,7 +41,7 @@ HELD_OUT_ROWS = 10_000  # of the validation and of the test split, where max_eva
 
 @dataclass
 class StreamingArguments:
-    """How text is streamed; for `transformers.HfArgumentParser`."""
+    """How text is streamed; each field is a flag."""
 
     streaming: bool = field(
         default=False,

@@ -63,7 +63,7 @@ def posterior_statistics(
     Args:
         model: is in evaluation mode while it is measured.
         dataset: rows of `encode_dataset`, two or more.
-        samples: K of the importance-weighted bound. Published: 500.
+        samples: K of the importance-weighted bound; 500 is usual.
         batch_size: sentences at once.
         active_variance: threshold of an active unit.
 

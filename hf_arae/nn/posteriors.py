@@ -51,7 +51,7 @@ class BatchNormPosterior(GaussianPosterior):
 
     Args:
         encoder_size, code_size: see `GaussianPosterior`.
-        scale: gamma, above 0. Published: 0.6 and 0.7.
+        scale: gamma, above 0.
     """
 
     def __init__(self, encoder_size: int, code_size: int, scale: float):
@@ -103,7 +103,7 @@ class DeltaPosterior(GaussianPosterior):
 
     Args:
         encoder_size, code_size: see `GaussianPosterior`.
-        rate: delta, nats a coordinate, above 0. Published: 0.1 and 0.15.
+        rate: delta, nats a coordinate, above 0.
     """
 
     def __init__(self, encoder_size: int, code_size: int, rate: float):

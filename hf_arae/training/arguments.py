@@ -19,7 +19,7 @@ OF_ONE_PROCESS = ("output_dir", "use_cpu", "max_time", "report_to", "disable_tqd
 
 @dataclass
 class TrainingArguments:
-    """Arguments of the loop, ready for `HfArgumentParser`. One step is one iteration over all phases."""
+    """Arguments of the loop, each of them a flag. One step is one iteration over all phases."""
 
     output_dir: str = field(
         default="runs/default", metadata={"help": "Checkpoints, logs and the result go into this folder."}

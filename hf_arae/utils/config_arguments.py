@@ -39,6 +39,7 @@ def documented(cls: type) -> dict[str, str]:
     listed = re.split(r"\n(?=\S)", listed)[0]
     found = {}
     for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n        .*)*)", listed, re.MULTILINE):
+        text = re.sub(r"\[`(?:~[\w.]*\.)?([\w.]+)`\]", r"\1", text)  # a link is its name, or that of its last part
         text = " ".join(text.replace("`", "").split())
         if re.match("[a-z]+[ ,]", text):  # a word, and no symbol
             text = text[0].upper() + text[1:]

@@ -17,7 +17,7 @@ from hf_arae.utils.validation import check_choice, check_range
 
 @dataclass
 class AaeObjectiveArguments:
-    """Settings of the objective, ready for `HfArgumentParser`.
+    """Settings of the objective, each of them a flag.
 
     The defaults are those of Shen et al. (2020) for the AAE, without dropout; their denoising DAAE has
     `word_deletion=0.3`. Local shuffling is of Lample et al. (2018), with `shuffle_distance=3`.

@@ -10,12 +10,12 @@ from hf_arae.utils.validation import WIDTHS, check_range
 class AeConfig(LabelledDecodersConfig):
     """Sizes and switches of a plain autoencoder for text (thesis, section 4.2).
 
-    The default sizes are those of the published ARAE for transfer, which it is compared with. Beside the fields of
-    [`LabelledDecodersConfig`]:
+    The default sizes are those of the published ARAE for transfer, which it is compared with; there the
+    encoder's state is the code. Beside the fields of [`LabelledDecodersConfig`]:
 
     Args:
-        encoder_size: width of the encoder's LSTM, of whose state the code is then a linear map. `None`, as published:
-            the state is the code. Narrow codes want a wider state.
+        encoder_size: width of the encoder's LSTM, of whose state the code is then a linear map. `None`: the state is
+            the code. Narrow codes want a wider state.
         normalize_code: keep codes on the unit sphere.
     """
 

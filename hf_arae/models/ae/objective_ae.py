@@ -13,7 +13,7 @@ from hf_arae.utils.validation import check_choice, check_range
 
 @dataclass
 class AeObjectiveArguments:
-    """Settings of the objective, ready for `HfArgumentParser`. The defaults are those of the published autoencoder."""
+    """Settings of the objective, each of them a flag. The defaults are those of the published autoencoder."""
 
     autoencoder_optimizer: str = field(
         default="sgd", metadata={"help": "Encoder and decoder are updated by this optimizer: adam or sgd."}

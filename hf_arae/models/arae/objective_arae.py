@@ -19,7 +19,7 @@ from hf_arae.utils.validation import check_choice, check_range
 
 @dataclass
 class AraeObjectiveArguments(AeObjectiveArguments):
-    """Settings of the objective, ready for `HfArgumentParser`; those of [`AeObjectiveArguments`], and:"""
+    """Settings of the objective, each of them a flag; those of [`AeObjectiveArguments`], and:"""
 
     freeze_autoencoder: bool = field(
         default=False,

@@ -17,7 +17,7 @@ METHODS = ("supervised", "ae", "arae")
 
 @dataclass
 class AraePairObjectiveArguments(AraeObjectiveArguments):
-    """Settings of the objective, ready for `HfArgumentParser`; those of [`AraeObjectiveArguments`], and:"""
+    """Settings of the objective, each of them a flag; those of [`AraeObjectiveArguments`], and:"""
 
     method: str = field(
         default="arae",

@@ -11,7 +11,7 @@ from hf_arae.utils.validation import check_range
 
 @dataclass
 class HeadlineSelectorObjectiveArguments:
-    """Settings of the objective, ready for `HfArgumentParser`."""
+    """Settings of the objective, each of them a flag."""
 
     learning_rate: float = field(
         default=2e-3, metadata={"help": "Adam's learning rate is this at the start, and falls linearly to 0."}

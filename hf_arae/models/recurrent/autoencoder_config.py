@@ -10,6 +10,9 @@ from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_choice, c
 class TextAutoencoderConfig(RecurrentTextConfig):
     """Sizes and switches of a text autoencoder's encoder and decoder.
 
+    The defaults of the switches are as the ARAE was published: a table for each of the encoder, the decoders and the
+    output. `amplify_code`, `share_embeddings` and `dropout` are not in the thesis.
+
     Args:
         vocab_size: number of tokens, special ones included.
         embedding_size: width of the token embeddings.
@@ -17,14 +20,14 @@ class TextAutoencoderConfig(RecurrentTextConfig):
         code_size: width of the code.
         num_layers: LSTM layers in the encoder and in each decoder.
         amplify_code: the decoder reads the code times `sqrt(code_size)`, which puts the coordinates of a code on the
-            unit sphere at the size of 1. Not in the thesis; its effect was not measured apart from other changes.
+            unit sphere at the size of 1. Its effect was not measured apart from other changes.
         share_embeddings: one table serves the encoder, every decoder and, transposed, the output projection. The
-            published models have a table for each, at several times the parameters.
+            alternative is a table for each, at several times the parameters.
         initialization: `"published"` (tables and recurrent layers uniform(-0.1, 0.1), linear layers normal(0, 0.02))
-            or `"scaled"` (variances that keep signals at their size). With the published one all codes are nearly the
-            same at first, and the decoder begins to read them later.
+            or `"scaled"` (variances that keep signals at their size). With `"published"` all codes are nearly the same
+            at first, and the decoder begins to read them later.
         dropout: probability, in [0, 1), of dropping a unit of the decoder's inputs and outputs while training, as a
-            language model does. Not in the thesis.
+            language model does.
         max_sequence_length: longest sentence in tokens, without special ones.
         unk_token_id, mask_token_id: unknown words; the token that stands for a masked one.
     """
@@ -65,14 +68,14 @@ class TextAutoencoderConfig(RecurrentTextConfig):
 
 @strict
 class LabelledDecodersConfig(TextAutoencoderConfig):
-    """As [`TextAutoencoderConfig`], with a decoder for each label.
+    """As [`TextAutoencoderConfig`], with a decoder for each label. `mask_attribute_words` is not in the thesis.
 
     Args:
         num_attributes: number of attribute values, one decoder each; 1 is a model without attributes. Their names
             stand in `id2label`.
         mask_attribute_words: the encoder sees `mask_token_id` in place of each token whose log-odds for one attribute
-            value exceed `salience_threshold`. Not in the thesis. The log-odds are the model's buffer
-            `attribute_log_odds`, which every model with attributes has and which is filled before training.
+            value exceed `salience_threshold`. The log-odds are the model's buffer `attribute_log_odds`, which every
+            model with attributes has and which is filled before training.
         salience_threshold: a word is hidden above this, in nats of smoothed log-odds between one attribute value
             and the others.
     """
@@ -99,10 +102,11 @@ class PriorAutoencoderConfig(TextAutoencoderConfig):
     """As [`TextAutoencoderConfig`], for codes with a fixed prior.
 
     `hidden_size` is the width of the encoder's state too, and `initialization` is `"scaled"` unless said otherwise.
+    The sparse prior of Mathieu et al. (2019) has a `prior_sparsity` of 0.8.
 
     Args:
         prior_sparsity: gamma, the share in [0, 1) of coordinates of the prior that are near 0, see
-            [`hf_arae.nn.priors.FixedPrior`]. 0 is the standard normal. Published sparse prior: 0.8.
+            [`hf_arae.nn.priors.FixedPrior`]. 0 is the standard normal.
         prior_spike_std: their standard deviation sigma_0, in (0, 1).
     """
 

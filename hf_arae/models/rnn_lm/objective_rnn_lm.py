@@ -12,7 +12,7 @@ from hf_arae.utils.validation import check_choice, check_range
 
 @dataclass
 class RnnLmObjectiveArguments:
-    """Settings of the objective, ready for `HfArgumentParser`."""
+    """Settings of the objective, each of them a flag."""
 
     optimizer: str = field(default="adam", metadata={"help": "The model is updated by this optimizer: adam or sgd."})
     learning_rate: float = field(default=2e-3, metadata={"help": "The highest learning rate, > 0."})

@@ -10,6 +10,8 @@ from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
 class UrsaeConfig(RecurrentTextConfig):
     """Sizes of a URSAE (thesis, chapter 5; the defaults are those of section 5.7.1).
 
+    As the thesis has it, writer and reconstructor have two tables each, by default. `copy_gate` is not in the thesis.
+
     Args:
         vocab_size: number of tokens, special ones included; summaries and sources share them.
         embedding_size: width of the writer's and of the reconstructor's token embeddings.
@@ -17,13 +19,12 @@ class UrsaeConfig(RecurrentTextConfig):
         num_layers: layers of the writer's LSTM.
         dropout: share of the writer's units that are dropped, in [0, 1), while it is trained as a language model. As a
             summarizer's part it is frozen and drops nothing.
-        share_embeddings: the writer's embedding table is its output table too, and so is the reconstructor's. The
-            published model has separate ones.
+        share_embeddings: the writer's embedding table is its output table too, and so is the reconstructor's.
         reader_size: width of the reader's queries, keys and positions.
-        reader_kernel: source words, around each, that its key is made of; odd. With 1 (published) a key does not know
+        reader_kernel: source words, around each, that its key is made of; odd. With 1 a key does not know
             its neighbours, so that "the word after the one just written" cannot be asked for.
         copy_gate: a word's share of the attention, times a gate that the writer's state sets, is added to its logit.
-            Not in the thesis, whose reader reaches a logit through the writer's output table only.
+            Without it the reader reaches a logit through the writer's output table only.
         max_source_length: longest source in tokens, without `<bos>` and `<eos>`.
         max_summary_length: longest summary, in words.
         conv_size: feature maps of the reconstructor.

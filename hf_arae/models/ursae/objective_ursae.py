@@ -18,10 +18,10 @@ from hf_arae.utils.validation import check_choice, check_range
 
 @dataclass
 class UrsaeObjectiveArguments:
-    """Settings of the objective, ready for `HfArgumentParser`.
+    """Settings of the objective, each of them a flag.
 
-    Published: SGD at rate 0.25 with momentum 0.9, divided by 10 on plateaus, for both players; `baseline="greedy"`;
-    `language_model_weight=1`; `eta_start=1e-6`. What is not in the thesis is off by default.
+    The thesis trains both players by SGD at rate 0.25 with momentum 0.9, divided by 10 on plateaus; with
+    `baseline="greedy"`, `language_model_weight=1` and `eta_start=1e-6`. What is not in the thesis is off by default.
     """
 
     optimizer: str = field(

@@ -12,16 +12,16 @@ POSTERIORS = ("gaussian", "batch_norm", "balanced", "delta")
 class VaeConfig(PriorAutoencoderConfig):
     """Sizes and switches of a VAE for text (Bowman et al. 2016), and the family of its posterior.
 
-    The default sizes are those of Zhu et al. (2020) for Yahoo and Yelp. Beside the fields of
-    [`PriorAutoencoderConfig`]:
+    The default sizes are those of Zhu et al. (2020) for Yahoo and Yelp, who tried a `batch_norm_scale` of 0.7 and 0.6
+    and a `delta_rate` of 0.1 and 0.15. Beside the fields of [`PriorAutoencoderConfig`]:
 
     Args:
         posterior: q(z | x). `"gaussian"`; or one whose KL to the standard normal cannot vanish: `"batch_norm"`
             (BN-VAE), `"balanced"` (its extension: means and deviations normalised), `"delta"` (delta-VAE). See
             `hf_arae.nn.posteriors`.
-        batch_norm_scale: gamma of `"batch_norm"`, above 0. Published: 0.7 and 0.6.
+        batch_norm_scale: gamma of `"batch_norm"`, above 0.
         min_mean_variance: tau of `"balanced"`, in (0, 1).
-        delta_rate: delta of `"delta"`, in nats a coordinate, above 0. Published: 0.1 and 0.15.
+        delta_rate: delta of `"delta"`, in nats a coordinate, above 0.
         bag_of_words_sizes: hidden widths of the layers that predict a sentence's words from its code, for the
             bag-of-words loss (Zhao et al. 2017, who have one of 400); `[]` is one linear layer, `None` has none.
     """

@@ -138,7 +138,7 @@ class VaeModel(PriorAutoencoder):
         log p(x); with K = 1 it is an estimate of the evidence lower bound.
 
         Args:
-            samples: K, at least 1. Published: 500.
+            samples: K, at least 1; 500 is usual.
             input_ids, attention_mask, seed: see `elbo`.
         """
         input_ids, attention_mask = self._padded_right(input_ids, attention_mask)

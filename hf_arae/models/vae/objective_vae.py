@@ -19,9 +19,9 @@ from hf_arae.utils.validation import check_choice, check_range
 
 @dataclass
 class VaeObjectiveArguments:
-    """Settings of the objective, ready for `HfArgumentParser`.
+    """Settings of the objective, each of them a flag.
 
-    Published settings, by what differs from the defaults (the posterior and its scales stand in `VaeConfig`):
+    What papers have, where it differs from the defaults (the posterior and its scales stand in `VaeConfig`):
 
     - Bowman et al. (2016): the defaults; word dropout of 0.25 to 0.38 (keep rates 0.75 and 0.62).
     - Zhu et al. (2020), BN-VAE and delta-VAE: `optimizer="sgd"`, `learning_rate=1`, halved on plateaus,
