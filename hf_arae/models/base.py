@@ -127,13 +127,15 @@ class FamilyConfig(PreTrainedConfig):
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs):
-        """As in transformers, but an argument of `from_pretrained` that nobody takes is refused.
+        """As in transformers, but an argument of `from_pretrained` that nobody takes, or out of range, is refused.
 
         Raises:
             ValueError: names it. (A model's `from_pretrained` hands such arguments to the model, which refuses them.)
+            StrictDataclassClassValidationError: (huggingface_hub's) names what is out of range.
         """
         wants_unused = kwargs.pop("return_unused_kwargs", False)
         config, unused = super().from_dict(config_dict, return_unused_kwargs=True, **kwargs)
+        config.validate()  # transformers sets what is given over what the file says, and looks at it no more
         if wants_unused:
             return config, unused
         known = _TRANSFORMERS_KEYS | _LOADING_KEYS | _TOKENIZER_KEYS

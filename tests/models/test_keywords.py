@@ -5,6 +5,7 @@ import logging
 import pytest
 import torch
 from datasets import Dataset
+from huggingface_hub.errors import StrictDataclassClassValidationError
 from torch.nn import functional as F
 from transformers import (
     AutoConfig,
@@ -82,6 +83,13 @@ def test_a_config_names_what_it_does_not_know(transfer_folder):
     given = {"dtype": "auto", "device_map": "cpu", "trust_remote_code": False, "attn_implementation": "eager"}
     assert AutoConfig.from_pretrained(transfer_folder, salience_threshold=2.0, **given).salience_threshold == 2.0
     assert AutoModel.from_pretrained(transfer_folder, salience_threshold=2.0).config.salience_threshold == 2.0
+
+
+@pytest.mark.parametrize("wrong", [{"salience_threshold": float("nan")}, {"dropout": 7}, {"code_size": -5}])
+def test_what_is_given_beside_a_folder_is_held_to_its_range(wrong, transfer_folder):
+    for auto in (AutoConfig, AutoModel):
+        with pytest.raises(StrictDataclassClassValidationError, match="must lie in"):
+            auto.from_pretrained(transfer_folder, **wrong)
 
 
 def test_options_of_a_tokenizer_are_no_misspelled_fields(transfer_folder, caplog):
