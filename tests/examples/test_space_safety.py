@@ -347,4 +347,4 @@ def test_the_first_example_is_answered_well():
     kept = Checkpoints()
     kept.show(str(folder))
     result = kept.get(str(folder)).rewrite(transfer_tab._EXAMPLES[0])
-    assert result["text"] == "The staff was friendly and the place was great."
+    assert result["text"] == "The staff was friendly and the place was clean."
