@@ -23,7 +23,7 @@ class TestAe(TextAutoencoderTests):
     def test_it_draws_no_codes(self, model):
         assert not model.draws_codes
         for call in (model.sample, model.sample_codes):
-            with pytest.raises(ValueError, match="plain autoencoder"):
+            with pytest.raises(ValueError, match="AeModel draws no codes"):
                 call(2)
 
     def test_noise_on_codes_falls_and_moves_the_loss(self):

@@ -31,13 +31,7 @@ class AaeModel(PriorAutoencoder):
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
     ) -> Tensor:
-        """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`.
-
-        Args:
-            input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
-            attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
-            attribute: not read: there are no labels.
-        """
+        """Codes as the base's, by a linear map of what the encoder gives; no label is read."""
         return self.code_head(self.encoder_state(input_ids, attention_mask))
 
 

@@ -15,6 +15,8 @@ from hf_arae.nn.mlp import Mlp
 class AraeModel(LabelledDecoders, TextAutoencoder):
     """ARAE for text (thesis, chapter 4): encoder, decoders, generator, critic and, for transfer, a code classifier.
 
+    Codes have norm 1 if `normalize_code`. The encoder reads no label: codes are to be those of any.
+
     Args:
         config: sizes and switches; with two or more attributes there is a classifier of codes.
     """
@@ -56,18 +58,6 @@ class AraeModel(LabelledDecoders, TextAutoencoder):
             init.normal_(module.weight, 0.0, length * module.in_features**-0.5)
         else:
             super()._init_weights(module)
-
-    def encode(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
-    ) -> Tensor:
-        """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`, of norm 1 if `normalize_code`.
-
-        Args:
-            input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
-            attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
-            attribute: not read: codes are to be those of any label.
-        """
-        return self.encoder_state(input_ids, attention_mask)
 
     def generate_codes(self, latent: Tensor) -> Tensor:
         """Maps z `(batch, latent_size)` to generated codes `(batch, code_size)` in (-1, 1)."""

@@ -36,11 +36,6 @@ class HeadlineSelectorConfig(RecurrentTextConfig):
     shortest_headline: int = 7
     longest_headline: int = 12
     id2label: dict[int, str] | dict[str, str] | None = None
-    pad_token_id: int | None = 0
-    bos_token_id: int | None = 1
-    eos_token_id: int | None = 2
-    unk_token_id: int | None = 3
-    mask_token_id: int | None = 4
 
     def __post_init__(self, **kwargs):
         if self.id2label is None:

@@ -14,6 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
 from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
+from hf_arae.models.recurrent.example_sentences import example_sentences
 from hf_arae.models.recurrent.initialization import initialize
 from hf_arae.models.recurrent.text_model import RecurrentTextModel
 from hf_arae.nn.text.decoding import WriterCell
@@ -48,8 +49,8 @@ class TextAutoencoder(RecurrentTextModel):
     """Base of the autoencoders: tables, encoder, decoder and output projection.
 
     Sentences are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`, padded on the right. A subclass says
-    how a sentence becomes a code (`encode`) and, if it knows, where codes of new sentences come from (`sample_codes`);
-    its `__init__` ends with `post_init()` and `_set_generation_defaults()`.
+    where codes of new sentences come from (`sample_codes`), if it knows, and how a sentence becomes a code (`encode`),
+    if that is not what the encoder gives; its `__init__` ends with `post_init()` and `_set_generation_defaults()`.
 
     Every verb takes an `attribute`, the label of each sentence. It says something to encoders and decoders that depend
     on one; those here do not, see [`~hf_arae.models.recurrent.labelled_decoders.LabelledDecoders`].
@@ -108,34 +109,23 @@ class TextAutoencoder(RecurrentTextModel):
         - `attention_mask` `(2, 6)` int64: 1 for tokens, 0 for padding;
         - `decoder_input_ids` `(2, 5)` int64: the tokens before each one that is to be predicted.
         """
-        config = self.config
-        special = {getattr(config, f"{name}_token_id") for name in ("pad", "bos", "eos", "unk", "mask")}
-        words = [token for token in range(min(config.vocab_size, 16)) if token not in special] or [config.unk_token_id]
-        first, second = ([words[place % len(words)] for place in range(*ends)] for ends in ((0, 4), (4, 6)))
-        rows = [
-            [config.bos_token_id, *first, config.eos_token_id],
-            [config.bos_token_id, *second, config.eos_token_id, config.pad_token_id, config.pad_token_id],
-        ]
-        ids = torch.tensor(rows, device=self.device)
-        return {
-            "input_ids": ids,
-            "attention_mask": (ids != config.pad_token_id).long(),
-            "decoder_input_ids": ids[:, :-1],
-        }
+        ids = torch.tensor(example_sentences(self.config), device=self.device)
+        mask = (ids != self.config.pad_token_id).long()
+        return {"input_ids": ids, "attention_mask": mask, "decoder_input_ids": ids[:, :-1]}
 
-    # What a subclass says
+    # What a subclass may say
 
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
     ) -> Tensor:
-        """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`.
+        """Maps token ids `(batch, sequence)` to codes `(batch, code_size)`: what the encoder gives.
 
         Args:
             input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
             attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
             attribute: labels of the sentences `(batch,)`, for an encoder that reads them.
         """
-        raise NotImplementedError
+        return self.encoder_state(input_ids, attention_mask)
 
     def sample_codes(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws codes of new sentences, `(num_samples, code_size)`; from torch's generator of the CPU if `None`.
@@ -144,7 +134,7 @@ class TextAutoencoder(RecurrentTextModel):
             ValueError: the family does not know what codes are drawn from.
         """
         raise ValueError(
-            f"a {type(self).__name__} draws no codes of new sentences. encode() sentences, and decode() what lies "
+            f"{type(self).__name__} draws no codes of new sentences. encode() sentences, and decode() what lies "
             "between or around their codes"
         )
 
@@ -300,19 +290,8 @@ class TextAutoencoder(RecurrentTextModel):
         output = TextAutoencoderOutput(code.unsqueeze(1), loss, logits, cache if use_cache else None)
         return output if return_dict is not False else output.to_tuple()
 
-    def prepare_inputs_for_generation(
-        self, input_ids, cache=None, encoder_outputs=None, attribute=None, use_cache=None, **kwargs
-    ):
-        if use_cache and cache is None:
-            cache = RecurrentCache()
-        begun = cache is not None and cache.get_seq_length() > 0
-        return {
-            "decoder_input_ids": input_ids[:, -1:] if begun else input_ids,
-            "cache": cache,
-            "encoder_outputs": encoder_outputs,
-            "attribute": attribute,
-            "use_cache": use_cache,
-        }
+    def prepare_inputs_for_generation(self, input_ids, attribute=None, **kwargs):
+        return {**super().prepare_inputs_for_generation(input_ids, **kwargs), "attribute": attribute}
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The encoder's table of words, `(vocab_size, embedding_size)`; with `share_embeddings` there is no other."""

@@ -45,12 +45,7 @@ class TextAutoencoderConfig(RecurrentTextConfig):
     initialization: str = "published"
     dropout: float | int = 0.0
     max_sequence_length: int = 25
-    pad_token_id: int | None = 0
-    bos_token_id: int | None = 1
-    eos_token_id: int | None = 2
     decoder_start_token_id: int | None = 1
-    unk_token_id: int | None = 3
-    mask_token_id: int | None = 4
     is_encoder_decoder: bool = True
     tie_word_embeddings: bool = False
 

@@ -92,16 +92,10 @@ class LabelledDecoders:
         attribute: Tensor | None = None,
         state: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Runs each sentence through the decoder of its attribute value.
+        """As the base's, each sentence by the decoder of its label; `attribute` may be left out where there is one.
 
-        Args:
-            code: `(batch, code_size)`.
-            decoder_input_ids: previous tokens, `(batch, sequence)`.
-            attribute: attribute values `(batch,)`; may be left out with one decoder only.
-            state: state to continue from, each part `(num_layers, batch, hidden_size)`.
-
-        Returns:
-            States `(batch, sequence, hidden_size)` and the state after the last token.
+        Raises:
+            ValueError: it was left out, and there are several decoders.
         """
         if len(self.decoders) == 1:
             return super().decoder_states(code, decoder_input_ids, attribute, state)

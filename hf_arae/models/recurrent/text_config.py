@@ -1,18 +1,22 @@
 """What the configs of recurrent text models share: a tokenizer gives their vocabulary, tokens and longest text."""
 
-from __future__ import annotations
-
 from typing import Any
 
+from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedTokenizerBase
 
 from hf_arae.models.base import FamilyConfig
 
 
+@strict
 class RecurrentTextConfig(FamilyConfig):
     """Config of a model of texts in a tokenizer's words.
 
-    Subclasses declare the fields that `not_chosen` lists, as far as they have them.
+    Subclasses declare the other fields that `not_chosen` lists, as far as they have them.
+
+    Args:
+        pad_token_id, bos_token_id, eos_token_id: padding, and the tokens before and after a text.
+        unk_token_id, mask_token_id: stand for an unknown word, and for one that is hidden.
     """
 
     length_field = "max_sequence_length"  # what the config calls the longest text
@@ -28,8 +32,14 @@ class RecurrentTextConfig(FamilyConfig):
         "mask_token_id",
     )
 
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 1
+    eos_token_id: int | None = 2
+    unk_token_id: int | None = 3
+    mask_token_id: int | None = 4
+
     @classmethod
-    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, **sizes: Any) -> RecurrentTextConfig:
+    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, **sizes: Any) -> "RecurrentTextConfig":
         """A config for a tokenizer's vocabulary, special tokens and longest text, `model_max_length - 2` words.
 
         Args:

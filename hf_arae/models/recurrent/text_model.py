@@ -15,6 +15,7 @@ from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.models.recurrent.writing_settings import check_writing, room_for_new_tokens
 from hf_arae.nn.text.decoding import RecurrentWriter, WriterCell
 from hf_arae.nn.text.padding import check_padded_right, padded_after_end
+from hf_arae.nn.text.recurrent_cache import RecurrentCache
 from hf_arae.nn.text.vocabulary import VocabularyProjection
 
 _DEFAULT_SETTINGS = vars(GenerationConfig())
@@ -142,6 +143,18 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
                 init.uniform_(parameter, -0.1, 0.1)
         elif isinstance(module, VocabularyProjection):
             module.reset_parameters()
+
+    def prepare_inputs_for_generation(self, input_ids, cache=None, encoder_outputs=None, use_cache=None, **kwargs):
+        """What `forward` of an encoder and a decoder takes at the next word; a language model says its own."""
+        if use_cache and cache is None:
+            cache = RecurrentCache()
+        begun = cache is not None and cache.get_seq_length() > 0
+        return {
+            "decoder_input_ids": input_ids[:, -1:] if begun else input_ids,
+            "cache": cache,
+            "encoder_outputs": encoder_outputs,
+            "use_cache": use_cache,
+        }
 
     def generate(
         self, inputs: Tensor | None = None, generation_config: GenerationConfig | None = None, **arguments

@@ -33,12 +33,6 @@ class RnnLmConfig(RecurrentTextConfig):
     dropout: float | int = 0.0
     share_embeddings: bool = False
     max_sequence_length: int = 25
-    pad_token_id: int | None = 0
-    bos_token_id: int | None = 1
-    eos_token_id: int | None = 2
-    unk_token_id: int | None = 3
-    mask_token_id: int | None = 4
-    is_encoder_decoder: bool = False
     tie_word_embeddings: bool = False
 
     def validate_sizes(self):

@@ -75,12 +75,7 @@ class UrsaeConfig(RecurrentTextConfig):
     write_source_order: bool = False
     write_longest_gap: int | None = None
     write_no_repeat_ngram_size: int = 0
-    pad_token_id: int | None = 0
-    bos_token_id: int | None = 1
-    eos_token_id: int | None = 2
     decoder_start_token_id: int | None = 1
-    unk_token_id: int | None = 3
-    mask_token_id: int | None = 4
     is_encoder_decoder: bool = True
     tie_word_embeddings: bool = False
 

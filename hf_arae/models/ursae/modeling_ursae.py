@@ -289,17 +289,6 @@ class UrsaeForConditionalGeneration(SummaryWriter):
         self.writer.config.vocab_size = self.config.vocab_size
         return table
 
-    def prepare_inputs_for_generation(self, input_ids, cache=None, encoder_outputs=None, use_cache=None, **kwargs):
-        if use_cache and cache is None:
-            cache = RecurrentCache()
-        begun = cache is not None and cache.get_seq_length() > 0
-        return {
-            "decoder_input_ids": input_ids[:, -1:] if begun else input_ids,
-            "cache": cache,
-            "encoder_outputs": encoder_outputs,
-            "use_cache": use_cache,
-        }
-
 
 def writer_config(config: UrsaeConfig) -> RnnLmConfig:
     """Config of the language model that a summarizer's writer is."""

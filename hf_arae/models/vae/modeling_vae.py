@@ -77,13 +77,7 @@ class VaeModel(PriorAutoencoder):
     def encode(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, attribute: Tensor | None = None
     ) -> Tensor:
-        """Maps token ids `(batch, sequence)` to the means of their posteriors, `(batch, code_size)`.
-
-        Args:
-            input_ids: `<bos> ... <eos>`, padded; on the right, as the tokenizer does, is fastest.
-            attention_mask: 1 for tokens, 0 for what is not to be read; derived from the padding token if `None`.
-            attribute: not read: there are no labels.
-        """
+        """Codes as the base's: the means of the posteriors; no label is read."""
         return self.posterior(input_ids, attention_mask)[0]
 
     def bag_of_words_loss(self, code: Tensor, labels: Tensor) -> Tensor:
