@@ -1,14 +1,21 @@
-"""The test class of each family, which says how its tiny model, its data and its objective are made."""
+"""Every family in the tests: its test class, which says how model, data and objective are made, and narrow models."""
 
 from __future__ import annotations
 
+import inspect
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
+import torch
 from testing_mixins import FamilyTests, TextAutoencoderTests
+from transformers import PreTrainedModel
 
-from hf_arae.models.auto import FAMILIES
+from hf_arae.models.auto import FAMILIES, Family, family
+
+NARROW = {"embedding_size": 4, "hidden_size": 6, "code_size": 4, "conv_size": 4}
+LABELS = {"num_attributes": 2, "id2label": {0: "negative", 1: "positive"}}
 
 
 @cache
@@ -25,3 +32,27 @@ def family_tests(name: str) -> FamilyTests:
 def text_autoencoders() -> tuple[str, ...]:
     """Names of the families that are text autoencoders."""
     return tuple(name for name in FAMILIES if isinstance(family_tests(name), TextAutoencoderTests))
+
+
+def narrow_model(name: str, vocab_size: int, auto_class: str | None = None, **changes: Any) -> PreTrainedModel:
+    """A small model of a family, in evaluation mode, with weights so large that its outputs differ; always the same.
+
+    Args:
+        name: of the family.
+        vocab_size: words of its tokenizer.
+        auto_class: which of its classes, by the Auto class that builds it; the usual one if `None`.
+        changes: fields of the config. Those of `NARROW` count as far as the family has them, these in any case.
+    """
+    kind = family(name)
+    torch.manual_seed(0)
+    sizes = {size: value for size, value in NARROW.items() if has_field(kind, size)}
+    config = kind.config(**{"vocab_size": vocab_size, **sizes, **changes})
+    model = (kind.model if auto_class is None else kind.models[auto_class])(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    return model.eval()
+
+
+def has_field(kind: Family, name: str) -> bool:
+    """Whether a family's config has a field of this name."""
+    return name in inspect.signature(kind.config).parameters

@@ -91,7 +91,7 @@ def build_run(family: str, small: bool = False) -> Run:
         encoded = encode_dataset(train.select_columns("text"), tokenizer)
         model = text_model(f"{family}-sentences", tokenizer, **sizes)
         objective = text_objective(f"{family}-sentences", model)
-        fitted = train["text"][:200] if family == "ae" else None
+        fitted = None if getattr(model, "draws_codes", True) else train["text"][:200]  # a language model has none
         evaluator = TextGenerationEvaluator(tokenizer, held_out["text"], fitted, None)
     return Run(model, objective, TokenArrays(encoded, tokenizer.pad_token_id), tokenizer, evaluator)
 
@@ -197,10 +197,10 @@ def _verbs(family: str, folder: Path, device: str, texts: list[str]) -> list[str
         text_family(f"{family}-sentences").model.from_pretrained(folder).to(device),
         AutoTokenizer.from_pretrained(folder),
     )
-    if family != "ae":
+    if getattr(model, "draws_codes", True):
         assert len(model.sample(20, seed=0)) == 20
     batch = tokenizer(texts, return_tensors="pt", padding=True, truncation=True).to(device)
-    if family == "rnn_lm":
+    if not hasattr(model, "reconstruct"):
         ids = model.generate(batch["input_ids"][:, :3], do_sample=False)
     else:
         model.reconstruct(**batch, precision="bfloat16")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 import torch
+from family_tests import LABELS, has_field, narrow_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.hub.cards import write_run_card
 from hf_arae.models.auto import families
 
 SENTENCE = "the food was great ."
-NARROW = {"embedding_size": 4, "hidden_size": 6, "code_size": 4, "conv_size": 4}
-VARIANTS = {"arae-transfer": {"num_attributes": 2, "id2label": {0: "negative", 1: "positive"}}}
-VARIANTS |= {"vae-batch-norm": {"posterior": "batch_norm"}}
 
 # What a process finds in a repository: a digest of all weights, and numbers and words that the model gives. Run here
 # and in others.
@@ -58,23 +55,16 @@ print("FOUND", json.dumps(found))
 
 def tiny_models(vocab_size: int) -> dict[str, tuple[str, PreTrainedModel]]:
     """By the name of its repository: the Auto class that loads it, and the model; each class of every family."""
-    torch.manual_seed(0)
     models = {}
-    for family in families():
-        accepted = inspect.signature(family.config).parameters
-        sizes = {name: size for name, size in {"vocab_size": vocab_size, **NARROW}.items() if name in accepted}
-        for auto_class, model_class in family.models.items():
+    for kind in families():
+        for auto_class, model_class in kind.models.items():
             if model_class not in [type(model) for _, model in models.values()]:
-                usual = model_class is family.models.get("AutoModel", model_class)
-                name = family.name if usual else f"{family.name}-{auto_class.removeprefix('AutoModelFor').lower()}"
-                models[name] = (auto_class, model_class(family.config(**sizes)))
-        for name, options in VARIANTS.items():
-            if name.partition("-")[0] == family.name:
-                models[name] = ("AutoModel", family.models["AutoModel"](family.config(**sizes, **options)))
-    for _, model in models.values():
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.7)  # else all outputs are alike
-        model.eval()
+                usual = model_class is kind.models.get("AutoModel", model_class)
+                name = kind.name if usual else f"{kind.name}-{auto_class.removeprefix('AutoModelFor').lower()}"
+                models[name] = (auto_class, narrow_model(kind.name, vocab_size, auto_class))
+        if has_field(kind, "num_attributes"):
+            models[f"{kind.name}-transfer"] = ("AutoModel", narrow_model(kind.name, vocab_size, **LABELS))
+    models["vae-batch-norm"] = ("AutoModel", narrow_model("vae", vocab_size, posterior="batch_norm"))
     return models
 
 

@@ -2,27 +2,20 @@
 
 import pytest
 import torch
+from family_tests import has_field, narrow_model, text_autoencoders
 
-from hf_arae import AaeConfig, AaeModel, AraeConfig, AraeModel, VaeConfig, VaeModel
+from hf_arae.models.auto import family
 
-SIZES = {"embedding_size": 4, "hidden_size": 4, "code_size": 4}
 LABELS = {"num_attributes": 3, "id2label": {0: "sad", 1: "calm", 2: "glad"}}
+CASES = [(name, {}) for name in text_autoencoders()]
+CASES += [(name, LABELS) for name in text_autoencoders() if has_field(family(name), "num_attributes")]
 
 
 @pytest.mark.parametrize("vocab_size", [5, 6, 300])
-@pytest.mark.parametrize(
-    ("config", "model", "labels"),
-    [
-        (AraeConfig, AraeModel, {}),
-        (AraeConfig, AraeModel, LABELS),
-        (VaeConfig, VaeModel, {}),
-        (AaeConfig, AaeModel, {}),
-    ],
-    ids=["arae", "arae with labels", "vae", "aae"],
-)
+@pytest.mark.parametrize(("name", "labels"), CASES)
 @torch.no_grad()
-def test_example_inputs(config, model, labels, vocab_size):
-    model = model(config(vocab_size=vocab_size, **SIZES, **labels)).eval()
+def test_example_inputs(name, labels, vocab_size):
+    model = narrow_model(name, vocab_size, **labels)
     inputs = model.example_inputs
     shapes = {"input_ids": (2, 6), "attention_mask": (2, 6), "decoder_input_ids": (2, 5)}
     shapes |= {"attribute": (2,)} if labels else {}

@@ -12,6 +12,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 import torch
+from family_tests import family_tests, narrow_model, text_autoencoders
 from transformers import AutoModel, AutoTokenizer, pipeline
 
 from hf_arae import LatentSpace, VaeConfig, VaeModel
@@ -261,13 +262,11 @@ def test_labels_that_words_do_not_tell(transfer_model, tokenizer, tmp_path):
 # Latent space
 
 
-@pytest.mark.parametrize("family", ["arae", "vae"])
+@pytest.mark.parametrize("family", ["transfer", *(name for name in text_autoencoders() if family_tests(name).samples)])
 def test_a_latent_space_is_the_model_s(tokenizer, transfer_model, tmp_path, family):
-    torch.manual_seed(1)
-    sizes = {"vocab_size": len(tokenizer), "embedding_size": 8, "hidden_size": 8, "code_size": 6}
-    model = transfer_model if family == "arae" else VaeModel(VaeConfig(**sizes, prior_sparsity=0.5))
+    model = transfer_model if family == "transfer" else narrow_model(family, len(tokenizer))
     export_onnx(model, tmp_path, tokenizer)
-    attribute = 1 if family == "arae" else None
+    attribute = 1 if family == "transfer" else None
     space = LatentSpace(model, tokenizer, attribute)
     other = LatentSpace(OnnxLatentModel(OnnxTextAutoencoder(tmp_path)), tokenizer, attribute)
     assert other.native_space == space.native_space

@@ -2,23 +2,21 @@
 
 import pytest
 import torch
+from family_tests import narrow_model, text_autoencoders
 from transformers import AutoModel, pipeline
 
-from hf_arae import AaeConfig, AaeModel, LatentSpace, VaeConfig, VaeModel
+from hf_arae import LatentSpace
 from hf_arae.data.text.tokenization import train_tokenizer
 
 TEXTS = ["The food was great!", "awful .", "i am coming back , friendly staff ."]
-SIZES = {"embedding_size": 8, "hidden_size": 12, "code_size": 6}
 
 
-@pytest.fixture(scope="module", params=["arae", "vae", "aae"])
+@pytest.fixture(scope="module", params=["transfer", *text_autoencoders()])
 def folder(request, transfer_folder, tokenizer, tmp_path_factory):
-    if request.param == "arae":
+    if request.param == "transfer":
         return transfer_folder
-    model_class, config_class = {"vae": (VaeModel, VaeConfig), "aae": (AaeModel, AaeConfig)}[request.param]
     folder = tmp_path_factory.mktemp("checkpoints") / request.param
-    torch.manual_seed(0)
-    model_class(config_class(vocab_size=len(tokenizer), **SIZES)).save_pretrained(folder)
+    narrow_model(request.param, len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
