@@ -95,9 +95,12 @@ class ScriptArguments:
         },
     )
     language_model_epochs: float = field(
-        default=1.0, metadata={"help": "That language model reads them so many times."}
+        default=1.0,
+        metadata={"help": "The language model of the reverse perplexity reads its sentences so many times."},
     )
-    language_model_size: int = field(default=300, metadata={"help": "That language model's state has this width."})
+    language_model_size: int = field(
+        default=300, metadata={"help": "The state of the reverse perplexity's language model has this width."}
+    )
     posterior_samples: int = field(
         default=100, metadata={"help": "The likelihood bound of a VAE takes so many draws."}
     )

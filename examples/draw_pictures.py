@@ -49,7 +49,7 @@ STYLE = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
 }
-DPI, MOST_BYTES = 160, 120_000
+DPI, MAX_BYTES = 160, 120_000
 
 PEOPLE = ("a man", "a woman", "two men", "a young boy", "a little girl", "two children", "a group of people")
 CLOTHES = ("", " in red", " with a hat", " in a white shirt")
@@ -92,8 +92,8 @@ def save(figure: Figure, picture: Path) -> None:
     image = Image.open(raw).convert("RGB").quantize(128, dither=Image.Dither.NONE)
     image.save(picture, optimize=True)
     size = picture.stat().st_size
-    if size > MOST_BYTES:
-        raise SystemExit(f"{picture} has {size} bytes, more than {MOST_BYTES}")
+    if size > MAX_BYTES:
+        raise SystemExit(f"{picture} has {size} bytes, more than {MAX_BYTES}")
     print(f"{picture}: {size / 1000:.0f} kB, {image.width} x {image.height}")
 
 

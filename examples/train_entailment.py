@@ -74,7 +74,7 @@ class ScriptArguments:
     )
     label_fraction: list[float] = field(
         default_factory=lambda: [0.1],
-        metadata={"help": "Of the training pairs, these shares have labels; a run each."},
+        metadata={"help": "These shares of the training pairs have their labels, each in a run of its own."},
     )
     seeds: list[int] = field(
         default_factory=lambda: [0, 1, 2],

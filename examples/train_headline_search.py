@@ -76,7 +76,7 @@ class ScriptArguments:
     vector_size: int = field(
         default=32, metadata={"help": "Among the signals of a word is a vector of so many numbers."}
     )
-    most_words: float = field(default=11.0, metadata={"help": "Tuning keeps the mean length of headlines below this."})
+    max_words: float = field(default=11.0, metadata={"help": "Tuning keeps the mean length of headlines below this."})
 
 
 def main() -> None:
@@ -161,7 +161,7 @@ def main() -> None:
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
 
     # 6. Tuning
-    tuned = tune_selection(model, tokenizer, tuning["document"][:], tuning["summary"][:], most_words=script.most_words)
+    tuned = tune_selection(model, tokenizer, tuning["document"][:], tuning["summary"][:], max_words=script.max_words)
     print("tuned: " + "  ".join(f"{name} {value:.2f}" for name, value in tuned.items()))
 
     # 7. The test split's table (the validation split's, where there is no test split)

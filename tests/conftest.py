@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests star
 import pytest
 import torch
 from local_hub.fixtures import local_hub  # noqa: F401 (a fixture)
+from transformers.utils import logging
 
 from hf_arae.data.text.salience import attribute_log_odds
 from hf_arae.data.text.tokenization import train_tokenizer
@@ -29,6 +30,14 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Puts the folders with the longest files first, so that the processes of the suite end together."""
     items.sort(key=lambda item: item.path.parent.name not in ("examples", "hub", "training"))
+
+
+@pytest.fixture
+def warnings(caplog):
+    """What transformers' loggers say, as `caplog` records it; by themselves they do not hand it on."""
+    logging.enable_propagation()
+    yield caplog
+    logging.disable_propagation()
 
 
 @pytest.fixture(scope="session")

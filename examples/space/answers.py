@@ -19,29 +19,29 @@ logger = logging.getLogger("hf_arae.space")
 _OWN_FOLDERS = (Path(__file__).parent, Path(hf_arae.__file__).parent)
 
 
-def checked_text(text: str | None, most: int, what: str = "the text") -> str:
+def checked_text(text: str | None, max_characters: int, what: str = "the text") -> str:
     """Returns a text without white space around it, and with U+FFFD for halves of characters.
 
     Raises:
-        ValueError: it is empty or has more than `most` characters.
+        ValueError: it is empty or has more than `max_characters`.
     """
     text = text or ""
-    if len(text) > most:
-        raise ValueError(f"{what} has {len(text):,} characters; at most {most:,} are taken here")
+    if len(text) > max_characters:
+        raise ValueError(f"{what} has {len(text):,} characters; at most {max_characters:,} are taken here")
     if not text.strip():
         raise ValueError(f"{what} is empty")
     return whole_characters(text.strip())
 
 
-def checked_lines(text: str | None, most_lines: int, most: int, what: str = "the text") -> list[str]:
+def checked_lines(text: str | None, max_lines: int, max_characters: int, what: str = "the text") -> list[str]:
     """Returns the lines of a text that are not blank.
 
     Raises:
-        ValueError: there is none, there are more than `most_lines`, or more than `most` characters together.
+        ValueError: there is none, there are more than `max_lines`, or more than `max_characters` together.
     """
-    lines = [line.strip() for line in checked_text(text, most, what).splitlines() if line.strip()]
-    if len(lines) > most_lines:
-        raise ValueError(f"{what} has {len(lines):,} lines; at most {most_lines:,} are taken here")
+    lines = [line.strip() for line in checked_text(text, max_characters, what).splitlines() if line.strip()]
+    if len(lines) > max_lines:
+        raise ValueError(f"{what} has {len(lines):,} lines; at most {max_lines:,} are taken here")
     return lines
 
 
@@ -52,10 +52,10 @@ def checked_number(number: int | None, what: str) -> int:
     return number
 
 
-def checked_real(number: float | None, least: float, most: float, what: str) -> float:
+def checked_real(number: float | None, minimum: float, maximum: float, what: str) -> float:
     """Returns a number; raises ValueError for one out of its range. gradio lets NaN and nothing through."""
-    if isinstance(number, bool) or not isinstance(number, Real) or not least <= number <= most:
-        raise ValueError(f"{what} must be a number from {least} to {most}, got {number!r:.80}")
+    if isinstance(number, bool) or not isinstance(number, Real) or not minimum <= number <= maximum:
+        raise ValueError(f"{what} must be a number from {minimum} to {maximum}, got {number!r:.80}")
     return float(number)
 
 

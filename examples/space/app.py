@@ -52,13 +52,17 @@ class ScriptArguments:
             "help": "Folders, with commas between, whose models visitors may name; also by the variable MODEL_FOLDERS."
         },
     )
-    models_kept: int = field(default=4, metadata={"help": "Models in memory; the least recently used one goes."})
-    port: int | None = field(default=None, metadata={"help": "By default the first free one from 7860."})
+    models_kept: int = field(
+        default=4, metadata={"help": "So many models are kept in memory; the least recently used one goes."}
+    )
+    port: int | None = field(
+        default=None, metadata={"help": "The page is served at this port; by default the first free one from 7860 on."}
+    )
 
 
 def build(script: ScriptArguments) -> gr.Blocks:
     """Builds the page, with a queue that holds back what it cannot answer at once."""
-    checkpoints.most_kept = max(1, script.models_kept)
+    checkpoints.max_kept = max(1, script.models_kept)
     folders = [folder.strip() for folder in script.folders.split(",") if folder.strip()]
     checkpoints.show(*folders, script.transfer_model, script.summary_model, script.latent_model)
     with gr.Blocks(title="hf_arae", analytics_enabled=False) as page:

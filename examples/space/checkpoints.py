@@ -77,21 +77,21 @@ class Checkpoints:
     """The checkpoints in memory, the least recently used of which makes room for a new one.
 
     Args:
-        most_kept: checkpoints in memory.
-        most_parameters: of one checkpoint. Anyone can name a model, and one that fills the memory ends all others.
-        most_loading: checkpoints that are loaded at once; further ones are put off.
+        max_kept: checkpoints in memory.
+        max_parameters: of one checkpoint. Anyone can name a model, and one that fills the memory ends all others.
+        max_loading: checkpoints that are loaded at once; further ones are put off.
         patience: seconds that a caller waits for a checkpoint. It goes on being loaded afterwards.
     """
 
     def __init__(
         self,
-        most_kept: int = 4,
-        most_parameters: int = 300 * _MILLION,
-        most_loading: int = 2,
+        max_kept: int = 4,
+        max_parameters: int = 300 * _MILLION,
+        max_loading: int = 2,
         patience: float = 60,
     ):
-        self.most_kept, self.most_parameters = most_kept, most_parameters
-        self.most_loading, self.patience = most_loading, patience
+        self.max_kept, self.max_parameters = max_kept, max_parameters
+        self.max_loading, self.patience = max_loading, patience
         self._folders: dict[str, Path] = {}
         self._trusted: frozenset[str] = frozenset()
         self._kept: OrderedDict[str, Checkpoint] = OrderedDict()
@@ -147,7 +147,7 @@ class Checkpoints:
                 return self._kept[name]
             load = self._loads.get(name)
             if load is None:
-                if len(self._loads) >= self.most_loading:
+                if len(self._loads) >= self.max_loading:
                     raise ValueError("other models are being loaded here: try again in a minute")
                 load = self._loads[name] = Future()
                 Thread(target=self._fill, args=(name, load), daemon=True).start()
@@ -166,7 +166,7 @@ class Checkpoints:
             return
         with self._looking:
             del self._loads[name]
-            while len(self._kept) >= self.most_kept:
+            while len(self._kept) >= self.max_kept:
                 self._kept.popitem(last=False)
             self._kept[name] = checkpoint
         load.set_result(checkpoint)
@@ -176,11 +176,11 @@ class Checkpoints:
         try:
             folder = self._folders.get(name)
             if folder is None:
-                folder = fetch(name, self.most_parameters)
+                folder = fetch(name, self.max_parameters)
                 check_downloaded_weights(name, {})
             for file in FILES:
                 if (folder / file).exists():
-                    check_size(file, (folder / file).stat().st_size, self.most_parameters)
+                    check_size(file, (folder / file).stat().st_size, self.max_parameters)
             accepted = {family.name: family for family in families() if _AUTO_CLASSES & family.models.keys()}
             fields = read_config(folder, accepted)
             check_tokenizer(folder, self._trusted)
@@ -192,10 +192,10 @@ class Checkpoints:
             with torch.device("meta"):
                 empty = auto_class.from_config(config, trust_remote_code=False)
             size = sum(part.numel() for part in _tensors(empty))
-            if size > self.most_parameters:
+            if size > self.max_parameters:
                 raise ValueError(
                     f"it has {size / _MILLION:.0f} million parameters; at most "
-                    f"{self.most_parameters / _MILLION:.0f} million are loaded here"
+                    f"{self.max_parameters / _MILLION:.0f} million are loaded here"
                 )
             model = auto_class.from_pretrained(folder, config=config, use_safetensors=True, **local)
             return Checkpoint(name, model.eval(), AutoTokenizer.from_pretrained(folder, **local))

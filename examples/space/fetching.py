@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 _SECONDS = 20  # for an answer of the Hub's about a model
 
 
-def fetch(name: str, most_parameters: int) -> Path:
+def fetch(name: str, max_parameters: int) -> Path:
     """Downloads what is needed of a public model, unless it is too large; returns its folder.
 
     A name is never taken for a path. Without a connection, what was downloaded before is given.
@@ -27,7 +27,7 @@ def fetch(name: str, most_parameters: int) -> Path:
             on what files this server has.
     """
     try:
-        _check_sizes(name, most_parameters)
+        _check_sizes(name, max_parameters)
         # The token of whoever runs the server would open that person's private models to every visitor.
         return Path(snapshot_download(name, allow_patterns=list(FILES), token=False))
     except GatedRepoError:
@@ -42,7 +42,7 @@ def fetch(name: str, most_parameters: int) -> Path:
         raise ValueError(f"it could not be read from the Hub ({type(error).__name__})") from error
 
 
-def _check_sizes(name: str, most_parameters: int) -> None:
+def _check_sizes(name: str, max_parameters: int) -> None:
     try:
         files = HfApi(token=False).model_info(name, files_metadata=True, timeout=_SECONDS).siblings or []
     except OfflineModeIsEnabled:
@@ -51,4 +51,4 @@ def _check_sizes(name: str, most_parameters: int) -> None:
     if CONFIG not in sizes:
         raise ValueError(f"it has no {CONFIG}: it is no model")
     for file in FILES:
-        check_size(file, sizes.get(file), most_parameters)
+        check_size(file, sizes.get(file), max_parameters)

@@ -21,11 +21,11 @@ CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors
 _GENERATION, _TOKENIZER_CONFIG = "generation_config.json", "tokenizer_config.json"
 FILES = (CONFIG, _GENERATION, TOKENIZER, _TOKENIZER_CONFIG, WEIGHTS)
 _MEGABYTE = 2**20
-_MOST_BYTES = {TOKENIZER: 50 * _MEGABYTE}
-_MOST_BYTES_OF_OTHERS = _MEGABYTE
+_MAX_BYTES = {TOKENIZER: 50 * _MEGABYTE}
+_MAX_BYTES_OF_OTHERS = _MEGABYTE
 
 # The largest number of each field of a config: of parts, which are built one by one, and of words in a text.
-_MOST = {
+_MAX = {
     "num_attributes": 50,
     "num_labels": 50,
     "num_layers": 16,
@@ -38,25 +38,25 @@ _MOST = {
     "longest_headline": 100,
     "vocab_size": 1_000_000,
 }
-_MOST_OF_OTHERS, _LONGEST_LIST = 1_000_000, 50
+_MAX_OF_OTHERS, _LONGEST_LIST = 1_000_000, 50
 # What transformers would act on beside the fields of a family.
 _PASSED_OVER = {"auto_map", "custom_pipelines", "kernel_config", "per_layer_config", "quantization_config"}
 _PASSED_OVER |= {"attn_implementation", "experts_implementation"}
 
 _GENERATION_SETTINGS = {"bos_token_id", "decoder_start_token_id", "eos_token_id", "max_new_tokens", "pad_token_id"}
 _GENERATION_SETTINGS |= {"suppress_tokens", "transformers_version"}
-_MOST_WRITTEN = 1 + _MOST["max_sequence_length"]
+_MAX_WRITTEN = 1 + _MAX["max_sequence_length"]
 
 _TOKENIZER_CLASSES = {None, "PreTrainedTokenizerFast", "TokenizersBackend"}
-_MOST_TIMES = 2  # that a rule may stand among a tokenizer's
-_MOST_ADDED = 100  # special tokens
+_MAX_TIMES = 2  # that a rule may stand among a tokenizer's
+_MAX_ADDED = 100  # special tokens
 
 
-def check_size(name: str, size: int | None, most_parameters: int) -> None:
+def check_size(name: str, size: int | None, max_parameters: int) -> None:
     """Raises ValueError for a file of a model that has more bytes than such a file needs."""
-    most = 4 * most_parameters + _MEGABYTE if name == WEIGHTS else _MOST_BYTES.get(name, _MOST_BYTES_OF_OTHERS)
-    if size is not None and size > most:
-        raise ValueError(f"its {name} has {size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are read here")
+    limit = 4 * max_parameters + _MEGABYTE if name == WEIGHTS else _MAX_BYTES.get(name, _MAX_BYTES_OF_OTHERS)
+    if size is not None and size > limit:
+        raise ValueError(f"its {name} has {size / 1e6:,.0f} MB; at most {limit / 1e6:,.0f} MB are read here")
 
 
 def read_config(folder: Path, accepted: Iterable[str]) -> dict:
@@ -73,9 +73,9 @@ def read_config(folder: Path, accepted: Iterable[str]) -> dict:
     if config.get("model_type") not in accepted:
         raise ValueError(f"it is a model of type {config.get('model_type')!r:.80}; accepted are {', '.join(accepted)}")
     for name, value in config.items():
-        most = _MOST.get(name, _MOST_OF_OTHERS)
-        if isinstance(value, int | float) and not abs(value) <= most:
-            raise ValueError(f"its {name} is {value:.10g}; at most {most:,} is read here")
+        limit = _MAX.get(name, _MAX_OF_OTHERS)
+        if isinstance(value, int | float) and not abs(value) <= limit:
+            raise ValueError(f"its {name} is {value:.10g}; at most {limit:,} is read here")
         if isinstance(value, list | dict) and len(value) > _LONGEST_LIST:
             raise ValueError(f"its {name} has {len(value):,} entries; at most {_LONGEST_LIST} are read here")
     if (folder / _GENERATION).exists():
@@ -95,7 +95,7 @@ def check_tokenizer(folder: Path, trusted: frozenset[str] = frozenset()) -> None
     """
     tokenizer = _read(folder / TOKENIZER)
     steps, known = rules(tokenizer), _own_rules() | trusted
-    if any(step not in known for step in steps) or any(steps.count(step) > _MOST_TIMES for step in set(steps)):
+    if any(step not in known for step in steps) or any(steps.count(step) > _MAX_TIMES for step in set(steps)):
         raise ValueError("its tokenizer reads by rules that are not hf_arae's: such a rule may never come to an end")
     parts = {name: tokenizer.get(name) or {} for name in ("model", "pre_tokenizer", "post_processor", "padding")}
     if not all(isinstance(part, dict) for part in parts.values()):
@@ -108,7 +108,7 @@ def check_tokenizer(folder: Path, trusted: frozenset[str] = frozenset()) -> None
         and frame.get("type") == "TemplateProcessing"
         and [list(part)[:1] for part in frame.get("single", ())] == [["SpecialToken"], ["Sequence"], ["SpecialToken"]]
         and all(len(token.get("ids", ())) == 1 for token in (frame.get("special_tokens") or {}).values())
-        and len(tokenizer.get("added_tokens") or ()) <= _MOST_ADDED
+        and len(tokenizer.get("added_tokens") or ()) <= _MAX_ADDED
         and parts["padding"].get("strategy", "BatchLongest") == "BatchLongest"
         and not parts["padding"].get("pad_to_multiple_of")
     )
@@ -159,10 +159,8 @@ def _check_generation(settings: dict) -> None:
     if asked:
         raise ValueError(f"its {_GENERATION} asks for {', '.join(asked)[:200]}, which is not done here")
     longest = settings.get("max_new_tokens")
-    if longest is not None and not (isinstance(longest, int) and longest <= _MOST_WRITTEN):
-        raise ValueError(
-            f"its {_GENERATION} names max_new_tokens {longest!r:.80}; at most {_MOST_WRITTEN} are written"
-        )
+    if longest is not None and not (isinstance(longest, int) and longest <= _MAX_WRITTEN):
+        raise ValueError(f"its {_GENERATION} names max_new_tokens {longest!r:.80}; at most {_MAX_WRITTEN} are written")
 
 
 def _read(path: Path) -> dict:

@@ -8,7 +8,7 @@ from checkpoints import Checkpoint, checkpoints
 from markup import readable, table
 from model_choice import ModelChoice, cleared
 
-MOST_CHARACTERS, MOST_STEPS = 500, 15
+MAX_CHARACTERS, MAX_STEPS = 500, 15
 _METHODS = ("linear", "spherical")
 _EXAMPLES = [
     ["A man is sleeping on a bench.", "Two dogs run on the beach."],
@@ -20,8 +20,8 @@ _EXAMPLES = [
 def interpolate(name: str, a: str, b: str, steps: int, method: str, label: str) -> str:
     """Returns an HTML table with a sentence a step, both ends included."""
     a, b = (
-        checked_text(a, MOST_CHARACTERS, "the first sentence"),
-        checked_text(b, MOST_CHARACTERS, "the second sentence"),
+        checked_text(a, MAX_CHARACTERS, "the first sentence"),
+        checked_text(b, MAX_CHARACTERS, "the second sentence"),
     )
     method, label = checked_choice(method, _METHODS, "the way"), checked_label(label)
     with checkpoints.use(name) as checkpoint:
@@ -39,7 +39,7 @@ def build(default: str) -> None:
     gr.Examples(_EXAMPLES, [a, b], cache_examples=False, label="Examples")
     with gr.Row():
         model.label.render()
-        steps = gr.Slider(2, MOST_STEPS, 7, step=1, precision=0, label="Sentences, both ends included")
+        steps = gr.Slider(2, MAX_STEPS, 7, step=1, precision=0, label="Sentences, both ends included")
         method = gr.Radio([*_METHODS], value="linear", label="Way between them (spherical: along an arc)")
     button = gr.Button("Interpolate", variant="primary")
     result = gr.HTML(min_height=60)

@@ -14,7 +14,7 @@ from scatter import CLICKS, HEIGHT, WIDTH, Frame, draw
 
 from hf_arae.latent.code_map import CodeMap, principal_map
 
-MOST_LINES, MOST_CHARACTERS, NEIGHBOURS = 200, 30_000, 5
+MAX_LINES, MAX_CHARACTERS, NEIGHBOURS = 200, 30_000, 5
 _EXAMPLE = """A man is sleeping on a bench.
 A woman sits on a bench in the park.
 Two dogs run on the beach.
@@ -47,7 +47,7 @@ class Drawn:
 def draw_map(name: str, text: str, label: str) -> tuple[str, str, Drawn]:
     """Returns the picture of the text's lines, an empty answer, and what clicks need."""
     label = checked_label(label)
-    lines = list(dict.fromkeys(checked_lines(text, MOST_LINES, MOST_CHARACTERS, "the box of sentences")))
+    lines = list(dict.fromkeys(checked_lines(text, MAX_LINES, MAX_CHARACTERS, "the box of sentences")))
     if len(lines) < 3:
         raise ValueError(f"a map needs at least 3 different sentences, got {len(lines)}")
     with checkpoints.use(name) as checkpoint:
@@ -105,12 +105,12 @@ def build(default: str) -> None:
             text = gr.Textbox(
                 _EXAMPLE,
                 label="Sentences",
-                info=f"One a line, at most {MOST_LINES}; long ones are cut",
+                info=f"One a line, at most {MAX_LINES}; long ones are cut",
                 lines=12,
                 max_lines=12,
             )
             with gr.Row():
-                count = gr.Number(40, minimum=3, maximum=MOST_LINES, precision=0, label="New sentences", min_width=80)
+                count = gr.Number(40, minimum=3, maximum=MAX_LINES, precision=0, label="New sentences", min_width=80)
                 seed = gr.Number(0, minimum=0, maximum=2**31, precision=0, label="Seed", min_width=80)
             fill = gr.Button("Fill the box with new sentences")
             model.label.render()

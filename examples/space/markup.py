@@ -18,7 +18,7 @@ from hf_arae.data.text.detokenization import detokenize
 from hf_arae.data.text.tokenization import NUMBER_TOKEN
 
 # Digits stand alone, as some models write "#" for each.
-_MOST_PAIRS = 40_000  # of words, that are compared each with each
+_MAX_PAIRS = 40_000  # of words, that are compared each with each
 _WORD = re.compile(r"(?<=\w)['\u2019][^\W\d]+|[^\W\d]+|\d|[^\w\s]")
 
 
@@ -40,7 +40,7 @@ def shared_words(source: str, text: str) -> tuple[list[bool], list[bool]]:
     """
     words = [["#" if word.isdigit() else word.lower() for word in _WORD.findall(given)] for given in (source, text)]
     shared = [[False] * len(given) for given in words]
-    if len(words[0]) * len(words[1]) > _MOST_PAIRS:
+    if len(words[0]) * len(words[1]) > _MAX_PAIRS:
         for places in _in_order(*words):
             for flags, place in zip(shared, places, strict=True):
                 flags[place] = True

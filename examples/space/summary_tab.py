@@ -8,7 +8,7 @@ from checkpoints import checkpoints
 from markup import mark, note, shared_words, with_numbers
 from model_choice import ModelChoice, cleared
 
-MOST_CHARACTERS, MOST_WORDS = 5_000, 30
+MAX_CHARACTERS, MAX_WORDS = 5_000, 30
 _EXAMPLES = [
     "Japan's central bank said on Monday it would keep interest rates unchanged after a two-day meeting in Tokyo, "
     "surprising markets.",
@@ -22,7 +22,7 @@ _EXAMPLES = [
 @answered
 def summarize(name: str, text: str, length: int, source_words_only: bool, first_sentence: bool) -> str:
     """Returns HTML: the summary, and the source with the words that it keeps. Length 0 leaves it to the model."""
-    text = checked_text(text, MOST_CHARACTERS)
+    text = checked_text(text, MAX_CHARACTERS)
     # Left to the checkpoint unless asked for: a writer has learned to write under its own limits.
     arguments = {"source_words_only": True if source_words_only else None, "first_sentence": bool(first_sentence)}
     with checkpoints.use(name) as checkpoint:
@@ -41,7 +41,7 @@ def build(default: str) -> None:
     text = gr.Textbox(_EXAMPLES[0], label="Text", lines=4, max_lines=12)
     gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
     with gr.Row():
-        length = gr.Slider(0, MOST_WORDS, 0, step=1, precision=0, label="Words (0: as many as the model finds best)")
+        length = gr.Slider(0, MAX_WORDS, 0, step=1, precision=0, label="Words (0: as many as the model finds best)")
         with gr.Column(min_width=160):
             only = gr.Checkbox(False, label="Only words of the text")
             first = gr.Checkbox(True, label="First sentence only")

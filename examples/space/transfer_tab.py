@@ -9,7 +9,7 @@ from checkpoints import checkpoints
 from markup import mark, note, readable, shared_words
 from model_choice import ModelChoice, cleared
 
-MOST_LINES, MOST_CHARACTERS, MOST_OUTPUTS = 20, 4_000, 8
+MAX_LINES, MAX_CHARACTERS, MAX_OUTPUTS = 20, 4_000, 8
 _OTHERS, _TEMPERATURES = ("sampled", "beams"), (0.1, 1.5)
 _EXAMPLES = [
     "The staff was rude and the place was dirty.",
@@ -21,7 +21,7 @@ _EXAMPLES = [
 @answered
 def rewrite(name: str, text: str, label: str, outputs: int, others: str, temperature: float, seed: int) -> str:
     """Returns HTML: each line with its likeliest rewriting first, and `outputs` - 1 others."""
-    lines = checked_lines(text, MOST_LINES, MOST_CHARACTERS)
+    lines = checked_lines(text, MAX_LINES, MAX_CHARACTERS)
     others, label = checked_choice(others, _OTHERS, "the kind of further rewritings"), checked_label(label)
     temperature, seed = checked_real(temperature, *_TEMPERATURES, "the temperature"), checked_number(seed, "the seed")
     # Joined here, where numbers are made readable.
@@ -55,11 +55,11 @@ def _drawn(line: str, results: list[dict], outputs: int) -> str:
 
 def build(default: str) -> None:
     model = ModelChoice(default, lambda checkpoint: checkpoint.rewrite, "load_transfer", "the other label")
-    text = gr.Textbox(_EXAMPLES[0], label="Sentences", info=f"One a line, at most {MOST_LINES}", lines=3, max_lines=8)
+    text = gr.Textbox(_EXAMPLES[0], label="Sentences", info=f"One a line, at most {MAX_LINES}", lines=3, max_lines=8)
     gr.Examples(_EXAMPLES, text, cache_examples=False, label="Examples")
     with gr.Row():
         model.label.render()
-        outputs = gr.Slider(1, MOST_OUTPUTS, 4, step=1, precision=0, label="Rewritings of each sentence")
+        outputs = gr.Slider(1, MAX_OUTPUTS, 4, step=1, precision=0, label="Rewritings of each sentence")
         others = gr.Radio([*_OTHERS], value="sampled", label="Rewritings after the first")
         temperature = gr.Slider(*_TEMPERATURES, 0.7, step=0.1, label="Temperature of samples")
         seed = gr.Number(0, minimum=0, maximum=2**31, precision=0, label="Seed of samples", min_width=100)

@@ -8,7 +8,7 @@ from checkpoints import Checkpoint, checkpoints
 from markup import readable, table
 from model_choice import ModelChoice, cleared
 
-MOST_CHARACTERS, MOST_SENTENCES = 500, 30
+MAX_CHARACTERS, MAX_SENTENCES = 500, 30
 _ANGLES, _TEMPERATURES = (0.05, 1.5), (0, 1.5)
 _EXAMPLES = ["A man is sleeping on a bench.", "Two dogs run on the beach.", "A woman in a red dress is dancing."]
 
@@ -21,7 +21,7 @@ def walk(name: str, start: str, steps: int, angle: float, temperature: float, se
     with checkpoints.use(name) as checkpoint:
         latent = checkpoint.latent(label)
         if (start or "").strip():
-            space, points = "code", checked_text(start, MOST_CHARACTERS, "the start")
+            space, points = "code", checked_text(start, MAX_CHARACTERS, "the start")
         else:
             space = latent.native_space
             points = latent.draw(1, space, seed)
@@ -53,7 +53,7 @@ def build(default: str) -> None:
     gr.Examples(_EXAMPLES, start, cache_examples=False, label="Examples")
     with gr.Row():
         model.label.render()
-        count = gr.Slider(2, MOST_SENTENCES, 10, step=1, precision=0, label="Sentences")
+        count = gr.Slider(2, MAX_SENTENCES, 10, step=1, precision=0, label="Sentences")
         angle = gr.Slider(*_ANGLES, 0.7, step=0.05, label="Size of a step (an angle in radians)")
         temperature = gr.Slider(*_TEMPERATURES, 0, step=0.1, label="Temperature (0: the likeliest words)")
         seed = gr.Number(0, minimum=0, maximum=2**31, precision=0, label="Seed", min_width=100)

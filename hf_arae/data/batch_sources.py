@@ -64,7 +64,7 @@ class RowBatches:
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         numbered = _Numbered(self.sampler, self.step)
         if not self.num_workers:
-            loaded = (self.load(*which) for which in numbered)
+            loaded = (self.load(*batch) for batch in numbered)
         else:
             loaded = _loaded_by_workers(self.load, numbered, self.num_workers)
         with closing(loaded):
@@ -94,8 +94,8 @@ class _Batches(Dataset):
     def __init__(self, load: Load):
         self.load = load
 
-    def __getitems__(self, which: tuple[int, list[int]]) -> dict[str, Tensor]:
-        return self.load(*which)
+    def __getitems__(self, batch: tuple[int, list[int]]) -> dict[str, Tensor]:
+        return self.load(*batch)
 
 
 def _loaded_by_workers(load: Load, numbered: _Numbered, num_workers: int) -> Iterator[dict[str, Tensor]]:

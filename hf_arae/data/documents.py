@@ -65,7 +65,8 @@ class DocumentArguments:
         metadata={"help": "The column of documents; of several, separated by commas, the first that is there."},
     )
     summary_column: str | None = field(
-        default="summary", metadata={"help": "The column of summaries, where there is one; likewise."}
+        default="summary",
+        metadata={"help": "The column of summaries, where there is one; of several, the first that is there."},
     )
     titles_name: str | None = field(
         default=None,
@@ -189,11 +190,11 @@ def _check_arguments(arguments: DocumentArguments, summary_required: bool) -> No
         max_document_words=arguments.max_document_words,
     )
     _check_normalization(arguments.normalization)
-    fewest, most = arguments.min_document_words, arguments.max_document_words
-    if fewest < 0:
-        raise ValueError(f"min_document_words is {fewest}; it must be at least 0.")
-    if most is not None and fewest > most:
-        raise ValueError(f"min_document_words is {fewest}, more than max_document_words, which is {most}.")
+    min_words, max_words = arguments.min_document_words, arguments.max_document_words
+    if min_words < 0:
+        raise ValueError(f"min_document_words is {min_words}; it must be at least 0.")
+    if max_words is not None and min_words > max_words:
+        raise ValueError(f"min_document_words is {min_words}, more than max_document_words, which is {max_words}.")
     if arguments.document_column == arguments.summary_column:
         raise ValueError(f"document_column and summary_column are the same: {arguments.document_column!r}.")
     if summary_required and arguments.summary_column is None:
@@ -352,9 +353,9 @@ def _rewrite_rows(rows: dict[str, list[str]], **options: Any) -> dict[str, list[
     return {**rewritten, "document": documents}
 
 
-def _cut(text: str, most: int) -> str:
+def _cut(text: str, limit: int) -> str:
     words = text.split()
-    return text if len(words) <= most else " ".join(words[:most])
+    return text if len(words) <= limit else " ".join(words[:limit])
 
 
 def _rewritten(splits: Mapping[str, Dataset], arguments: DocumentArguments) -> DatasetDict:

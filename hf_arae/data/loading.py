@@ -13,18 +13,16 @@ from transformers.utils import logging
 from hf_arae.data.corpora.reviews import build_reviews
 from hf_arae.data.files import EXTENSIONS, Columns, extension, file_paths, in_chunks, iterate_lines, read_columns
 from hf_arae.data.labels import LabelNames, check_label_type, clean_name, is_label_type, label_order, left_out_classes
+from hf_arae.data.source_arguments import SourceArguments, check_source_arguments, files_of_splits
 from hf_arae.data.sources import (
     DataError,
     Source,
-    check_limits,
-    check_sources,
     load_named,
     located,
-    named_path,
     require_column,
     rows_with_text,
 )
-from hf_arae.data.splits import SPLITS, shorten, split_field, split_names, split_off_validation, usual_splits
+from hf_arae.data.splits import shorten, split_names, split_off_validation, usual_splits
 
 logger = logging.get_logger(__name__)
 
@@ -32,22 +30,9 @@ DROP_HINT = "With --drop_incomplete such rows are left out."
 
 
 @dataclass
-class DataArguments:
+class DataArguments(SourceArguments):
     """Where the texts come from; each field is a flag. With no source given: the built-in corpus."""
 
-    dataset_name: str | None = field(
-        default=None, metadata={"help": "A dataset on the Hub (owner/name) or a local folder in the Hub's layout."}
-    )
-    dataset_config_name: str | None = field(
-        default=None, metadata={"help": "The configuration of `dataset_name`, where it has several."}
-    )
-    dataset_revision: str | None = field(
-        default=None,
-        metadata={"help": "A branch, tag or commit of `dataset_name` on the Hub; else its newest."},
-    )
-    train_split: str = split_field("train")
-    validation_split: str = split_field("validation")
-    test_split: str = split_field("test")
     train_file: str | None = field(
         default=None,
         metadata={
@@ -72,12 +57,6 @@ class DataArguments:
             "help": "Leave out the rows that have no label or whose text is null, and say how many. Without it, the "
             "first of them is an error. (Texts that are empty are left out in any case.)"
         },
-    )
-    max_train_samples: int | None = field(
-        default=None, metadata={"help": "Train on a random subset of this size (always the same one)."}
-    )
-    max_eval_samples: int | None = field(
-        default=None, metadata={"help": "Shorten the validation and the test split to random subsets of this size."}
     )
 
 
@@ -149,28 +128,14 @@ def _check_labels(train: Dataset) -> None:
 
 def check_arguments(arguments: DataArguments, label_required: bool) -> None:
     """Raises a ValueError if the arguments contradict each other."""
-    if arguments.dataset_revision is not None and arguments.dataset_name is None:
-        raise ValueError("dataset_revision goes with dataset_name, which is not given.")
-    if arguments.dataset_revision is not None and named_path(arguments.dataset_name).is_dir():
-        raise ValueError(
-            f"dataset_revision goes with a dataset on the Hub; {arguments.dataset_name} is a local folder."
-        )
-    check_sources(arguments.dataset_name, arguments.dataset_config_name, files_of_splits(arguments))
+    check_source_arguments(arguments)
     if arguments.text_column == arguments.label_column:
         raise ValueError(f"text_column and label_column are the same: {arguments.text_column!r}.")
-    split_names(arguments)
     if label_required and arguments.label_column is None:
         raise ValueError("Labels are required here, but label_column is None; name the column of labels.")
-    check_limits(max_train_samples=arguments.max_train_samples, max_eval_samples=arguments.max_eval_samples)
 
 
 # ------------------------------------------------------------------------------------------------------- sources
-
-
-def files_of_splits(arguments: DataArguments) -> dict[str, str | None]:
-    """What is named as each split's file or files."""
-    named = (arguments.train_file, arguments.validation_file, arguments.test_file)
-    return dict(zip(SPLITS, named, strict=True))
 
 
 def files_by_split(source: Source, arguments: DataArguments) -> dict[str, list]:

@@ -12,17 +12,16 @@ from transformers.utils import logging
 from hf_arae.data.corpora.scenes import build_scenes
 from hf_arae.data.files import EXTENSIONS, Columns, extension, file_paths, read_columns
 from hf_arae.data.labels import LabelNames, check_label_type, label_order
+from hf_arae.data.source_arguments import SourceArguments, check_source_arguments, files_of_splits
 from hf_arae.data.sources import (
     DataError,
     Source,
-    check_limits,
-    check_sources,
     load_named,
     located,
     require_column,
     rows_with_text,
 )
-from hf_arae.data.splits import SPLITS, shorten, split_field, split_names, split_off_validation, usual_splits
+from hf_arae.data.splits import shorten, split_names, split_off_validation, usual_splits
 
 logger = logging.get_logger(__name__)
 
@@ -30,18 +29,9 @@ _NO_LABEL = (None, "-", "-1")  # SNLI's files have "-", its Hub dataset -1, wher
 
 
 @dataclass
-class PairArguments:
+class PairArguments(SourceArguments):
     """Where the pairs come from; each field is a flag. With no source given: the built-in scenes."""
 
-    dataset_name: str | None = field(
-        default=None, metadata={"help": "A dataset on the Hub (owner/name) or a local folder in the Hub's layout."}
-    )
-    dataset_config_name: str | None = field(
-        default=None, metadata={"help": "The configuration of `dataset_name`, where it has several."}
-    )
-    train_split: str = split_field("train")
-    validation_split: str = split_field("validation")
-    test_split: str = split_field("test")
     train_file: str | None = field(
         default=None,
         metadata={
@@ -58,12 +48,6 @@ class PairArguments:
     hypothesis_column: str = field(default="hypothesis", metadata={"help": "The column of second sentences."})
     label_column: str = field(
         default="label", metadata={"help": "The column of labels: class labels, integers or strings."}
-    )
-    max_train_samples: int | None = field(
-        default=None, metadata={"help": "Train on a random subset of this size (always the same one)."}
-    )
-    max_eval_samples: int | None = field(
-        default=None, metadata={"help": "Shorten the validation and the test split to random subsets of this size."}
     )
 
 
@@ -83,19 +67,19 @@ def load_labelled_pairs(arguments: PairArguments) -> DatasetDict:
         ValueError: contradictory arguments; a missing column; a text that is not a string; a label that training data
             do not have; a single label in the training data; no training split; an empty split.
     """
-    files = dict(zip(SPLITS, (arguments.train_file, arguments.validation_file, arguments.test_file), strict=True))
-    check_sources(arguments.dataset_name, arguments.dataset_config_name, files)
-    check_limits(max_train_samples=arguments.max_train_samples, max_eval_samples=arguments.max_eval_samples)
+    check_source_arguments(arguments)
     wanted = (arguments.premise_column, arguments.hypothesis_column, arguments.label_column)
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"premise_column, hypothesis_column and label_column must be three columns; got {wanted}")
     columns: Columns = dict(zip(wanted, ("text", "text", "label"), strict=True))
     if arguments.dataset_name is not None:
-        source = load_named(arguments.dataset_name, arguments.dataset_config_name, columns)
+        source = load_named(arguments.dataset_name, arguments.dataset_config_name, columns, arguments.dataset_revision)
     elif arguments.train_file is None:
         source = Source(build_scenes())
     else:
-        paths = {split: [_pair_file(names)] for split, names in files.items() if names is not None}
+        paths = {
+            split: [_pair_file(names)] for split, names in files_of_splits(arguments).items() if names is not None
+        }
         source = Source({split: read_columns(path, columns) for split, (path,) in paths.items()}, paths)
     splits, names = {}, []
     in_source = split_names(arguments)

@@ -31,7 +31,7 @@ from hf_arae.data.labels import clean_name
 logger = logging.get_logger(__name__)
 
 TEXT_TYPES = ("string", "large_string", "string_view")
-_MOST_NAMED = 3  # files that one message names
+_MAX_NAMED = 3  # files that one message names
 _OWN_FIELDS = ("name", "version", "data_dir", "data_files", "description", "features")  # of any builder's settings
 
 
@@ -70,7 +70,7 @@ def located(files: Mapping[str, Sequence[File]], columns: Columns, hint: str = "
         yield
     except DataError as error:
         paths = files.get(error.split, ())
-        place = ", ".join(map(str, paths[:_MOST_NAMED]))
+        place = ", ".join(map(str, paths[:_MAX_NAMED]))
         if paths and error.row is not None:
             place = find_row(paths, error.row, columns) or place
         said = f"{place}: {error}" if place else str(error)
@@ -187,7 +187,7 @@ def _read_parts(paths: Sequence[File], columns: Columns, features: Features | No
             parts = [part.cast_column(column, kind) for part in parts]
         return concatenate_datasets(parts)
     except (ValueError, TypeError, pa.ArrowException) as error:
-        listed = ", ".join(map(str, paths[:_MOST_NAMED]))
+        listed = ", ".join(map(str, paths[:_MAX_NAMED]))
         raise ValueError(f"The columns of {listed} cannot be read as one: {_causes(error)}") from error
 
 

@@ -19,7 +19,7 @@ logger = logging.get_logger(__name__)
 SPLITS = ("train", "validation", "test")
 VALIDATION_SHARE = 0.05
 _SPLIT_OFF = "rows of the training split"  # description of a validation split that the data do not have
-_MOST_NAMED = 10  # labels that one warning names
+_MAX_NAMED = 10  # labels that one warning names
 
 T = TypeVar("T")
 
@@ -70,14 +70,14 @@ def usual_splits(raw: Mapping[str, T], names: Mapping[str, str] = USUAL_NAMES) -
     return {split: raw[name] for split, name in names.items() if name in raw}
 
 
-def sample_tables(tables: Iterable[pa.Table], most: int) -> pa.Table:
-    """At most `most` rows, drawn evenly from those of all tables, in their order; always the same ones."""
+def sample_tables(tables: Iterable[pa.Table], limit: int) -> pa.Table:
+    """At most `limit` rows, drawn evenly from those of all tables, in their order; always the same ones."""
     source, keys, kept = np.random.default_rng(0), np.empty(0), None
     for table in tables:
         keys = np.concatenate([keys, source.random(len(table))])
         kept = table if kept is None else pa.concat_tables([kept, table], promote_options="default")
-        if len(keys) > most:
-            best = np.sort(np.argpartition(keys, most)[:most])
+        if len(keys) > limit:
+            best = np.sort(np.argpartition(keys, limit)[:limit])
             kept, keys = kept.take(best), keys[best]
     return pa.table({}) if kept is None else kept
 
@@ -129,7 +129,7 @@ def split_off_validation(
     if label is not None and (absent := set(labels) - {labels[row] for row in held_out}):
         kind = train.features[label]
         names = sorted(kind.int2str(one) if hasattr(kind, "int2str") else str(one) for one in absent)
-        listed = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+        listed = ", ".join(names[:_MAX_NAMED]) + (", ..." if len(names) > _MAX_NAMED else "")
         logger.warning("The validation split has no row of the label %s: there are too few.", listed)
     validation = train.select(held_out)
     validation.info.description = _SPLIT_OFF
@@ -168,13 +168,13 @@ def _held_out(groups: np.ndarray, labels: Sequence, count: int) -> list[int]:
     for rows in (others, drawn):  # in their order, texts of many rows would fill the split from the first labels alone
         random.Random(1).shuffle(rows)
 
-    def taken(sets: Iterable[list[int]], most: int) -> list[int]:
+    def taken(sets: Iterable[list[int]], limit: int) -> list[int]:
         found: list[int] = []
         for rows in sets:
             if len(found) == count:
                 break
             needed = Counter(labels[row] for row in rows)
-            if len(found) + len(rows) <= most and all(left[label] > number for label, number in needed.items()):
+            if len(found) + len(rows) <= limit and all(left[label] > number for label, number in needed.items()):
                 left.subtract(needed)
                 found += rows
         return sorted(found)

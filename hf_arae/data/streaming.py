@@ -330,8 +330,8 @@ def load_text_stream(
     raw = {"train": _raw_sample(stream, sample_size)}
     known: dict[str, Sequence[File]] = {}
     for split in shards.keys() - {"train"}:
-        most = arguments.max_eval_samples or HELD_OUT_ROWS
-        raw[split], whole = _held_out(shards[split], split, stream, most)
+        limit = arguments.max_eval_samples or HELD_OUT_ROWS
+        raw[split], whole = _held_out(shards[split], split, stream, limit)
         if whole:  # else the rows' numbers are not those of the files
             known[split] = files.get(split, ())
     raw = {split: raw[split] for split in SPLITS if split in raw}
@@ -348,8 +348,8 @@ def _raw_sample(stream: TextStream, size: int) -> Dataset:
     return sample.rename_columns(changed) if changed else sample
 
 
-def _held_out(shards: list[Shard], split: str, stream: TextStream, most: int) -> tuple[Dataset, bool]:
-    """At most so many rows, and whether these are all."""
+def _held_out(shards: list[Shard], split: str, stream: TextStream, limit: int) -> tuple[Dataset, bool]:
+    """At most `limit` rows, and whether these are all."""
     read = 0
 
     def tables() -> Iterator[pa.Table]:
@@ -360,5 +360,5 @@ def _held_out(shards: list[Shard], split: str, stream: TextStream, most: int) ->
                 columns = (stream.text_column, stream.label_column)
                 yield table.select([name for name in columns if name in table.column_names])
 
-    sample = sample_tables(tables(), most)
+    sample = sample_tables(tables(), limit)
     return Dataset(sample), read == len(sample)

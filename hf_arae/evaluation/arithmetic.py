@@ -94,8 +94,8 @@ class ParsedSentences:
         rows = self._rows[self._part(Transform(part, ""))]
         return sorted(rows, key=lambda word: (-len(rows[word]), word))[:number]
 
-    def originals(self, transform: Transform, most: int) -> list[int]:
-        """The first rows that a transform can be tried on, at most so many.
+    def originals(self, transform: Transform, limit: int) -> list[int]:
+        """The first rows that a transform can be tried on, at most `limit`.
 
         They have another word as that part, and share it with at least one more sentence, so that a mean over all
         others with it exists.
@@ -106,7 +106,7 @@ class ParsedSentences:
             word = getattr(parts, transform.part)
             if word not in (None, transform.word) and len(rows[word]) > 1:
                 chosen.append(row)
-            if len(chosen) == most:
+            if len(chosen) == limit:
                 break
         return chosen
 

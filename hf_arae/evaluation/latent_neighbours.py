@@ -27,7 +27,7 @@ NUMBERS = {
 
 logger = logging.get_logger(__name__)
 
-_MOST_TRIES = 8  # sentences that are looked at for each that is wanted
+_MAX_TRIES = 8  # sentences that are looked at for each that is wanted
 
 
 @dataclass
@@ -114,7 +114,7 @@ def find_neighbours(
     source = np.random.default_rng(seed)
     full: list[tuple[int, np.ndarray]] = []
     partial: list[tuple[int, np.ndarray]] = []
-    for row in source.permutation(len(sentences))[: _MOST_TRIES * num_sentences]:
+    for row in source.permutation(len(sentences))[: _MAX_TRIES * num_sentences]:
         near = np.flatnonzero(abs(lengths - lengths[row]) <= max_distance)
         longest = lengths[near].max()
         distances = edit_distances(table[row, : lengths[row]], table[near, :longest], lengths[near])

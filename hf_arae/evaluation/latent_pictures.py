@@ -19,7 +19,7 @@ _PANELS = {
     "cosine of neighbours": ("neighbour_cosine", "random_cosine"),
 }
 _STYLES = {"drawn": ("--", ", drawn"), "random": (":", ", random pairs")}
-_MOST_LABELS = 10  # as many colours as a person tells apart
+_MAX_LABELS = 10  # as many colours as a person tells apart
 _LONGEST_NAME = 24  # characters of a model's name in a legend; of a longer one, such as a whole path, the end is shown
 
 
@@ -112,8 +112,8 @@ def draw_code_maps(
     from matplotlib.figure import Figure
 
     names = sorted(set(labels)) if labels is not None else []
-    if len(names) > _MOST_LABELS:
-        raise ValueError(f"a map shows at most {_MOST_LABELS} labels, got {len(names)}")
+    if len(names) > _MAX_LABELS:
+        raise ValueError(f"a map shows at most {_MAX_LABELS} labels, got {len(names)}")
     figure = Figure(figsize=(5 * len(codes), 5), layout="constrained")
     for axes, (model, cloud) in zip(figure.subplots(1, len(codes), squeeze=False)[0], codes.items(), strict=True):
         places = map_codes(cloud, seed)

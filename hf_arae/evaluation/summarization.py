@@ -80,13 +80,13 @@ def code_lengths(
         batch = tokenizer([theirs[row] for row in rows], truncation=True, max_length=longest, padding=True)
         written = torch.tensor(batch["input_ids"], device=model.device)
         losses, counts = model.reconstruct_loss(written, ids)
-        surprises = -model.language_model_score(written)
+        surprisal = -model.language_model_score(written)
         tokens = (written[:, 1:] != tokenizer.pad_token_id).sum(1)
-        columns = torch.stack([losses, counts, surprises, tokens], 1).tolist()
+        columns = torch.stack([losses, counts, surprisal, tokens], 1).tolist()
         for row, numbers in zip(rows, columns, strict=True):
             rows_of_numbers[row] = numbers
-    losses, counts, surprises, tokens = map(sum, zip(*gather_rows(rows_of_numbers, len(documents)), strict=True))
-    return {"reconstruction": losses / counts, "language_model": surprises / tokens}
+    losses, counts, surprisal, tokens = map(sum, zip(*gather_rows(rows_of_numbers, len(documents)), strict=True))
+    return {"reconstruction": losses / counts, "language_model": surprisal / tokens}
 
 
 def lead_words(texts: Sequence[str], count: int) -> list[str]:

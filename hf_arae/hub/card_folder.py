@@ -26,25 +26,33 @@ from hf_arae.utils.tables import markdown_table, outputs_name
 class CardArguments:
     """Arguments of `python -m hf_arae.hub card`."""
 
-    run: str = field(metadata={"help": "Training run: a folder with weights and metrics.json."})
-    folder: str = field(metadata={"help": "Where the model goes with its card, such as model_cards/NAME."})
-    title: str = field(metadata={"help": "Heading of the card."})
-    table: str = field(metadata={"help": "table.json of the family's evaluation example, with the run among it."})
-    dataset: str = field(metadata={"help": "Name of the training data, for the metadata and the results."})
-    training: str = field(metadata={"help": "A sentence or two on the training data."})
-    protocol: str = field(default="", metadata={"help": "How the numbers were made."})
-    hardware: str = field(default="2 CPU cores", metadata={"help": "What it was trained on."})
+    run: str = field(metadata={"help": "The folder of the training run, with weights and metrics.json."})
+    folder: str = field(metadata={"help": "The model goes into this folder with its card, such as model_cards/NAME."})
+    title: str = field(metadata={"help": "The card has this heading."})
+    table: str = field(metadata={"help": "The table.json of the family's evaluation example, with a row of the run."})
+    dataset: str = field(metadata={"help": "The training data have this name in the card's metadata and results."})
+    training: str = field(metadata={"help": "The card says this of the training data, in a sentence or two."})
+    protocol: str = field(default="", metadata={"help": "The card says this of how the numbers were made."})
+    hardware: str = field(default="2 CPU cores", metadata={"help": "The model was trained on this hardware."})
     repository: str = field(
-        default="", metadata={"help": "Hub id that the snippets name; the folder's name if empty."}
+        default="",
+        metadata={"help": "The card's snippets name this repository of the Hub; the folder's name if empty."},
     )
-    split: str = field(default="test", metadata={"help": "Split that the table's numbers are of."})
-    domain: str = field(default="", metadata={"help": "What its texts are, a sentence for the limits."})
+    split: str = field(default="test", metadata={"help": "The table's numbers are of this split."})
+    domain: str = field(
+        default="", metadata={"help": "The card says this of the texts among its limits, in a sentence."}
+    )
     reading: str = field(
         default="", metadata={"help": "How often its outputs were usable, by which rule, as somebody read them."}
     )
-    example: str = field(default="", metadata={"help": "Sentence of the snippet; a placeholder if empty."})
-    language: str = field(default="", metadata={"help": "ISO 639 codes, with commas between; none if empty."})
-    license: str = field(default="", metadata={"help": "Licence of the weights; none if empty."})
+    example: str = field(
+        default="", metadata={"help": "The card's snippet has this sentence; a placeholder if empty."}
+    )
+    language: str = field(
+        default="",
+        metadata={"help": "The model's languages, as ISO 639 codes with commas between; none are named if empty."},
+    )
+    license: str = field(default="", metadata={"help": "The weights have this licence; none is named if empty."})
     publish_samples: bool = field(
         default=False, metadata={"help": "Sentences of the data go into the card, with what the model makes of them."}
     )

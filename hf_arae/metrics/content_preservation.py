@@ -31,7 +31,7 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 # A word whose odds differ by more than e^1.5 = 4.5 between the labels is a word of style. On Yelp this takes "good"
 # and "never", and leaves "food" and "manager".
-_LEAST_LOG_ODDS = 1.5
+_MIN_LOG_ODDS = 1.5
 _FIRST_SYMBOL = 0x2190  # arrows; emoji come after them
 
 
@@ -95,7 +95,7 @@ class ContentPreservation(InMemoryMetric):
             inside, outside = counts.total(), size - counts.total()
             for word, count in everywhere.items():
                 here, elsewhere = counts[word], count - counts[word]
-                if abs(log_share(here, inside) - log_share(elsewhere, outside)) > _LEAST_LOG_ODDS:
+                if abs(log_share(here, inside) - log_share(elsewhere, outside)) > _MIN_LOG_ODDS:
                     style_words.add(word)
         self.style_words = frozenset(style_words)
         return self

@@ -38,8 +38,8 @@ NUMBERS = {
     ),
 }
 
-_MOST_SAMPLES = 500
-_MOST_ORDER = 4
+_MAX_SAMPLES = 500
+_MAX_ORDER = 4
 
 
 class Diversity(InMemoryMetric):
@@ -79,8 +79,8 @@ class Diversity(InMemoryMetric):
         if len(sentences) < 2:
             raise ValueError("predictions must be at least two: one sample is not compared with itself")
         drawn = sentences
-        if len(sentences) > _MOST_SAMPLES:
-            drawn = random.Random(0).sample(sentences, _MOST_SAMPLES)
+        if len(sentences) > _MAX_SAMPLES:
+            drawn = random.Random(0).sample(sentences, _MAX_SAMPLES)
         return {
             "distinct_1": _distinct(sentences, 1),
             "distinct_2": _distinct(sentences, 2),
@@ -105,14 +105,14 @@ def _self_bleu(sentences: list[tuple[str, ...]]) -> float:
     BLEU clips an n-gram's count by its largest count in a reference. The largest count among all others is the largest
     of all, or the second largest for the one sentence that holds the largest.
     """
-    counts = [Counter(g for order in range(1, _MOST_ORDER + 1) for g in _ngrams(s, order)) for s in sentences]
+    counts = [Counter(g for order in range(1, _MAX_ORDER + 1) for g in _ngrams(s, order)) for s in sentences]
     largest: dict[tuple[str, ...], tuple[int, int]] = {}
     for counter in counts:
         for ngram, count in counter.items():
             first, second = largest.get(ngram, (0, 0))
             largest[ngram] = (count, first) if count > first else (first, max(second, count))
 
-    correct, total = [0] * _MOST_ORDER, [0] * _MOST_ORDER
+    correct, total = [0] * _MAX_ORDER, [0] * _MAX_ORDER
     for counter in counts:
         for ngram, count in counter.items():
             first, second = largest[ngram]

@@ -30,7 +30,7 @@ GENERATION_CONFIG = "generation_config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 
-_MOST_NAMED = 6
+_MAX_NAMED = 6
 
 
 def decoder_files(num_attributes: int) -> list[str]:
@@ -51,9 +51,9 @@ def require_files(folder: Path, names: list[str]) -> None:
     """Raises FileNotFoundError if the folder lacks one of these files."""
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
         raise FileNotFoundError(
-            f"{folder} lacks {', '.join(missing[:_MOST_NAMED])}{more}: it is not a complete exported model. One is "
+            f"{folder} lacks {', '.join(missing[:_MAX_NAMED])}{more}: it is not a complete exported model. One is "
             "written by: python -m hf_arae.onnx --model MODEL --output_dir FOLDER"
         )
 

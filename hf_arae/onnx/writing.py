@@ -151,7 +151,7 @@ class StepDecoder:
 def write_texts(
     decoders: Sequence[StepDecoder],
     code: np.ndarray,
-    which: np.ndarray,
+    numbers: np.ndarray,
     writing: Writing,
     source: np.random.Generator,
     batch_size: int,
@@ -164,7 +164,7 @@ def write_texts(
     Args:
         decoders: one for each attribute value.
         code: `(rows, code_size)` float32.
-        which: number of each row's decoder, `(rows,)`.
+        numbers: of each row's decoder, `(rows,)`.
         writing: how.
         source: of the draws.
         batch_size: rows that are written at once.
@@ -175,8 +175,8 @@ def write_texts(
     padding = decoders[0].padding
     written = np.full((len(code), writing.max_new_tokens + 1), padding)
     draws = source.random((len(code), writing.max_new_tokens)) if writing.do_sample else None
-    for value in np.unique(which):
-        rows = np.flatnonzero(which == value)
+    for value in np.unique(numbers):
+        rows = np.flatnonzero(numbers == value)
         for part in (rows[start : start + batch_size] for start in range(0, len(rows), batch_size)):
             written[part] = decoders[value].write(code[part], writing, None if draws is None else draws[part])
     used = np.flatnonzero((written != padding).any(0))

@@ -174,11 +174,11 @@ class TextSummarizationPipeline(TextPipeline):
         if target_length is not None:
             if not isinstance(target_length, numbers.Integral) or isinstance(target_length, bool):
                 raise TypeError(f"target_length must be a whole number of words, got {target_length!r}")
-            most = None if self._selects else self.model.config.max_summary_length
+            limit = None if self._selects else self.model.config.max_summary_length
             if target_length < 1:
                 raise ValueError(f"target_length must be at least 1, got {target_length}")
-            if most is not None and target_length > most:
-                raise ValueError(f"target_length must be at most {most} (max_summary_length), got {target_length}")
+            if limit is not None and target_length > limit:
+                raise ValueError(f"target_length must be at most {limit} (max_summary_length), got {target_length}")
         if compression is not None:
             if not isinstance(compression, numbers.Real) or isinstance(compression, bool):
                 raise TypeError(f"compression must be a number above 0, at most 1, got {compression!r}")

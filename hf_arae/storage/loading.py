@@ -19,7 +19,7 @@ _PICKLED = "pytorch_model.bin"
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 _BESIDE = ("generation_config.json", *_TOKENIZER)
 _OTHER_VOCABULARIES = ("vocab*", "*.model")
-_MOST_NAMED = 4
+_MAX_NAMED = 4
 
 
 def check_not_pickled(name: str | os.PathLike | None, options: Mapping[str, Any]) -> None:
@@ -122,7 +122,7 @@ def _has_vocabulary(config: Path) -> bool:
 
 
 def _named(keys: set[str]) -> str:
-    listed = sorted(keys)[:_MOST_NAMED]
+    listed = sorted(keys)[:_MAX_NAMED]
     more = f" and {len(keys) - len(listed)} more" if len(keys) > len(listed) else ""
     return ", ".join(listed) + more
 

@@ -13,8 +13,8 @@ from unicodedata import category
 
 from transformers.utils import logging
 
-_MOST_ROWS = 30  # of a table; the list holds all of them
-_LEAST_WIDTH = 20  # characters of a column whose texts are wrapped
+_MAX_ROWS = 30  # of a table; the list holds all of them
+_MIN_WIDTH = 20  # characters of a column whose texts are wrapped
 _SECONDS = 3  # before a bar appears
 _JOINERS = "\u200c\u200d"
 
@@ -66,7 +66,7 @@ def _count(items: list[Any]) -> int:
 
 def _grid(items: list[Any]) -> tuple[list[str], list[list[str]], list[bool], int]:
     """Header, lines of cells, which columns stand to the right, and how many columns are places."""
-    rows = list(islice(_rows(items), _MOST_ROWS))
+    rows = list(islice(_rows(items), _MAX_ROWS))
     depth = max((len(places) for places, _ in rows), default=1)
     columns = list(dict.fromkeys(name for _, cells in rows for name in cells))
     lines, before = [], ()
@@ -108,7 +108,7 @@ def _text_table(items: list[Any]) -> str:
     widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     widest = widths.index(max(widths))
     room = shutil.get_terminal_size((119, 24)).columns - sum(widths) - 2 * (len(widths) - 1) + widths[widest]
-    widths[widest] = min(widths[widest], max(room, _LEAST_WIDTH))
+    widths[widest] = min(widths[widest], max(room, _MIN_WIDTH))
     text = []
     for line in [header, *lines]:
         cells = [

@@ -15,10 +15,7 @@ ROWS = [("Oil rose 5 pct. It had fallen.", "Oil up"), ("A storm hit Tarn.", "Sto
 READ = [("oil rose # pct .", "oil up"), ("a storm hit tarn .", "storm hits"), ("acme 's sold .", "sale")]
 
 
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch, tmp_path):
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def write(path, content):

@@ -14,10 +14,7 @@ REAL_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 ROWS = [("bad soup .", "sad"), ("good soup .", "happy"), ("cold tea .", "sad"), ("hot tea .", "happy")]
 
 
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch, tmp_path):
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def write(path, content):

@@ -3,62 +3,22 @@
 from __future__ import annotations
 
 import gzip
-import json
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from datasets import Dataset, DatasetDict
-from transformers.utils import logging
+from datasets import Dataset
+from own_data import load, stream, write
 
 from hf_arae.data.documents import DocumentArguments, load_documents
 from hf_arae.data.files import read_lines
-from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.pairs import PairArguments, load_labelled_pairs
-from hf_arae.data.streaming import load_text_stream
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases"
 
 
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
-
-
-def write(path: Path, content: bytes | str | pa.Table | pd.DataFrame | list[dict]) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, pd.DataFrame):
-        content.to_parquet(path)
-    elif isinstance(content, pa.Table):
-        pq.write_table(content, path)
-    elif isinstance(content, list):
-        path.write_text("".join(json.dumps(row) + "\n" for row in content))
-    else:
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return str(path)
-
-
-def load(label_required: bool = True, **arguments) -> DatasetDict:
-    return load_labelled_text(DataArguments(**arguments), label_required)
-
-
-def stream(**arguments) -> DatasetDict:
-    """What is held of a stream, with all of its training rows in the order of the stream."""
-    opened, data = load_text_stream(DataArguments(**arguments), 1000)
-    labels = dict(zip(data["train"]["text"], data["train"]["label"], strict=True))
-    texts = [text for some, _ in opened.texts() for text in some if text in labels]
-    features = data["train"].features
-    rows = {"text": texts, "label": [labels[text] for text in texts]}
-    return DatasetDict({**data, "train": Dataset.from_dict(rows, features=features)})
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def ways(folder: Path, name: str, content, **arguments):

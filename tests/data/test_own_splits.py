@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from datasets import Dataset, DatasetDict, Features, Value, load_dataset_builder
 from huggingface_hub import HfApi
-from transformers.utils import logging
+from own_data import load, stream, write
 
 from hf_arae.data.documents import DocumentArguments, load_documents
-from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.pairs import PairArguments, load_labelled_pairs
 from hf_arae.data.splits import measured_split, sample_rows
-from hf_arae.data.streaming import load_text_stream
 from hf_arae.data.text.encoding import read_dataset
 from hf_arae.data.text.tokenization import train_tokenizer
 
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, tmp_path):
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
-
-
-def write(path: Path, content: str | list[dict]) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(row) + "\n" for row in content] if isinstance(content, list) else [content]
-    path.write_text("".join(lines))
-    return str(path)
-
-
-def load(label_required: bool = True, **arguments) -> DatasetDict:
-    return load_labelled_text(DataArguments(**arguments), label_required)
-
-
-def stream(**arguments) -> DatasetDict:
-    """What is held of a stream, with all of its training rows in the order of the stream."""
-    opened, data = load_text_stream(DataArguments(**arguments), 1000)
-    labels = dict(zip(data["train"]["text"], data["train"]["label"], strict=True))
-    texts = [text for some, _ in opened.texts() for text in some if text in labels]
-    features = data["train"].features
-    rows = {"text": texts, "label": [labels[text] for text in texts]}
-    return DatasetDict({**data, "train": Dataset.from_dict(rows, features=features)})
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def table(rows: list[tuple[str, str]], separator: str = ",", header: str = "text,label") -> str:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from testing_mixins import made_up_sentences
-from transformers.utils import logging
 
 from hf_arae.data.corpora.scenes import LABELS, SPLIT_SIZES, build_scenes
 from hf_arae.data.pair_batches import SentencesWithPairs
@@ -27,13 +26,6 @@ def write(folder, rows, name="train.jsonl"):
 
 def row(premise="a man sits .", hypothesis="he sits .", label="entailment", **others):
     return {"premise": premise, "hypothesis": hypothesis, "label": label, **others}
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
 
 
 def test_the_built_in_scenes_are_there_without_arguments():

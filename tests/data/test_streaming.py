@@ -8,7 +8,6 @@ import random
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
-from transformers.utils import logging
 
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.stream_batches import StreamBatches, StreamedSentences
@@ -25,13 +24,6 @@ def small_tables(monkeypatch, tmp_path):
     monkeypatch.setattr("hf_arae.data.stream_sources.CHUNK_ROWS", 7)
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:

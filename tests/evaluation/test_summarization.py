@@ -70,8 +70,8 @@ def test_code_lengths_are_means_over_all_tokens(model, tokenizer, news):
         source = tokenizer(document, return_tensors="pt", truncation=True)["input_ids"]
         written = tokenizer(summary, return_tensors="pt", truncation=True, max_length=8)["input_ids"]
         losses, counts = model.reconstruct_loss(written, source)
-        surprise = -model.language_model_score(written)
-        totals += torch.stack([losses[0], counts[0], surprise[0], torch.tensor(written.shape[1] - 1)])
+        surprisal = -model.language_model_score(written)
+        totals += torch.stack([losses[0], counts[0], surprisal[0], torch.tensor(written.shape[1] - 1)])
     assert found["reconstruction"] == pytest.approx((totals[0] / totals[1]).item(), rel=1e-4)
     assert found["language_model"] == pytest.approx((totals[2] / totals[3]).item(), rel=1e-4)
 

@@ -72,7 +72,7 @@ def test_changed_words_are_marked(script):
 
 
 def test_a_picture_that_is_too_large_is_refused(script, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "MOST_BYTES", 100)
+    monkeypatch.setattr(script, "MAX_BYTES", 100)
     with pytest.raises(SystemExit, match="more than 100"):
         script.save(script.draw_training(run / "training_log.jsonl"), tmp_path / "large.png")
 
@@ -80,4 +80,4 @@ def test_a_picture_that_is_too_large_is_refused(script, run, tmp_path, monkeypat
 def test_the_pictures_are_there_and_small(script):
     pictures = {picture.name: picture for picture in (EXAMPLES / "pictures").iterdir()}
     assert set(pictures) == NAMES
-    assert all(picture.stat().st_size <= script.MOST_BYTES for picture in pictures.values())
+    assert all(picture.stat().st_size <= script.MAX_BYTES for picture in pictures.values())

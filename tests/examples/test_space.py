@@ -234,8 +234,8 @@ def test_bad_texts_are_refused_in_a_line(client, models):
     assert refusal(client, "/rewrite", models.transfer, " \n", *after) == "The text is empty"
     message = "The text has 2,000,000 characters; at most 4,000 are taken here"
     assert refusal(client, "/rewrite", models.transfer, long, *after) == message
-    message = f"The text has {transfer_tab.MOST_LINES + 1} lines; at most {transfer_tab.MOST_LINES} are taken here"
-    assert refusal(client, "/rewrite", models.transfer, "a\n" * (transfer_tab.MOST_LINES + 1), *after) == message
+    message = f"The text has {transfer_tab.MAX_LINES + 1} lines; at most {transfer_tab.MAX_LINES} are taken here"
+    assert refusal(client, "/rewrite", models.transfer, "a\n" * (transfer_tab.MAX_LINES + 1), *after) == message
     assert "Sentence 1 has 11 words, more than the limit of 10" in refusal(
         client, "/rewrite", models.transfer, "great !\n" + "a " * 11, *after
     )
@@ -289,7 +289,7 @@ def test_models_that_do_not_fit_are_named(client, models, tmp_path):
 
 
 def test_the_least_recently_used_model_makes_room(models):
-    kept = Checkpoints(most_kept=2)
+    kept = Checkpoints(max_kept=2)
     kept.show(models.root, models.transfer)
     first = kept.get(models.latent)
     kept.get(models.transfer)

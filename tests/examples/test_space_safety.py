@@ -131,7 +131,7 @@ def test_files_are_bounded(foreign):
 
 
 def test_what_is_built_is_bounded_with_its_buffers(transfer):
-    small = Checkpoints(most_parameters=1000)
+    small = Checkpoints(max_parameters=1000)
     small.show(transfer)
     with pytest.raises(ValueError, match="million parameters"):
         small.get(transfer)

@@ -147,7 +147,7 @@ def test_tuning_finds_the_signal_that_headlines_follow(tokenizer):
     model.selector.set_words(signals, everything, torch.arange(len(tokenizer)))
     documents = [" ".join(words[start:] + words[:start]) for start in range(12)]
     summaries = [" ".join(word for word in text.split() if word in words[:3]) for text in documents]
-    tuned = tune_selection(model, tokenizer, documents, summaries, target_length=3, most_words=3.5)
+    tuned = tune_selection(model, tokenizer, documents, summaries, target_length=3, max_words=3.5)
     assert tuned["rouge_l"] > 80 and tuned["ratio"] > 0.3
     assert tuned["mean_length"] <= 3.5
 

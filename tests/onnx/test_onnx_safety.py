@@ -27,25 +27,6 @@ SIZES = {"embedding_size": 6, "hidden_size": 6, "code_size": 5, "latent_size": 4
 SIZES |= {"generator_sizes": [4], "critic_sizes": [4], "max_sequence_length": 10}
 
 
-@pytest.fixture(scope="module")
-def folder(transfer_model, tokenizer, tmp_path_factory):
-    """An exported model of two labels with its tokenizer. Not to be changed."""
-    folder = tmp_path_factory.mktemp("exported")
-    export_onnx(transfer_model, folder, tokenizer)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(folder):
-    return OnnxTextAutoencoder(folder, num_threads=1, batch_size=2)
-
-
-@pytest.fixture
-def spoiled(folder, tmp_path):
-    """A copy of the folder, to be spoiled."""
-    return Path(shutil.copytree(folder, tmp_path / "copy"))
-
-
 def set_values(path: Path, **values) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 

@@ -9,20 +9,12 @@ import torch
 from safetensors.torch import load_file
 from test_trainer import Scripted, make_trainer
 from testing_mixins import assert_same_run, made_up_sentences, read_log
-from transformers.utils import logging
 
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.storage.run_files import LOG_FILE
 from hf_arae.training import PhaseTrainer
 from hf_arae.training.checkpoint import find_damage, list_checkpoints, weights_digest
 from hf_arae.utils.digests import digest_rows
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
 
 
 def aside(folder) -> list[str]:

@@ -8,18 +8,10 @@ import os
 import pytest
 from test_trainer import Scripted, make_trainer
 from testing_mixins import read_log
-from transformers.utils import logging
 
 from hf_arae.training import Evaluation, trackers
 from hf_arae.training.launch import warn_of_ignored_flags
 from hf_arae.utils.display import visible
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
 
 
 def test_without_tensorboard_the_run_goes_on_with_one_line(tmp_path, monkeypatch, warnings):

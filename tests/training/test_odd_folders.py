@@ -11,7 +11,6 @@ import time
 import pytest
 from test_trainer import make_trainer
 from testing_mixins import assert_same_run, weight_size
-from transformers.utils import logging
 
 from hf_arae.hub.checks import check_model_folder
 from hf_arae.storage.files import read_json, write_json
@@ -22,13 +21,6 @@ from hf_arae.training.interruption import time_left
 from hf_arae.training.report import write_report
 
 SETTINGS = {"max_steps": 6, "save_steps": 2, "save_total_limit": 1, "eval_steps": 0}
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
 
 
 @pytest.fixture(scope="module")

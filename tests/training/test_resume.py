@@ -12,7 +12,6 @@ import pytest
 import torch
 from test_trainer import Scripted, make_trainer
 from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, read_log, weight_size
-from transformers.utils import logging
 
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.storage.run_files import LOG_FILE
@@ -49,13 +48,6 @@ DAMAGES = {
     "missing manifest": (lambda f: (f / "manifest.json").unlink(), "manifest.json is missing"),
     "torn manifest": (lambda f: os.truncate(f / "manifest.json", 50), "manifest.json cannot be read"),
 }
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,8 @@ import pytest
 from linear_run import make_run
 from testing_mixins import read_log
 from transformers import HfArgumentParser
-from transformers.utils import logging
 
 from hf_arae.training import Evaluation, TrainingArguments, trackers
-
-
-@pytest.fixture
-def warnings(caplog):
-    logging.enable_propagation()
-    yield caplog
-    logging.disable_propagation()
 
 
 @pytest.mark.parametrize(

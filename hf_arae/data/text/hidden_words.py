@@ -16,7 +16,7 @@ _UNSPACED = (  # Thai to Myanmar, Khmer, kana, ideographs
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF)),
     (0x20000, 0x3134F),
 )
-_MOST_UNKNOWN = 0.5
+_MAX_UNKNOWN = 0.5
 _SAMPLE = 2000
 _SHOWN = 30
 HIDDEN_WORDS_FILE = "hidden_words.txt"
@@ -49,7 +49,7 @@ def warn_of_texts(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, spli
     vocabulary = tokenizer.get_vocab()
     count = sum(map(len, words))
     unknown = sum(word not in vocabulary for sentence in words for word in sentence)
-    if unknown > _MOST_UNKNOWN * count:
+    if unknown > _MAX_UNKNOWN * count:
         logger.warning(
             "%.0f %% of the words of the %s texts are not among the vocabulary's %d words: the model reads them as "
             "unknown. vocab_size and min_frequency set the vocabulary.",

@@ -14,7 +14,7 @@ from hf_arae.data.text.characters import whole_characters
 UNKNOWN_WORDS = "No word of {!r:.80} is in the vocabulary: it is rewritten from its length alone"
 ON_ERROR = ("raise", "skip")
 CALL_ARGUMENTS = ("batch_size", "num_workers")  # what a call of any pipeline of transformers takes itself
-_MOST_LISTED = 20
+_MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def check_arguments(owner: object, given: Iterable[str], known: Sequence[str]) -
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            listed = f". Accepted: {', '.join(known)}" if len(known) <= _MOST_LISTED else ""
+            listed = f". Accepted: {', '.join(known)}" if len(known) <= _MAX_LISTED else ""
             hint = f": did you mean {close[0]}?" if close else listed
             raise TypeError(f"{type(owner).__name__} does not know the argument {name!r}{hint}")
 

@@ -18,7 +18,7 @@ WEIGHTED = (
 )
 _PLACE_FEATURES = 7
 NEVER = -1e4
-_MOST_PHRASES = 16
+_MAX_PHRASES = 16
 _LARGEST = 4.0  # of a signal; 127 in the table
 
 
@@ -64,7 +64,7 @@ class WordSelector(nn.Module):
         self.register_buffer("signals", torch.zeros(vocab_size, signal_size, dtype=torch.int8))
         self.register_buffer("selectable", torch.zeros(vocab_size, dtype=torch.bool))
         self.register_buffer("forms", torch.arange(vocab_size))  # what is written for a word that was selected
-        self.register_buffer("phrases", torch.full((_MOST_PHRASES, 3), -1))  # two words, one for both
+        self.register_buffer("phrases", torch.full((_MAX_PHRASES, 3), -1))  # two words, one for both
         self.register_buffer("weights", torch.zeros(len(WEIGHTED)))
         self.register_buffer("threshold", torch.zeros(()))
         size = signal_size + _PLACE_FEATURES

@@ -26,7 +26,7 @@ def tune_selection(
     documents: Sequence[str],
     summaries: Sequence[str],
     target_length: int = 10,
-    most_words: float = 11.0,
+    max_words: float = 11.0,
 ) -> dict[str, float]:
     """Sets the selector's weights and threshold to what gives the best ROUGE-L F1; len(WEIGHTED) + 1 numbers.
 
@@ -37,7 +37,7 @@ def tune_selection(
         tokenizer: its tokenizer.
         documents, summaries: validation pairs; documents are cut to the tokenizer's limit.
         target_length: words, for the weights.
-        most_words: mean length that the threshold may lead to.
+        max_words: mean length that the threshold may lead to.
 
     Returns:
         `rouge_l` (of stems, 0..100) and `mean_length` after tuning, and the numbers that were chosen.
@@ -90,7 +90,7 @@ def tune_selection(
     for share in _SHARES:
         threshold = everything.quantile(1 - share).item() if len(everything) < 2**24 else 0.0
         value, mean = score(weights, *lengths, threshold)
-        if mean <= most_words:
+        if mean <= max_words:
             found.append((value, mean, threshold))
     value, mean, threshold = max(found) if found else (*score(weights, lengths[0], lengths[0], 0.0), 1e4)
     selector.threshold.fill_(threshold)

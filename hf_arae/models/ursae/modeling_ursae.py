@@ -174,10 +174,10 @@ class UrsaeForConditionalGeneration(SummaryWriter):
 
         The language model's, over its whole vocabulary; an `<eos>` counts however it got there.
         """
-        return -self.surprises(summary_ids).sum(1)
+        return -self.surprisal(summary_ids).sum(1)
 
     @torch.no_grad()
-    def surprises(self, input_ids: Tensor) -> Tensor:
+    def surprisal(self, input_ids: Tensor) -> Tensor:
         """-log p_LM of each token after `<bos>`, in nats, and 0 of padding: `(batch, tokens - 1)`."""
         targets = input_ids[:, 1:].masked_fill(input_ids[:, 1:] == self.config.pad_token_id, -100)
         states, _ = self.writer.hidden_states(input_ids[:, :-1])

@@ -67,8 +67,8 @@ class UrsaeObjectiveArguments:
     eta_steps: int = field(
         default=20_000,
         metadata={
-            "help": "That factor rises to 1 over so many iterations, its logarithm in a line; 0: it is 1 from the "
-            "start."
+            "help": "The factor of eta_start rises to 1 over so many iterations, its logarithm in a line; 0: it is 1 "
+            "from the start."
         },
     )
     shortest_summary: int = field(default=1, metadata={"help": "A draft has at least so many words."})
@@ -111,7 +111,7 @@ class UrsaeObjectiveArguments:
             "(0, 1]: below 1, what is said first matters most, as in news."
         },
     )
-    surprise_power: float = field(
+    surprisal_power: float = field(
         default=0.0,
         metadata={
             "help": "In the reward, each word of the source counts by this power of how much it surprises the "
@@ -163,7 +163,7 @@ class UrsaeObjectiveArguments:
         check_range(self, "[1, inf)", "samples", "shortest_summary")
         check_range(self, "[0, inf)", "eta_steps", "block_ngrams", "longest_summary", "longest_gap", "reader_start")
         check_range(self, "[0, inf)", "reconstructor_steps", "language_model_weight", "entropy_weight")
-        check_range(self, "[0, inf)", "surprise_power")
+        check_range(self, "[0, inf)", "surprisal_power")
         check_range(self, "(-inf, inf)", "length_penalty")  # below 0 it rewards length
         if self.source_order and not self.source_words_only:
             raise ValueError("source_order needs source_words_only")
@@ -195,10 +195,10 @@ class UrsaeObjective(Objective):
     def __init__(self, model: UrsaeForConditionalGeneration, settings: UrsaeObjectiveArguments | None = None):
         super().__init__(model)
         s = self.settings = settings or UrsaeObjectiveArguments()
-        most = model.config.max_summary_length
-        self.longest = s.longest_summary or most
-        if self.longest > most:
-            raise ValueError(f"longest_summary is {self.longest}, but the model's max_summary_length is {most}")
+        limit = model.config.max_summary_length
+        self.longest = s.longest_summary or limit
+        if self.longest > limit:
+            raise ValueError(f"longest_summary is {self.longest}, but the model's max_summary_length is {limit}")
         if s.shortest_summary > self.longest:
             raise ValueError(f"shortest_summary is {s.shortest_summary}, but drafts end after {self.longest} words")
         model.writer.requires_grad_(False)
@@ -300,7 +300,7 @@ class UrsaeObjective(Objective):
         """R(Z) = log p_dec(X | Z) + lambda * log p_LM(Z) - length_penalty * words.
 
         Of drafts `(batch, drafts, tokens)`. The reconstructor drops nothing here. Token i of X counts
-        `source_discount ** i` times; with `surprise_power` also by that power of the language model's -log p of it,
+        `source_discount ** i` times; with `surprisal_power` also by that power of the language model's -log p of it,
         over the mean of X. With `relative_fluency` the second term is log p_LM(Z) / q(Z), where q takes each word
         for itself (`expected_words` of the batch's sources). With `reward_normalization="length"` the first term is
         divided by the tokens of X so counted, the second by those of Z.
@@ -335,11 +335,11 @@ class UrsaeObjective(Objective):
         """How many times each token of the sources counts in the reward, `(batch, source - 1)`; see `rewards`."""
         places = torch.arange(input_ids.shape[1] - 1, device=input_ids.device)
         weights = (self.settings.source_discount**places).expand(len(input_ids), -1)
-        if not self.settings.surprise_power:
+        if not self.settings.surprisal_power:
             return weights
-        surprises = self.model.surprises(input_ids) ** self.settings.surprise_power
-        tokens = (surprises > 0).sum(1, keepdim=True)
-        return weights * surprises * tokens / surprises.sum(1, keepdim=True)
+        surprisal = self.model.surprisal(input_ids) ** self.settings.surprisal_power
+        tokens = (surprisal > 0).sum(1, keepdim=True)
+        return weights * surprisal * tokens / surprisal.sum(1, keepdim=True)
 
     def _take(self, batch: Batch) -> tuple[SummaryPolicy, Drafts]:
         """The iteration's drafts, written now if no phase has asked for them yet."""

@@ -158,13 +158,13 @@ class SummaryWriter(RecurrentTextModel):
 
     def _summary_lengths(self, rows: int, target_length: int | Tensor, limits: dict[str, int]) -> Tensor:
         """The number of words of each summary, `(batch,)`."""
-        most = self.config.max_summary_length
+        limit = self.config.max_summary_length
         if limits:
             raise ValueError(f"give target_length or {' and '.join(limits)}, not both")
         lengths = checked_lengths(rows, target_length).cpu()
-        if lengths.min() < 1 or lengths.max() > most:
+        if lengths.min() < 1 or lengths.max() > limit:
             raise ValueError(
-                f"target_length must lie in 1..{most} (max_summary_length), got {lengths.unique().tolist()}"
+                f"target_length must lie in 1..{limit} (max_summary_length), got {lengths.unique().tolist()}"
             )
         return lengths.expand(rows)
 
