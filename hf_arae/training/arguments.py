@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from transformers.utils import logging
 
@@ -20,6 +21,20 @@ OF_ONE_PROCESS = ("output_dir", "use_cpu", "max_time", "report_to", "disable_tqd
 @dataclass
 class TrainingArguments:
     """Arguments of the loop, each of them a flag. One step is one iteration over all phases."""
+
+    # Headings of `--help` other than the class's own, by field; `HfArgumentParser` would not have them in a field.
+    flag_groups: ClassVar[dict[str, str]] = dict.fromkeys(
+        (
+            "push_to_hub",
+            "hub_model_id",
+            "hub_private_repo",
+            "license",
+            "language",
+            "publish_samples",
+            "hub_strategy",
+        ),
+        "Hub",
+    )
 
     output_dir: str = field(
         default="runs/default", metadata={"help": "Checkpoints, logs and the result go into this folder."}
@@ -96,35 +111,30 @@ class TrainingArguments:
     push_to_hub: bool = field(
         default=False,
         metadata={
-            "group": "Hub",
             "help": "The result is pushed to the Hub: weights, processor, labels, code, card, numbers and curves.",
         },
     )
     hub_model_id: str | None = field(
         default=None,
         metadata={
-            "group": "Hub",
             "help": "The repository on the Hub is OWNER/NAME; by default output_dir's name, among your own.",
         },
     )
-    hub_private_repo: bool = field(
-        default=False, metadata={"group": "Hub", "help": "The repository is made private if it is new."}
-    )
+    hub_private_repo: bool = field(default=False, metadata={"help": "The repository is made private if it is new."})
     license: str | None = field(
-        default=None, metadata={"group": "Hub", "help": "The card names this licence of the weights, apache-2.0 say."}
+        default=None, metadata={"help": "The card names this licence of the weights, apache-2.0 say."}
     )
     language: str | None = field(
         default=None,
-        metadata={"group": "Hub", "help": "The card names these languages, ISO 639 codes with commas between."},
+        metadata={"help": "The card names these languages, ISO 639 codes with commas between."},
     )
     publish_samples: bool = field(
         default=False,
-        metadata={"group": "Hub", "help": "Rows of the data, and what the model makes of them, go to the Hub too."},
+        metadata={"help": "Rows of the data, and what the model makes of them, go to the Hub too."},
     )
     hub_strategy: str = field(
         default="end",
         metadata={
-            "group": "Hub",
             "help": "The model is pushed at the end, or at every_save: each checkpoint's model too.",
         },
     )

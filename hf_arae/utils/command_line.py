@@ -57,7 +57,7 @@ def read_command_line(
         script: the script's `__file__`. Its presets stand in the folder `presets` beside it.
         about: its docstring, with which `--help` begins.
         groups: headings of `--help`, and the classes of each: dataclasses, or config classes of models, whose part
-            is one of `config_arguments`. A field with `metadata["group"]` stands there.
+            is one of `config_arguments`. A class with `flag_groups` puts some of its fields under other headings.
         preset: name of the preset that is used where none is given; `None`: the script has no presets.
         without: fields, of a class, that are no flags of this script and keep their defaults.
         arguments: the command line, by default that of this process.
@@ -162,7 +162,7 @@ def _add_flags(flags: dict[str, _Flag], cls: type, group: str, left_out: Sequenc
         kind, several, optional = _parts(simple_type(hints[one.name]))
         default = one.default_factory() if one.default_factory is not MISSING else one.default
         choices, about = tuple(one.metadata.get("choices", ())), one.metadata.get("help", "")
-        place = one.metadata.get("group", group)
+        place = getattr(cls, "flag_groups", {}).get(one.name, group)
         flags[one.name] = _Flag(one.name, place, cls, kind, several, optional, choices, about, default)
 
 

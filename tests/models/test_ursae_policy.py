@@ -188,9 +188,9 @@ def test_the_reward_is_what_it_says():
     found, _ = rewards(source_discount=0.5, language_model_weight=0.0)
     expected = model.eval().reconstruct_loss(flat, sources, weights.expand(6, 6))[0]
     torch.testing.assert_close(found.flatten(), -expected.detach())
-    surprises = model.surprises(IDS)
-    squares = surprises.square() / surprises.square().sum(1, keepdim=True) * (surprises > 0).sum(1, keepdim=True)
-    found, _ = rewards(source_discount=0.5, surprise_power=2.0, language_model_weight=0.0)
+    surprisal = model.surprisal(IDS)
+    squares = surprisal.square() / surprisal.square().sum(1, keepdim=True) * (surprisal > 0).sum(1, keepdim=True)
+    found, _ = rewards(source_discount=0.5, surprisal_power=2.0, language_model_weight=0.0)
     expected = model.reconstruct_loss(flat, sources, weights * squares.repeat_interleave(2, 0))[0]
     torch.testing.assert_close(found.flatten(), -expected.detach())
     # A word that the language model always expects is worth less than one that it expects here.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pytest
 
@@ -17,7 +18,8 @@ class Sizes:
     width: int = field(default=8, metadata={"help": "The width is in units. It may be 100 % of it."})
     rates: list[float] = field(default_factory=lambda: [0.5], metadata={"help": "Rates of the steps."})
     shared: bool = field(default=True, metadata={"help": "The table is shared."})
-    best_by: str | None = field(default=None, metadata={"help": "The metric.", "group": "Choice"})
+    best_by: str | None = field(default=None, metadata={"help": "The metric."})
+    flag_groups: ClassVar[dict[str, str]] = {"best_by": "Choice"}
 
     def __post_init__(self):
         if self.width < 1:
