@@ -22,7 +22,7 @@ OF_ONE_PROCESS = ("output_dir", "use_cpu", "max_time", "report_to", "disable_tqd
 class TrainingArguments:
     """Arguments of the loop, each of them a flag. One step is one iteration over all phases."""
 
-    # Headings of `--help` other than the class's own, by field; `HfArgumentParser` would not have them in a field.
+    # Headings of `--help`, by field, other than the class has. Not in `metadata`: transformers' parser refuses that.
     flag_groups: ClassVar[dict[str, str]] = dict.fromkeys(
         (
             "push_to_hub",
