@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from safetensors import SafetensorError
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, logging
 
@@ -206,6 +207,8 @@ class FamilyModel(PushedWithCode, PreTrainedModel):
             check_files_beside(name, options)
         try:
             model, info = super().from_pretrained(*arguments, output_loading_info=True, **options)
+        except SafetensorError as error:  # names no file
+            raise OSError(f"{name}: the file of the weights is damaged: {error}") from error
         finally:  # damage to the header raises above, in other words; damage to the numbers does not
             check_downloaded_weights(name, options)
         if not options.get("ignore_mismatched_sizes"):

@@ -26,7 +26,7 @@ def test_weights_that_are_missing(folder):
 def test_weights_that_are_cut_short(folder):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(Exception, match=r"(?i)incomplete|safetensor|header|metadata"):
+    with pytest.raises(OSError, match="copy: the file of the weights is damaged"):
         AutoModel.from_pretrained(folder)
 
 
