@@ -122,7 +122,8 @@ def find_checkpoint(wanted: str, output_dir: str | os.PathLike) -> Path | None:
         path = Path(wanted)
         if not path.is_dir() or not (_NAME.fullmatch(path.name) or (path / MANIFEST_FILE).exists()):
             raise FileNotFoundError(
-                f"{wanted} is not a training checkpoint. Accepted: 'last' or a folder checkpoint-N of an earlier run."
+                f"{wanted} is not a training checkpoint. Accepted: 'last', or the path of a folder checkpoint-N of an "
+                "earlier run."
             )
         reason = find_damage(path)
         if reason is not None:

@@ -120,7 +120,7 @@ def first_flag(script: str | Path, name: str, default: str) -> str:
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Runs a script's `main`; what the user gave wrong ends it with one line on stderr and exit code 2.
+    """Runs a script's `main`; what the user gave wrong ends it with its message on stderr and exit code 2.
 
     That is what this package or a script refuses by a `raise` of its own (a value, a package that is not installed),
     and every file that is missing or cannot be read or written. Any other error is a bug and keeps its traceback.
@@ -297,7 +297,9 @@ def _refused(error: BaseException) -> bool:
 
 
 def _end(error: BaseException) -> NoReturn:
-    print(f"{Path(sys.argv[0]).name}: {_one_line(str(error))}", file=sys.stderr)
+    # A list of things that are wrong keeps its lines.
+    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+    print(f"{Path(sys.argv[0]).name}: " + "\n".join(lines), file=sys.stderr)
     raise SystemExit(WRONG_USE) from None
 
 

@@ -1,4 +1,4 @@
-"""The command line of scripts: flags of dataclasses and configs, presets under them, one line for what is wrong."""
+"""The command line of scripts: flags of dataclasses and configs, presets under them, a message for what is wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
+from hf_arae.training.fingerprint import check_unchanged
 from hf_arae.utils.command_line import first_flag, read_command_line, run_script
 from hf_arae.utils.config_arguments import config_arguments
 
@@ -204,3 +205,14 @@ def test_a_refusal_is_one_line_and_a_bug_keeps_its_traceback(capsys, tmp_path):
         assert ended.value.code == 2 and named in printed and printed.count("\n") == 1
     with pytest.raises(ValueError):
         run_script(bug)
+
+
+def test_a_refusal_that_lists_keeps_its_lines(capsys):
+    def resumed():
+        check_unchanged({"seed": 0, "max_steps": 8}, {"seed": 1, "max_steps": 9}, False)
+
+    with pytest.raises(SystemExit):
+        run_script(resumed)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.strip() for line in lines[1:3]] == ["seed: was 0, now is 1", "max_steps: was 8, now is 9"]
+    assert len(lines) == 4
