@@ -42,6 +42,7 @@ from hf_arae.evaluation.text_generation import new_sentences, without_unknown_wo
 from hf_arae.latent.space import LatentSpace
 from hf_arae.metrics import Diversity
 from hf_arae.metrics.numbers import legend
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.storage.run_files import LOG_FILE, read_report
 from hf_arae.utils.command_line import read_command_line, run_script
@@ -148,6 +149,7 @@ def main() -> None:
         raise ValueError(f"gaussian_models has {', '.join(strangers)}, which models has not")
     if min(script.temperatures, default=-1) < 0:
         raise ValueError(f"temperatures must be one or more numbers from 0 on, got {script.temperatures}")
+    require_checkpoints(*script.models)
     out, seed = Path(script.output_dir), script.seed
     out.mkdir(parents=True, exist_ok=True)
 

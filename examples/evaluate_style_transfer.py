@@ -28,6 +28,7 @@ from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, every_direction, leakage, other_labels
 from hf_arae.metrics import Bleu, ExactMatch
 from hf_arae.metrics.numbers import legend
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
@@ -72,6 +73,7 @@ def main() -> None:
     script, data_arguments = read_command_line(__file__, __doc__, groups).parts
     output_dir = Path(script.output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
+    require_checkpoints(*script.models)
 
     # 2. Data
     data = load_labelled_text(data_arguments)

@@ -33,6 +33,7 @@ from hf_arae.evaluation.summary_baselines import HeadlineWords, content_words
 from hf_arae.metrics import Perplexity, Rouge, SummaryShape
 from hf_arae.metrics.numbers import legend
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
@@ -75,7 +76,7 @@ class ScriptArguments:
     no_repeat_ngram_size: int = field(
         default=1, metadata={"help": "Models that write use no n-gram of this size twice; 0: they may."}
     )
-    batch_size: int = field(default=128, metadata={"help": "So many documents are summarised at once."})
+    batch_size: int = field(default=128, metadata={"help": "So many documents are summarized at once."})
     language_model: str | None = field(
         default=None,
         metadata={
@@ -90,6 +91,7 @@ def main() -> None:
     # 1. Arguments
     groups = {"What is measured": ScriptArguments, "Data": DocumentArguments}
     script, data_arguments = read_command_line(__file__, __doc__, groups).parts
+    require_checkpoints(*script.models)
 
     # 2. Data
     data = load_documents(data_arguments)

@@ -22,6 +22,7 @@ from hf_arae.data.text.encoding import read_dataset
 from hf_arae.evaluation.arithmetic import PUBLISHED, ParsedSentences, Transform, score_transform
 from hf_arae.evaluation.caption_parts import PARTS, parse_captions, spacy_parser
 from hf_arae.latent.space import LatentSpace
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
@@ -110,6 +111,8 @@ def main() -> None:
     transforms = [Transform(*pair.split(":", 1)) for pair in script.transforms or [] if ":" in pair]
     if len(transforms) < len(script.transforms or []) or any(one.part not in PARTS for one in transforms):
         raise ValueError(f"--transforms takes PART:WORD, with a PART of {', '.join(PARTS)}; got {script.transforms}")
+
+    require_checkpoints(script.model)
 
     # 2. Model and sentences
     tokenizer = AutoTokenizer.from_pretrained(script.model)

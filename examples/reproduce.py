@@ -37,7 +37,7 @@ from hf_arae.utils.tables import markdown_table
 
 EXAMPLES = Path(__file__).parent
 QUICK = "Quick: tiny models, a few updates, built-in data. The chain works; the numbers mean nothing."
-LEGEND = "ours: mean over the seeds, of which range is lowest and highest; difference: ours less published."
+LEGEND = "ours: mean over the seeds, of which range is lowest and highest; difference: ours less published; -: none."
 
 
 Seeds = list[int]
@@ -232,7 +232,7 @@ def main() -> None:
     if script.list or not names:
         for name in entries():
             record = read_record(name)
-            print(f"{name:22s} {record['title']}\n{'':22s} {record['takes']}")
+            print(f"{name}\n    {record['title']}\n    {record['takes']}")
         return
     records = {name: read_record(name) for name in names}
     if not script.quick and script.data_dir is None:

@@ -1,4 +1,4 @@
-"""Summarises a text file, a text a line, to JSON lines.
+"""Summarizes a text file, a text a line, to JSON lines.
 
     python examples/summarize_file.py --model runs/headline-search --input_file news.txt --output_file summaries.jsonl
     ... --target_length 8                       # words of each summary; or --compression 0.3, of each text's words
@@ -23,6 +23,7 @@ from transformers import pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
 from hf_arae.data.files import read_lines
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.utils.command_line import read_command_line, run_script
 
 
@@ -31,7 +32,7 @@ class ScriptArguments:
     """What belongs to this script alone."""
 
     input_file: str = field(
-        metadata={"help": "This file of UTF-8 text has a text to summarise a line; blank lines are kept as null."}
+        metadata={"help": "This file of UTF-8 text has a text to summarize a line; blank lines are kept as null."}
     )
     output_file: str = field(
         metadata={"help": "The summaries go into this file, as JSON lines; it is replaced if it exists."}
@@ -56,7 +57,7 @@ class ScriptArguments:
             "help": "A text that cannot be read ends the run (raise), or has null and the reason for a summary (skip)."
         },
     )
-    batch_size: int = field(default=32, metadata={"help": "So many texts are summarised at once."})
+    batch_size: int = field(default=32, metadata={"help": "So many texts are summarized at once."})
 
 
 class NumberedLines:
@@ -83,6 +84,7 @@ def main() -> None:
         raise ValueError(f"output_file {script.output_file!r} is a folder or the input_file itself.")
     if script.batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {script.batch_size}")
+    require_checkpoints(script.model)
     lines = read_lines(source)
 
     # 2. The model
@@ -99,7 +101,7 @@ def main() -> None:
     try:
         with open(unfinished, "w", encoding="utf-8") as file:
             results = iter(summarize((text for text in texts), batch_size=script.batch_size))
-            for number, text in enumerate(tqdm(lines, desc="Summarising", unit=" lines"), start=1):
+            for number, text in enumerate(tqdm(lines, desc="Summarizing", unit=" lines"), start=1):
                 row = next(results) if text.strip() else {"summary_text": None, "note": "blank line"}
                 if row["summary_text"] is None:
                     skipped += bool(text.strip())
@@ -108,7 +110,7 @@ def main() -> None:
         unfinished.replace(target)
     except ValueError as error:
         # A text is checked as it is read, so that the last one read is the wrong one.
-        reason = str(error).replace(f"text {texts.index} ", "the text ", 1)
+        reason = str(error).replace(f"text {texts.index} ", "the text ", 1).replace("truncation=True", "--truncation")
         raise ValueError(f"{source}, line {texts.line}: {reason}") from error
     finally:
         unfinished.unlink(missing_ok=True)

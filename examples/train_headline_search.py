@@ -36,6 +36,7 @@ from hf_arae.models.headline_selector.objective_headline_selector import (
 from hf_arae.models.headline_selector.signals import headline_signals
 from hf_arae.models.headline_selector.tuning import tune_selection
 from hf_arae.training import PhaseTrainer, TrainingArguments
+from hf_arae.training.run_folder import check_start
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table
@@ -93,6 +94,7 @@ def main() -> None:
     if not 0 <= script.headlines_from_validation < 1:
         raise ValueError(f"headlines_from_validation must lie in [0, 1), got {script.headlines_from_validation}")
     set_seed(training_arguments.seed)
+    check_start(training_arguments)
 
     # 2. Data in the tokenizer's words, in which titles are compared with articles
     data = load_documents(data_arguments, summary_required=True)

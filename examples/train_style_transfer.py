@@ -33,6 +33,7 @@ from hf_arae.models.recurrent.attribute_words import count_attribute_words
 from hf_arae.models.recurrent.autoencoder_config import LabelledDecodersConfig
 from hf_arae.storage.files import write_text
 from hf_arae.training import PhaseTrainer, TrainingArguments
+from hf_arae.training.run_folder import check_start
 from hf_arae.utils.command_line import first_flag, read_command_line, run_script
 from hf_arae.utils.tables import markdown_table
 
@@ -69,7 +70,7 @@ class ScriptArguments:
     )
     accuracy_floor: float = field(
         default=85.0,
-        metadata={"help": "The best checkpoint has the highest self-BLEU of those with at least this accuracy, in %."},
+        metadata={"help": "The best checkpoint has the highest source_bleu of those with this accuracy (%) or more."},
     )
     reverse_perplexity_samples: int = field(
         default=0,
@@ -93,6 +94,7 @@ def main() -> None:
     _, data_arguments, streaming, script, sizes, objective_arguments, training_arguments = command.parts
     streaming.check(training_arguments.max_steps, training_arguments.per_device_train_batch_size)
     set_seed(training_arguments.seed)
+    check_start(training_arguments)
 
     # 2. Data; of a stream, data["train"] is its beginning
     stream = None

@@ -32,7 +32,9 @@ from hf_arae.evaluation.latent_neighbours import find_neighbours
 from hf_arae.evaluation.text_generation import TextGenerationEvaluator, without_unknown_words
 from hf_arae.models.auto import families, family
 from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.training import PhaseTrainer, TrainingArguments
+from hf_arae.training.run_folder import check_start
 from hf_arae.utils.command_line import first_flag, read_command_line, run_script
 
 # Families that write sentences from a code, or from nothing.
@@ -102,6 +104,10 @@ def main() -> None:
     about, data_arguments, streaming, script, sizes, objective_arguments, training_arguments = command.parts
     streaming.check(training_arguments.max_steps, training_arguments.per_device_train_batch_size)
     set_seed(training_arguments.seed)
+
+    check_start(training_arguments)
+    if about.base_model:
+        require_checkpoints(about.base_model)
 
     # 2. Data: the texts, without labels; of a stream, data["train"] is its beginning
     stream = None

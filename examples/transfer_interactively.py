@@ -1,4 +1,4 @@
-"""Type a sentence, read it with another attribute.
+"""Rewrites the sentences that you type with another label.
 
     python examples/transfer_interactively.py --model runs/arae-reviews
     echo "the soup was cold ." | python examples/transfer_interactively.py --model runs/arae-reviews
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from transformers import pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 
@@ -35,6 +36,7 @@ class ScriptArguments:
 
 def main() -> None:
     (script,) = read_command_line(__file__, __doc__, {"Flags": ScriptArguments}).parts
+    require_checkpoints(script.model)
     transfer = pipeline("text-style-transfer", model=script.model)
     labels = list(transfer.model.config.id2label.values())
     typed_by_hand = sys.stdin.isatty()

@@ -1,4 +1,4 @@
-"""Documents to be summarised, their summaries where there are any, and titles of other documents."""
+"""Documents to be summarized, their summaries where there are any, and titles of other documents."""
 
 from __future__ import annotations
 

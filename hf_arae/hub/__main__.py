@@ -18,6 +18,7 @@ from hf_arae.hub.published import REPO_TYPES, publication, publishes_samples
 from hf_arae.hub.pulling import list_models, pull
 from hf_arae.hub.pushing import open_repository, push_folder
 from hf_arae.hub.staging import stage
+from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.utils.card_metadata import languages, listed, wrong_language, wrong_license
 from hf_arae.utils.tables import markdown_table
 
@@ -171,6 +172,9 @@ def _pushing(arguments: Namespace) -> dict[str, Any]:
 
 def _card(arguments: Namespace) -> None:
     run = Path(arguments.run)
+    if not run.is_dir():
+        raise FileNotFoundError(f"{run} is no folder")
+    require_checkpoints(str(run))
     wrong = wrong_license(arguments.license or None) or wrong_language(listed(languages(arguments.language)))
     if wrong:
         raise ValueError(wrong)

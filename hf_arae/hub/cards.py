@@ -256,7 +256,8 @@ def _measured(report: dict[str, Any]) -> tuple[str | None, str]:
 def _run(report: dict[str, Any], hardware: str) -> dict[str, str]:
     """One training's part of the card: its command, and a sentence on what it took, as far as that is known."""
     took = f"{report['updates']:,} updates" if "updates" in report else "Trained"
-    took += f" in {report['minutes']:.0f} minutes" if "minutes" in report else ""
+    minutes = f"{report.get('minutes', 0):.0f}"
+    took += f" in {minutes} minute{'' if minutes == '1' else 's'}" if "minutes" in report else ""
     took += f" on {plain(hardware or report.get('hardware', 'unnamed hardware'))}"
     took += f"; seed {report['seed']}" if "seed" in report else ""
     preset = report.get("preset") or report.get("settings", {}).get("preset")

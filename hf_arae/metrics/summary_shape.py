@@ -54,7 +54,7 @@ class SummaryShape(InMemoryMetric):
 
     `compute` takes
         predictions: list of n str, the summaries, tokens separated by spaces; may be empty strings.
-        references: list of n str, the documents that they summarise, tokenized in the same way.
+        references: list of n str, the documents that they summarize, tokenized in the same way.
     and returns
         mean_length: words a summary.
         compression: words of all summaries over words of all documents, in percent.

@@ -12,6 +12,7 @@ from hf_arae.data.text.detokenization import detokenize as join_words
 from hf_arae.data.text.inputs import UNKNOWN_WORDS, check_arguments, check_inputs
 from hf_arae.onnx.runtime import OnnxTextAutoencoder
 from hf_arae.onnx.writing import Writing
+from hf_arae.utils.escapes import excerpt
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class OnnxStyleTransfer:
         model = self.model
         for text, row in zip(texts, ids, strict=True):
             if all(token == model.config.unk_token_id for token in row[1:-1]):
-                logger.warning(UNKNOWN_WORDS.format(text))
+                logger.warning(UNKNOWN_WORDS.format(excerpt(text)))
         rows = len(ids)
         sources = np.full(rows, -1 if source is None else source)
         if source is None and model.tells_attributes:

@@ -21,6 +21,7 @@ from hf_arae.data.text.inputs import (
 )
 from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
 from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
+from hf_arae.utils.escapes import excerpt
 
 logger = logging.get_logger(__name__)
 
@@ -141,7 +142,7 @@ class TextStyleTransferPipeline(TextPipeline):
             read = self.tokenizer(text, verbose=False)["input_ids"]
             ids = torch.tensor([cut_ids(read, self.tokenizer.model_max_length - 2) if truncation else read])
             if self._knows_nothing(text, ids[0, 1:-1].tolist()):
-                logger.warning_once(UNKNOWN_WORDS.format(text))
+                logger.warning_once(UNKNOWN_WORDS.format(excerpt(text)))
         return {
             "input_ids": ids,
             "attention_mask": torch.ones_like(ids),

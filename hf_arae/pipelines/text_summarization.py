@@ -25,6 +25,7 @@ from hf_arae.data.text.news import first_sentence as first_sentence_of
 from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
 from hf_arae.nn.text.padding import padded_right
 from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
+from hf_arae.utils.escapes import excerpt
 
 logger = logging.get_logger(__name__)
 
@@ -44,7 +45,7 @@ _DIGIT = "\ue000"  # private use: stands for "#" while words are joined, for whi
 
 
 class TextSummarizationPipeline(TextPipeline):
-    """Summarises sentences (task `"text-summarization"`).
+    """Summarizes sentences (task `"text-summarization"`).
 
     ```python
     import hf_arae
@@ -85,7 +86,7 @@ class TextSummarizationPipeline(TextPipeline):
         return getattr(config, "max_source_length", 0) > 0
 
     def __call__(self, inputs, num_workers: int | None = None, batch_size: int | None = None, **arguments):
-        """Summarises one text or many.
+        """Summarizes one text or many.
 
         Words are those that the tokenizer makes, punctuation marks included. A text with fewer of them than the asked
         summary is returned whole, with a warning.
@@ -96,7 +97,7 @@ class TextSummarizationPipeline(TextPipeline):
             num_workers: worker processes that read a torch dataset. Where torch uses several threads, they hang in a
                 process that has run a model before, unless they are started by `spawn` (OpenMP does not survive a
                 fork): 0 is best.
-            batch_size: texts that are summarised at once; 1 by default.
+            batch_size: texts that are summarized at once; 1 by default.
             target_length: words of each summary, at least 1; of a URSAE at most its config's `max_summary_length`.
                 Left out, with no `compression` either, a selector decides, and a URSAE takes the length that it was
                 measured with (its config's `write_length`), or decides where there is none or a limit is given.
@@ -120,7 +121,8 @@ class TextSummarizationPipeline(TextPipeline):
         Returns:
             For a string, `{"summary_text": ..., "source_words": n, "summary_words": m}`, or a list of such
             dictionaries with `num_return_sequences` above 1. For a collection, a list with one such result a text. For
-            a stream, an iterator over them. `source_words` counts what was read, after cutting. A text that was
+            a stream, an iterator over them. `source_words` counts what was read, after cutting; in both counts a
+            mark or a contraction ("'s") is a word of its own, as it is for the tokenizer. A text that was
             skipped has `{"summary_text": None, "source_words": None, "summary_words": None, "note": reason}`.
 
         Raises:
@@ -199,7 +201,7 @@ class TextSummarizationPipeline(TextPipeline):
         text = check_text(text, where)
         count = len(self._words(first_sentence_of(text) if first_sentence else text))
         if not count:
-            raise ValueError(f"{where} holds no word: {text!r:.80}")
+            raise ValueError(f"{where} holds no word: {excerpt(text)}")
         if not truncation:
             check_length(text, where, count, self._longest_source)
         return text
@@ -232,10 +234,10 @@ class TextSummarizationPipeline(TextPipeline):
         encoded = self.tokenizer(read, return_offsets_mapping=True, verbose=False)
         ids = torch.tensor([cut_ids(encoded["input_ids"], limit) if truncation else encoded["input_ids"]])
         if ids.shape[1] != len(words) + 2:
-            raise ValueError(f"the tokenizer must make one token a word, framed by two: {text!r:.80}")
+            raise ValueError(f"the tokenizer must make one token a word, framed by two: {excerpt(text)}")
         if no_word_known(words, ids[0, 1:-1].tolist(), self.tokenizer.unk_token_id):
             logger.warning_once(
-                f"No word of {text!r:.80} is in the vocabulary: it is summarised by their places alone"
+                f"No word of {excerpt(text)} is in the vocabulary: it is summarized by their places alone"
             )
         count = usual_length if target_length is None else target_length
         if compression is not None:

@@ -1,4 +1,4 @@
-"""Weights that a download has damaged are noticed; safetensors itself does not look."""
+"""A checkpoint that is not there, or that a download has damaged, is noticed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME, cached_file
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 WHERE = ("cache_dir", "revision", "subfolder", "repo_type")
@@ -42,6 +42,33 @@ def check_downloaded_weights(name: str | os.PathLike | None, options: dict[str, 
             f"{SAFE_WEIGHTS_NAME} of {name} was damaged by its download or on this disk (its SHA-256 is not the "
             f"Hub's). It was removed: load the model again"
         )
+
+
+def require_checkpoints(*names: str) -> None:
+    """Makes sure, before anything else is done, that there is a model behind each name.
+
+    transformers takes every name that is no folder for one of the Hub's, so that a mistyped folder ends in an error
+    about the network.
+
+    Args:
+        names: folders, or repositories of the Hub.
+
+    Raises:
+        FileNotFoundError: one is neither a folder with a model nor a repository that can be read.
+    """
+    for name in names:
+        if Path(name).is_dir():
+            if not Path(name, CONFIG_NAME).is_file():
+                within = sorted(str(path.parent) for path in Path(name).glob(f"*/{CONFIG_NAME}"))
+                more = f". Folders with a model in it: {', '.join(within)}" if within else ""
+                raise FileNotFoundError(f"the folder {name} has no {CONFIG_NAME}, so it holds no model{more}")
+            continue
+        try:
+            cached_file(name, CONFIG_NAME)
+        except OSError as error:
+            raise FileNotFoundError(
+                f"there is no folder {name!r}, and a model of that name on the Hub cannot be read: {error}"
+            ) from error
 
 
 def file_sha256(path: Path) -> str:

@@ -108,6 +108,21 @@ def last_good_checkpoint(output_dir: str | os.PathLike) -> Path | None:
     return next((path for path in reversed(list_checkpoints(output_dir)) if find_damage(path) is None), None)
 
 
+def check_checkpoint(wanted: str | os.PathLike) -> Path:
+    """The path, if it is a checkpoint's; what is in it is not looked at.
+
+    Raises:
+        FileNotFoundError: it is not.
+    """
+    path = Path(wanted)
+    if not path.is_dir() or not (_NAME.fullmatch(path.name) or (path / MANIFEST_FILE).exists()):
+        raise FileNotFoundError(
+            f"{wanted} is not a training checkpoint. Accepted: 'last', or the path of a folder checkpoint-N of an "
+            "earlier run."
+        )
+    return path
+
+
 def find_checkpoint(wanted: str, output_dir: str | os.PathLike) -> Path | None:
     """Resolves `resume_from_checkpoint` to a checkpoint that is not damaged.
 
@@ -119,12 +134,7 @@ def find_checkpoint(wanted: str, output_dir: str | os.PathLike) -> Path | None:
         CheckpointDamagedError: the checkpoint at this path is damaged or, with `"last"`, all are.
     """
     if wanted != "last":
-        path = Path(wanted)
-        if not path.is_dir() or not (_NAME.fullmatch(path.name) or (path / MANIFEST_FILE).exists()):
-            raise FileNotFoundError(
-                f"{wanted} is not a training checkpoint. Accepted: 'last', or the path of a folder checkpoint-N of an "
-                "earlier run."
-            )
+        path = check_checkpoint(wanted)
         reason = find_damage(path)
         if reason is not None:
             raise CheckpointDamagedError(f"{path} is damaged and cannot be resumed from: {reason}.")

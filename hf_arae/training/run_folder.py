@@ -14,8 +14,10 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from hf_arae.storage.files import read_json, sync, write_json
 from hf_arae.storage.run_files import BOARD_FOLDER, EXPORT_NEW, EXPORT_READY, LOCK_FILE, LOG_FILE, REPORT_FILE
 from hf_arae.storage.wholeness import DIGESTS_FILE, digests_of
+from hf_arae.training.arguments import TrainingArguments
 from hf_arae.training.checkpoint import (
     MANIFEST_FILE,
+    check_checkpoint,
     checkpoint_step,
     clean_leftovers,
     discard,
@@ -111,6 +113,20 @@ def refuse_earlier_run(output_dir: Path) -> None:
             f"--resume_from_checkpoint last to go on with it, another --output_dir, or --overwrite_output_dir to "
             f"remove its checkpoints and its log."
         )
+
+
+def check_start(arguments: TrainingArguments) -> None:
+    """Says at once, before data are read and judges trained, where a run of these arguments cannot begin.
+
+    Raises:
+        FileExistsError: a new run in a folder that holds checkpoints of an earlier one.
+        FileNotFoundError: `resume_from_checkpoint` is a path that is no checkpoint.
+    """
+    wanted = arguments.resume_from_checkpoint
+    if wanted not in (None, "last"):
+        check_checkpoint(wanted)
+    elif wanted is None and not arguments.overwrite_output_dir:
+        refuse_earlier_run(Path(arguments.output_dir))
 
 
 def clear(output_dir: Path) -> None:

@@ -238,7 +238,7 @@ class PhaseTrainer(RunSaving, RunPublishing):
                     if self.accelerator.is_main_process:
                         bar.write(
                             f"{interruption.reason}: stopped at step {self.step} of {self.max_steps} and saved "
-                            f"{folder}. To go on, give --resume_from_checkpoint last."
+                            f'{folder}. To go on: --resume_from_checkpoint last, or resume_from_checkpoint="last".'
                         )
                     self.accelerator.wait_for_everyone()
                     raise TrainingInterrupted(folder)

@@ -80,7 +80,10 @@ def read_command_line(
             name = named or preset
             values = read_preset(name, script, list(flags))
             for key, value in values.items():
-                flags[key].default = _from_preset(flags[key], value)
+                try:
+                    flags[key].default = _from_preset(flags[key], value)
+                except ValueError as error:
+                    raise ValueError(f"the preset {name}: {error}") from error
             asked = frozenset(values if named else ())
         given = {key: _finished(flags[key], value) for key, value in parser.parse(arguments).items()}
         known = {key: flag.default for key, flag in flags.items()} | given
@@ -200,7 +203,7 @@ def _from_preset(flag: _Flag, value: Any) -> Any:
     if value is None:
         value = "none"
     if isinstance(value, dict) or (isinstance(value, list) and not flag.several):
-        raise ValueError(f"--{flag.name} takes one value, and the preset has {value!r}")
+        raise ValueError(f"--{flag.name} takes one value, got {value!r}")
     texts = [str(one) for one in value] if isinstance(value, list) else str(value)
     return _finished(flag, texts)
 

@@ -1,4 +1,4 @@
-"""Texts of others inside Markdown: shown as they are, never read as Markdown, HTML or code."""
+"""Texts of others inside messages and Markdown: shown as they are, never read as Markdown, HTML or code."""
 
 from __future__ import annotations
 
@@ -31,3 +31,9 @@ def fenced(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"
+
+
+def excerpt(value: Any, width: int = 80) -> str:
+    """A value as a message quotes it: its `repr`, of which a long one has its beginning and an ellipsis."""
+    quoted = repr(value)
+    return quoted if len(quoted) <= width else f"{quoted[: width - 4]}...{quoted[-1]}"

@@ -55,6 +55,8 @@ def read_preset(name: str, script: str | Path, flags: Sequence[str] | None = Non
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
+        if path.suffix or len(path.parts) > 1:
+            raise ValueError(f"there is no preset or file {name}. {_listed(script)}")
         known = presets_for(script)
         raise ValueError(f"there is no preset {name}{close_names(name, known)} {_listed(script)}")
     values = _load(path, folder)
@@ -86,7 +88,8 @@ def _load(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[str, A
         return values
     beneath = folder / f"{below}.yaml"
     if not beneath.is_file():
-        raise ValueError(f"{path} extends {below}, which is no preset of {folder}")
+        names = [one.stem for one in folder.glob("*.yaml")]
+        raise ValueError(f"{path} extends {below}, which is no preset{close_names(str(below), names)}")
     if beneath in (path, *above):
         raise ValueError(f"{path} extends itself, by way of {below}")
     return _load(beneath, folder, (path, *above)) | values

@@ -48,6 +48,18 @@ def test_training_prints_samples_and_a_table_and_leaves_a_model(trained):
     assert list((folder / "tensorboard").iterdir())
 
 
+def test_a_second_run_in_its_folder_and_a_model_that_is_not_there_are_refused_before_any_work(trained, tmp_path):
+    folder, _ = trained
+    for script, flags, said in (
+        ("train_style_transfer.py", ["--output_dir", str(folder)], "holds checkpoints of an earlier run"),
+        ("evaluate_style_transfer.py", ["--models", str(folder), "runs/none"], "there is no folder 'runs/none'"),
+        ("transfer_interactively.py", ["--model", str(folder.parent)], f"Folders with a model in it: {folder}"),
+    ):
+        output = [] if "--output_dir" in flags or script.startswith("tr") else ["--output_dir", str(tmp_path)]
+        done = run(script, *flags, *output)
+        assert done.returncode == 2 and not done.stdout and said in done.stderr, done.stderr
+
+
 def test_training_goes_on_from_the_last_checkpoint(trained):
     folder, _ = trained
     arguments = [
@@ -119,7 +131,7 @@ def test_with_more_than_two_labels_who_types_is_told_to_name_one(monkeypatch, ca
 
     rewrite.model = SimpleNamespace(config=SimpleNamespace(id2label=dict(enumerate("12345"))))
     monkeypatch.setattr(script, "pipeline", lambda *_, **__: rewrite)
-    monkeypatch.setattr(sys, "argv", [str(path), "--model", "stars"])
+    monkeypatch.setattr(sys, "argv", [str(path), "--model", str(ROOT / "model_cards" / "arae-yelp")])
     monkeypatch.setattr(sys, "stdin", io.StringIO("so so\n5: so so\n"))
     script.main()
     first, second = capsys.readouterr().out.splitlines()

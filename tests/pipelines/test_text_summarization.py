@@ -301,7 +301,7 @@ def test_a_text_of_unknown_words_is_summarised_with_a_warning(summarize, warning
     result = summarize("xyzzy plugh 東京 россия", target_length=2)
     assert result["summary_words"] == 2
     assert warnings() == [
-        "No word of 'xyzzy plugh 東京 россия' is in the vocabulary: it is summarised by their places alone"
+        "No word of 'xyzzy plugh 東京 россия' is in the vocabulary: it is summarized by their places alone"
     ]
 
 

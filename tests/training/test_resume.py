@@ -19,12 +19,14 @@ from hf_arae.training import (
     CheckpointDamagedError,
     FolderInUseError,
     PhaseTrainer,
+    TrainingArguments,
     TrainingInterrupted,
     checkpoint,
     run_folder,
 )
 from hf_arae.training.checkpoint import list_checkpoints
 from hf_arae.training.interruption import Interruption
+from hf_arae.training.run_folder import check_start
 
 
 def names(folder) -> list[str]:
@@ -126,9 +128,9 @@ def test_every_difference_to_the_run_is_listed(halted):
     with pytest.raises(ValueError, match="differs from this one") as error:
         resumed(halted, seed=1, max_steps=10, per_device_train_batch_size=8).train()
     assert str(error.value).splitlines()[1:] == [
-        "  max_steps: was 8, now is 10",
-        "  seed: was 0, now is 1",
-        "  per_device_train_batch_size: was 16, now is 8",
+        "  max_steps: was 8, now is 10;",
+        "  seed: was 0, now is 1;",
+        "  per_device_train_batch_size: was 16, now is 8.",
         "Give them as they were, or --resume_with_changes to go on with what is now.",
     ]
 
@@ -144,7 +146,7 @@ def test_changes_can_be_accepted(halted, warnings):
 
 
 def test_another_model_or_vocabulary_is_never_accepted(halted, tmp_path, tokenizer):
-    with pytest.raises(ValueError, match=r"vocab_size: was 30, now is 40\n.*be resumed with another model"):
+    with pytest.raises(ValueError, match=r"vocab_size: was 30, now is 40\.\n.*be resumed with another model"):
         resumed(halted, vocab_size=40, resume_with_changes=True).train()
     trainers = []
     for wanted in (None, "last"):
@@ -171,6 +173,12 @@ def test_a_new_run_in_an_old_ones_folder_is_refused_or_replaces_it(halted):
     with pytest.raises(FileExistsError, match=r"up to checkpoint-6.*resume_from_checkpoint last.*--overwrite"):
         make_trainer(halted).train()
     assert names(halted) == ["checkpoint-4", "checkpoint-6"] and (halted / LOG_FILE).read_text() == log
+    with pytest.raises(FileExistsError, match="up to checkpoint-6"):
+        check_start(TrainingArguments(str(halted)))
+    with pytest.raises(FileNotFoundError, match="checkpoint-7"):
+        check_start(TrainingArguments(str(halted), resume_from_checkpoint=str(halted / "checkpoint-7")))
+    for accepted in ({"resume_from_checkpoint": "last"}, {"overwrite_output_dir": True}):
+        check_start(TrainingArguments(str(halted), **accepted))
     make_trainer(halted, max_steps=3, save_steps=0, eval_steps=0, overwrite_output_dir=True).train()
     assert names(halted) == ["checkpoint-3"]
     assert [line["step"] for line in read_log(halted)] == [2]

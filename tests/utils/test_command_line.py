@@ -102,7 +102,7 @@ def test_a_preset_is_a_path_too_and_may_extend_a_named_one(script, tmp_path):
         (["--preset", "widde"], "did you mean wide?"),
         (["--preset", "widde"], "Presets of do.py: usual, wide."),
         (["--preset", "other"], "undo.py"),
-        (["--preset", "nowhere/x.yaml"], "there is no preset"),
+        (["--preset", "nowhere/x.yaml"], "no preset or file nowhere/x.yaml"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(script, capsys, flags, named):
@@ -114,10 +114,11 @@ def test_what_is_wrong_is_said_in_one_line(script, capsys, flags, named):
     [
         ("widht: 3", "did you mean width?"),
         ("width: [1, 2]", "takes one value"),
-        ("width: 1.5", "a whole number"),
+        ("width: 1.5", "own.yaml: --width must be a whole number"),
         ("- width", "a line each"),
         ("width: [", "is no YAML"),
-        ("extends: nothing", "is no preset"),
+        ("extends: nothing", "is no preset."),
+        ("extends: widde", "did you mean wide?"),
         ("extends: itself", "extends itself"),
     ],
 )

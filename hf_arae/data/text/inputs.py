@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_arae.data.text.characters import whole_characters
+from hf_arae.utils.escapes import excerpt
 
 # What a pipeline that rewrites says of a sentence without a word that the model knows.
-UNKNOWN_WORDS = "No word of {!r:.80} is in the vocabulary: it is rewritten from its length alone"
+UNKNOWN_WORDS = "No word of {} is in the vocabulary: it is rewritten from its length alone"
 ON_ERROR = ("raise", "skip")
 CALL_ARGUMENTS = ("batch_size", "num_workers")  # what a call of any pipeline of transformers takes itself
 _MAX_LISTED = 20
@@ -94,7 +95,7 @@ def check_text(text: Any, where: str) -> str:
         ValueError: it holds nothing but white space.
     """
     if not isinstance(text, str):
-        raise TypeError(f"{where} must be a string, got {type(text).__name__}: {text!r:.80}")
+        raise TypeError(f"{where} must be a string, got {type(text).__name__}: {excerpt(text)}")
     if not text.strip():
         raise ValueError(f"{where} is empty")
     return whole_characters(text)
@@ -103,10 +104,10 @@ def check_text(text: Any, where: str) -> str:
 def check_length(text: str, where: str, length: int, limit: int | None) -> None:
     """Raises ValueError for a text without a word, and for one of more words than the limit (`None`: it is cut)."""
     if not length:
-        raise ValueError(f"{where} is empty: it holds no character that is seen, {text!r:.80}")
+        raise ValueError(f"{where} is empty: it holds no character that is seen, {excerpt(text)}")
     if limit is not None and length > limit:
         raise ValueError(
-            f"{where} has {length} words, more than the limit of {limit}; truncation=True cuts it: {text!r:.80}"
+            f"{where} has {length} words, more than the limit of {limit}; truncation=True cuts it: {excerpt(text)}"
         )
 
 

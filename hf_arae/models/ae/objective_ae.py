@@ -22,7 +22,8 @@ class AeObjectiveArguments:
         default=1.0, metadata={"help": "The highest learning rate of encoder and decoder, > 0."}
     )
     autoencoder_schedule: str = field(
-        default="constant", metadata={"help": f"The course of that learning rate is one of {', '.join(SCHEDULES)}."}
+        default="constant",
+        metadata={"help": f"The learning rate of encoder and decoder has one of the courses {', '.join(SCHEDULES)}."},
     )
     max_grad_norm: float = field(
         default=1.0, metadata={"help": "The norm that the gradient of encoder and decoder is clipped to, > 0."}

@@ -16,9 +16,10 @@ class HeadlineSelectorConfig(RecurrentTextConfig):
             `hf_arae.models.headline_selector.signals` and a word's vector of 32 numbers.
         hidden_size: width of the networks that score words.
         num_members: number of those networks, whose scores are averaged.
-        dropout: of the networks while they are trained, in [0, 1).
+        dropout: share of those networks' units that are dropped while they are trained, in [0, 1).
         max_source_length: longest source in tokens, without `<bos>` and `<eos>`.
-        shortest_headline, longest_headline: words that are chosen between, where no length is asked for.
+        shortest_headline: fewest words of a headline, where no length is asked for.
+        longest_headline: most words of a headline, where no length is asked for.
         pad_token_id, bos_token_id, eos_token_id: the frame of a sentence, which no headline has.
         unk_token_id, mask_token_id: the tokenizer's other special tokens.
     """

@@ -28,10 +28,10 @@ class UrsaeConfig(RecurrentTextConfig):
         max_source_length: longest source in tokens, without `<bos>` and `<eos>`.
         max_summary_length: longest summary, in words.
         conv_size: feature maps of the reconstructor.
-        encoder_layers: the reconstructor's convolutions over the summary.
-        encoder_kernel: width of those convolutions, in words.
-        decoder_layers: the reconstructor's causal convolutions over the source.
-        decoder_kernel: width of those convolutions, in words.
+        encoder_layers: number of the reconstructor's convolutions over the summary.
+        encoder_kernel: width of the convolutions over the summary, in words.
+        decoder_layers: number of the reconstructor's causal convolutions over the source.
+        decoder_kernel: width of the convolutions over the source, in words.
         reconstructor_dropout: share of the reconstructor's units that are dropped while training, in [0, 1).
         write_length: words of a written summary, where no length is asked for; `None`: the model ends it itself.
         write_source_words_only, write_source_order, write_longest_gap, write_no_repeat_ngram_size: what a written
