@@ -80,7 +80,7 @@ def check_unchanged(before: dict[str, Any], now: dict[str, Any], accept_changes:
     changed = [name for name in now if name in before and before[name] != now[name]]
     if not changed:
         return
-    listed = ";\n".join(f"  {name}: was {before[name]!r}, now is {now[name]!r}" for name in changed)
+    listed = "\n".join(f"  {name}: was {before[name]!r}, now is {now[name]!r}" for name in changed)
     fixed = [name for name in changed if name.startswith(_FIXED)]
     if accept_changes and not fixed:
         logger.warning("resuming with changes, so not as the run would have gone on:\n%s", listed)
@@ -90,4 +90,4 @@ def check_unchanged(before: dict[str, Any], now: dict[str, Any], accept_changes:
         if fixed
         else "Give them as they were, or --resume_with_changes to go on with what is now."
     )
-    raise ValueError(f"the checkpoint is of a run that differs from this one:\n{listed}.\n{advice}")
+    raise ValueError(f"the checkpoint is of a run that differs from this one:\n{listed}\n{advice}")
