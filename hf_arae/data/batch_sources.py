@@ -100,15 +100,23 @@ class _Batches(Dataset):
 
 def _loaded_by_workers(load: Load, numbered: _Numbered, num_workers: int) -> Iterator[dict[str, Tensor]]:
     """Batches in their order, loaded ahead."""
-    yield from DataLoader(
-        _Batches(load),
-        batch_sampler=numbered,
-        collate_fn=_as_it_is,
-        num_workers=num_workers,
-        worker_init_fn=_leave_signals_to_the_training,
-        # A generator of its own: without one a loader would draw from the global generator.
-        generator=torch.Generator(),
+    batches = iter(
+        DataLoader(
+            _Batches(load),
+            batch_sampler=numbered,
+            collate_fn=_as_it_is,
+            num_workers=num_workers,
+            worker_init_fn=_leave_signals_to_the_training,
+            # A generator of its own: without one a loader would draw from the global generator.
+            generator=torch.Generator(),
+        )
     )
+    try:
+        yield from batches
+    finally:
+        # An error that comes from a worker keeps the iterator alive, and so its workers, which would outlive the
+        # training and, as they leave signals alone, keep the process from ending.
+        batches._shutdown_workers()
 
 
 def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:

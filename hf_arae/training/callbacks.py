@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ def check_callbacks(callbacks: Any) -> list[TrainingCallback]:
     """Returns the callbacks as a list.
 
     Raises:
-        TypeError: one is no `TrainingCallback`; a class, say, in place of an object of it.
+        TypeError: they are no list; one is no `TrainingCallback`; a class, say, in place of an object of it.
     """
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of TrainingCallback objects, got {callbacks!r}")
     found = list(callbacks)
     for callback in found:
         if not isinstance(callback, TrainingCallback):

@@ -81,7 +81,8 @@ class Interruption:
     def __exit__(self, kind, error, trace) -> None:
         if Interruption._installed is self:
             self._restore()
-            self._wakeup.close()  # ends the thread
+            self._told.shutdown(socket.SHUT_RDWR)  # ends the thread, even where forked children hold copies
+            self._wakeup.close()
             self._watcher.join()
             self._told.close()
         if self.signal is not None and not self.answered and kind is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ def tracker_names(wanted: str | list[str] | None) -> list[str]:
     """Returns the names of trackers in a list, or in a text with commas between them; `none` is no tracker.
 
     Raises:
-        ValueError: one is not among `TRACKERS`, or `none` stands beside another.
+        ValueError: they are no texts, one is not among `TRACKERS`, or `none` stands beside another.
     """
-    parts = [wanted] if isinstance(wanted, str) else list(wanted or ())
+    parts = [wanted] if isinstance(wanted, str) else wanted or ()
+    if not isinstance(parts, Iterable) or not all(isinstance(part, str) for part in parts):
+        raise ValueError(f"report_to must hold names of trackers, got {wanted!r}")
     names = list(dict.fromkeys(name.strip() for part in parts for name in part.split(",") if name.strip()))
     if names == ["none"]:
         return []

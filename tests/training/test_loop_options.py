@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import linear_run
 import pytest
+import testing_mixins
 import torch
 from linear_run import ROWS, Line, make_run
 from safetensors.torch import load_file
 from testing_mixins import Halted, assert_same_run, halt_after, read_log, weight_size
+from warm_python import run_python
 
+from hf_arae.storage.run_files import LOCK_FILE
 from hf_arae.training import CheckpointDamagedError, OptimizerSettings, Phase, TrainingArguments, TrainingCallback
 from hf_arae.training.state import TRAINING_FILE
 
@@ -173,6 +178,30 @@ def test_a_run_of_several_batches_goes_on_bit_for_bit(tmp_path, workers):
     resume_equals_straight(tmp_path, workers=workers, gradient_accumulation_steps=2)
 
 
+FAILING = """
+import sys
+sys.path[:0] = sys.argv[2:]
+from linear_run import make_run
+
+def fail(number, rows):
+    raise LookupError("a row of its own")
+
+trainer = make_run(sys.argv[1], workers=2)
+trainer.batches.load = fail
+trainer.train()
+"""
+
+
+def test_an_error_of_a_worker_ends_the_run(tmp_path):
+    """Its workers still live then, and hold copies of what the run has open."""
+    paths = [
+        str(path) for path in dict.fromkeys(Path(module.__file__).parent for module in (linear_run, testing_mixins))
+    ]
+    done = run_python(["-c", FAILING, str(tmp_path), *paths], timeout=300)
+    assert done.returncode == 1 and "a row of its own" in done.stderr
+    assert not (tmp_path / LOCK_FILE).exists()
+
+
 def test_passes_are_counted_in_batches(tmp_path):
     settings = {"max_steps": -1, "num_train_epochs": 4, "gradient_accumulation_steps": 5}
     assert make_run(tmp_path, **settings).max_steps == 3  # 12 batches
@@ -237,12 +266,21 @@ def test_an_error_of_a_callback_is_an_error_of_the_run(tmp_path):
 
     with pytest.raises(CheckpointDamagedError, match="its own"):
         make_run(tmp_path, callbacks=[Failing()]).train()
-    with pytest.raises(TypeError, match="Failing"):
-        make_run(tmp_path / "class", callbacks=[Failing])
+    for wrong in ([Failing], Failing, Failing(), None):
+        with pytest.raises(TypeError, match="TrainingCallback"):
+            make_run(tmp_path / "class", callbacks=wrong)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"ema_decay": 1.0}, {"ema_decay": -0.1}, {"gradient_accumulation_steps": 0}, {"report_to": "excel"}]
+    "changes",
+    [
+        {"ema_decay": 1.0},
+        {"ema_decay": -0.1},
+        {"gradient_accumulation_steps": 0},
+        {"report_to": "excel"},
+        {"report_to": 5},
+        {"report_to": [None]},
+    ],
 )
 def test_options_out_of_range_are_refused(changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
