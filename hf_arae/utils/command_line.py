@@ -23,7 +23,7 @@ from hf_arae.utils.presets import close_names, presets_for, read_preset
 
 WRONG_USE = 2  # exit code, as argparse has it
 _WIDTH = 110
-_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+_TRUE, _FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 _KINDS = {int: "WHOLE NUMBER", float: "NUMBER", str: "TEXT", bool: "true|false"}
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -77,14 +77,14 @@ def read_command_line(
         if preset is not None:
             parser.presets = (script, preset)
             named = _named_preset(arguments)
-            name = named or preset
+            name = preset if named is None else named
             values = read_preset(name, script, list(flags))
             for key, value in values.items():
                 try:
                     flags[key].default = _from_preset(flags[key], value)
                 except ValueError as error:
                     raise ValueError(f"the preset {name}: {error}") from error
-            asked = frozenset(values if named else ())
+            asked = frozenset(() if named is None else values)
         given = {key: _finished(flags[key], value) for key, value in parser.parse(arguments).items()}
         known = {key: flag.default for key, flag in flags.items()} | given
         missing = [f"--{key}" for key, value in known.items() if value is MISSING]
@@ -110,8 +110,8 @@ def first_flag(script: str | Path, name: str, default: str) -> str:
         default: where neither has it.
     """
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument(f"--{name}")
-    parser.add_argument("--preset")
+    parser.add_argument(f"--{name}", nargs="?")
+    parser.add_argument("--preset", nargs="?")
     given, _ = parser.parse_known_args()
     if getattr(given, name) is not None:
         return getattr(given, name)
@@ -125,8 +125,9 @@ def first_flag(script: str | Path, name: str, default: str) -> str:
 def run_script(main: Callable[[], None]) -> None:
     """Runs a script's `main`; what the user gave wrong ends it with its message on stderr and exit code 2.
 
-    That is what this package or a script refuses by a `raise` of its own (a value, a package that is not installed),
-    and every file that is missing or cannot be read or written. Any other error is a bug and keeps its traceback.
+    That is what this package or a script refuses by a `raise` of its own (a value, a package that is not installed, or
+    by an error class of its own), and every file that is missing or cannot be read or written. Any other error is a
+    bug and keeps its traceback.
     """
     try:
         main()
@@ -134,7 +135,8 @@ def run_script(main: Callable[[], None]) -> None:
         _end(error)
     except Exception as error:
         wrong = getattr(error, "__cause__", None) if type(error).__module__.startswith("huggingface_hub") else error
-        if not isinstance(wrong, (ValueError, ImportError)) or not _refused(wrong):
+        own = type(wrong).__module__.partition(".")[0] == "hf_arae"
+        if not (own or isinstance(wrong, (ValueError, ImportError))) or not _refused(wrong):
             raise
         _end(wrong)
 
@@ -194,27 +196,31 @@ def _read(flag: _Flag, text: str) -> Any:
 
 def _finished(flag: _Flag, value: Any) -> Any:
     texts = value if isinstance(value, list) else [value]
-    if flag.optional and [text.lower() for text in texts] == ["none"]:
-        return None
+    if [text.lower() for text in texts] == ["none"] and (flag.optional or flag.several):
+        return None if flag.optional else []
     return [_read(flag, text) for text in texts] if flag.several else _read(flag, texts[0])
 
 
 def _from_preset(flag: _Flag, value: Any) -> Any:
-    if value is None:
+    """What the text, or the list of texts, or `None` of a preset means."""
+    if value is None and (flag.optional or flag.several):
         value = "none"
-    if isinstance(value, dict) or (isinstance(value, list) and not flag.several):
+    if not isinstance(value, str) and not flag.several:
         raise ValueError(f"--{flag.name} takes one value, got {value!r}")
-    texts = [str(one) for one in value] if isinstance(value, list) else str(value)
-    return _finished(flag, texts)
+    if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        raise ValueError(f"--{flag.name} takes a list of values, got {value!r}")
+    return _finished(flag, value)
 
 
 def _named_preset(arguments: Sequence[str]) -> str | None:
+    """The last one, as of every flag that is given twice."""
+    found = None
     for place, argument in enumerate(arguments):
         if argument == "--preset" and place + 1 < len(arguments):
-            return arguments[place + 1]
+            found = arguments[place + 1]
         if argument.startswith("--preset="):
-            return argument.partition("=")[2]
-    return None
+            found = argument.partition("=")[2]
+    return found
 
 
 class _Parser(ArgumentParser):

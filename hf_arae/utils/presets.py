@@ -15,14 +15,35 @@ from typing import Any
 
 import yaml
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is fast, and not built everywhere
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # the former is fast, and not built everywhere
+    """Reads values as texts, as they are written, but null: their flags say what 010, 1.10, 1:30 or off mean."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in known if tag.endswith((":null", ":merge"))]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.YAMLError(f"the key {key.value} stands there twice")
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
 
 
 def presets_for(script: Path) -> list[str]:
-    """Names of the presets that are for a script."""
-    folder = script.with_name("presets")
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
-    return [name for name in names if _load(folder / f"{name}.yaml", folder).get("script") == script.stem]
+    """Names of the presets that are for a script; one that cannot be read is left out."""
+    folder, found = script.with_name("presets"), []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            wanted = _load(path, folder).get("script")
+        except (ValueError, OSError):
+            continue
+        if wanted == script.stem:
+            found.append(path.stem)
+    return found
 
 
 def script_of(name: str, folder: Path) -> str:
@@ -78,9 +99,9 @@ def _listed(script: Path) -> str:
 def _load(path: Path, folder: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The flags in a file, over those of the preset that it `extends`; `above` are the files that extend this one."""
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _LOADER) or {}
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no YAML: {error}") from error
+        raise ValueError(f"{path} is no YAML that can be read: {error}") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"{path} must hold flags and their values, a line each: max_steps: 1000")
     below = values.pop("extends", None)

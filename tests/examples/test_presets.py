@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hf_arae.models.auto import family
 from hf_arae.utils import command_line
@@ -48,8 +49,9 @@ def test_a_preset_says_what_it_is_and_is_read_by_its_script(read, preset):
     assert command.preset == preset.stem and all(map(is_dataclass, command.parts))
     given = {name: value for part in command.parts for name, value in vars(part).items()}
     values = read_preset(preset.stem, script)
-    for name, value in values.items():
+    for name, text in values.items():
         if name not in ("method", "metric_for_best_model", "report_to"):
+            value = [yaml.safe_load(one) for one in text] if isinstance(text, list) else yaml.safe_load(text)
             assert json.dumps(given[name]) == json.dumps(type(given[name])(value)), name
     if "family" in values:
         (sizes,) = [part for part in command.parts if "embedding_size" in vars(part)]

@@ -10,6 +10,7 @@ import pytest
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.training.fingerprint import check_unchanged
+from hf_arae.training.run_folder import RunFolder
 from hf_arae.utils.command_line import first_flag, read_command_line, run_script
 from hf_arae.utils.config_arguments import config_arguments
 
@@ -81,6 +82,35 @@ def test_flags_are_written_in_any_of_the_usual_ways(script):
     assert read(script, "--rates").parts[0].rates == []
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "wanted"),
+    [
+        ("width: 010", "width", 10),  # as --width 010, and no octal number
+        ("source: 1.10", "source", "1.10"),
+        ("source: off", "source", "off"),
+        ("source: 2024-01-02", "source", "2024-01-02"),
+        ("shared: off", "shared", False),
+        ("shared: 'on'", "shared", True),
+        ("rates: 1e-3", "rates", [0.001]),
+        ("rates:", "rates", []),
+        ("best_by:", "best_by", None),
+        ("", "width", 8),
+    ],
+)
+def test_a_preset_s_values_are_read_as_a_flag_s(script, tmp_path, text, name, wanted):
+    own = tmp_path / "my own.yaml"
+    own.write_text(text)
+    found = [vars(part) for part in read(script, "--preset", str(own)).parts]
+    assert (found[0] | found[1])[name] == wanted
+
+
+def test_the_last_of_two_presets_counts_and_a_broken_one_is_in_no_other_s_way(script, capsys):
+    (script.parent / "presets" / "broken.yaml").write_text("width: [")
+    assert read(script, "--preset", "usual", "--preset", "wide").preset == "wide"
+    assert "Presets of do.py: usual, wide." in refusal(capsys, script, "--preset", "widde")
+    assert "no preset" in refusal(capsys, script, "--preset", "")
+
+
 def test_a_preset_is_a_path_too_and_may_extend_a_named_one(script, tmp_path):
     own = tmp_path / "mine.yaml"
     own.write_text("extends: wide\nwidth: 5\n")
@@ -115,6 +145,13 @@ def test_what_is_wrong_is_said_in_one_line(script, capsys, flags, named):
         ("widht: 3", "did you mean width?"),
         ("width: [1, 2]", "takes one value"),
         ("width: 1.5", "own.yaml: --width must be a whole number"),
+        ("width: 1:30", "a whole number"),
+        ("width:", "takes one value"),
+        ("width: {a: 1}", "takes one value"),
+        ("rates: [1, null]", "a list of values"),
+        ("rates: [[1]]", "a list of values"),
+        ("rates: &a [*a]", "a list of values"),
+        ("width: 1\nwidth: 2", "width stands there twice"),
         ("- width", "a line each"),
         ("width: [", "is no YAML"),
         ("extends: nothing", "is no preset."),
@@ -165,6 +202,7 @@ def test_the_flag_that_decides_on_others_is_found_before_them(script, monkeypatc
         (["--kind", "a", "--preset", "wide"], "a"),
         (["--preset", "wide", "--x", "1"], "b"),
         (["--preset", "none"], "c"),
+        (["--kind"], "c"),  # read_command_line says what is wrong with it
     ):
         monkeypatch.setattr("sys.argv", ["do.py", *arguments])
         assert first_flag(script, "kind", "c") == wanted
@@ -199,7 +237,16 @@ def test_a_refusal_is_one_line_and_a_bug_keeps_its_traceback(capsys, tmp_path):
 
         read_preset("x", tmp_path / "do.py")
 
-    for main, named in ((missing, "nothing.csv"), (refused, "code_size"), (refused_by_the_library, "no preset x")):
+    def in_use():
+        with RunFolder(tmp_path, True), RunFolder(tmp_path, True):
+            pass
+
+    for main, named in (
+        (in_use, "in use"),
+        (missing, "nothing.csv"),
+        (refused, "code_size"),
+        (refused_by_the_library, "no preset x"),
+    ):
         with pytest.raises(SystemExit) as ended:
             run_script(main)
         printed = capsys.readouterr().err
