@@ -70,6 +70,8 @@ class LengthGroupedBatchSampler(Sampler[list[int]]):
     ):
         self.lengths = np.asarray(lengths)
         self.seed, self.rank, self.world_size = seed, rank, world_size
+        if not len(self.lengths):
+            raise ValueError("there are no rows to make batches of")
         values = np.zeros(len(self.lengths), dtype=int) if groups is None else np.asarray(groups)
         self.members = [np.flatnonzero(values == value) for value in range(int(values.max(initial=0)) + 1)]
         empty = [value for value, rows in enumerate(self.members) if not len(rows)]
@@ -88,6 +90,12 @@ class LengthGroupedBatchSampler(Sampler[list[int]]):
         self.shares = list(shares)
         parts = list(zip(self.members, self.shares, strict=True))
         self.batches_per_epoch = max(len(rows) // (share * world_size) for rows, share in parts)
+        if not self.batches_per_epoch and len(set(self.shares)) > 1:
+            raise ValueError(
+                f"per_device_train_batch_size={batch_size} is to hold {' and '.join(map(str, self.shares))} rows of "
+                f"the groups on each of {world_size} process(es), and there are "
+                f"{' and '.join(str(len(rows)) for rows in self.members)} rows: give fewer"
+            )
         if not self.batches_per_epoch:
             rows, share = max(parts, key=lambda part: len(part[0]) / part[1])
             kind = "rows" if len(self.members) == 1 else "rows of one label"

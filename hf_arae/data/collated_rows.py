@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,9 @@ class CollatedRows:
             the others are repeated.
 
     Raises:
-        ValueError: a column is not there, both kinds of groups are asked for, or only one of `label_column` and
-            `labelled_rows` is given.
+        TypeError: the dataset is none, or is one of several splits or a stream.
+        ValueError: a column is not there or holds anything but whole numbers, both kinds of groups are asked for, or
+            only one of `label_column` and `labelled_rows` is given.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class CollatedRows:
         label_column: str | None = None,
         labelled_rows: int | None = None,
     ):
+        if not isinstance(dataset, Dataset):
+            raise TypeError(f"dataset must be a datasets.Dataset, of one split, got {type(dataset).__name__}")
         self.dataset, self.collate, self.num_workers = dataset, collate, num_workers
         self.labelled_rows = labelled_rows
-        check_range(self, "[0, inf)", "num_workers")
+        check_range(self, "[0, inf)", "num_workers", whole=True)
         if (label_column is None) != (labelled_rows is None):
             raise ValueError("label_column and labelled_rows go together: give both or neither")
         if balanced_column is not None and label_column is not None:
@@ -60,15 +63,21 @@ class CollatedRows:
         for name in (length_column, balanced_column, label_column):
             if name is not None and name not in dataset.column_names:
                 raise ValueError(f"no column {name!r}; accepted: {', '.join(dataset.column_names)}")
-        plain = dataset.with_format(None)
-        self.lengths = np.zeros(len(dataset), int) if length_column is None else np.asarray(plain[length_column][:])
+        self.lengths = np.zeros(len(dataset), int)
         self.groups: np.ndarray | None = None
+        if length_column is not None:
+            self.lengths = _whole_numbers(dataset, length_column)
         if balanced_column is not None:
-            self.groups = np.asarray(plain[balanced_column][:])
+            self.groups = _whole_numbers(dataset, balanced_column)
+            if self.groups.min(initial=0) < 0:
+                raise ValueError(
+                    f"column {balanced_column!r} has {self.groups.min()}, and batches can be balanced over 0, 1, ..."
+                )
         if label_column is not None:
-            self.groups = (np.asarray(plain[label_column][:]) == NO_LABEL).astype(int)
+            self.groups = (_whole_numbers(dataset, label_column) == NO_LABEL).astype(int)
             if len(set(self.groups.tolist())) < 2:
                 raise ValueError(f"labelled_rows needs rows with a label in {label_column!r} and rows with {NO_LABEL}")
+            check_range(self, "[1, inf)", "labelled_rows", whole=True)
 
     def batches(self, batch_size: int, seed: int, rank: int, world_size: int) -> RowBatches:
         """Returns the batches of one process; see [`LengthGroupedBatchSampler`].
@@ -90,6 +99,23 @@ class CollatedRows:
         def load(number: int, rows: list[int]) -> dict[str, Tensor]:
             own = int(np.random.SeedSequence((seed, number, rank)).generate_state(1)[0])
             with seeded(own, torch.device("cpu")):
-                return self.collate(self.dataset.__getitems__(rows))
+                batch = self.collate(self.dataset.__getitems__(rows))
+            if not isinstance(batch, Mapping) or not batch:
+                raise TypeError(f"collate must give named tensors, a dictionary, and gave {batch!r:.80}")
+            for name, value in batch.items():
+                if not isinstance(value, Tensor) or not value.dim():
+                    raise TypeError(
+                        f"collate must give tensors whose first dimension is the rows, and gave {name} "
+                        f"as {value!r:.80}"
+                    )
+            return batch
 
         return RowBatches(load, sampler, digest_rows(self.dataset), self.num_workers)
+
+
+def _whole_numbers(dataset: Dataset, name: str) -> np.ndarray:
+    values = dataset.with_format(None)[name][:]
+    wrong = next((row for row, value in enumerate(values) if not isinstance(value, int)), None)
+    if wrong is not None:
+        raise ValueError(f"column {name!r} must hold whole numbers; row {wrong} has {values[wrong]!r}")
+    return np.asarray(values, int)

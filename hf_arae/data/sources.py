@@ -215,7 +215,9 @@ def _causes(error: BaseException) -> str:
 
 
 def named_path(name: str) -> Path:
-    """Where a local folder of this name would be; a ValueError if that is a file."""
+    """Where a local folder of this name would be; a ValueError if that is a file, or the name is empty."""
+    if not name.strip():
+        raise ValueError("dataset_name is an empty name.")
     path = Path(name).expanduser()
     if path.is_file():
         raise ValueError(f"dataset_name {name!r} is a file; give it as train_file.")

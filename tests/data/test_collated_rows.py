@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 
 from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.collated_rows import CollatedRows
@@ -17,6 +17,8 @@ ROWS = Dataset.from_dict(
         "label": [row % 3 if row < 12 else NO_LABEL for row in range(60)],
         "group": [int(row >= 40) for row in range(60)],
         "size": [1 + row % 5 for row in range(60)],
+        "word": ["a"] * 60,
+        "part": [None] + [0.5] * 59,
     }
 )
 
@@ -106,6 +108,11 @@ def test_what_the_rows_hold_and_how_they_are_mixed_is_told():
     ("options", "batch_size"),
     [
         ({"num_workers": -1}, 8),
+        ({"num_workers": 1.5}, 8),
+        ({"label_column": "label", "labelled_rows": 2.0}, 8),
+        ({"balanced_column": "label"}, 8),  # -100 is no group
+        ({"balanced_column": "word"}, 8),
+        ({"length_column": "part"}, 8),
         ({"length_column": "width"}, 8),
         ({"label_column": "label"}, 8),
         ({"labelled_rows": 2}, 8),
@@ -119,3 +126,20 @@ def test_what_the_rows_hold_and_how_they_are_mixed_is_told():
 def test_options_that_make_no_batches_are_refused(options, batch_size):
     with pytest.raises(ValueError):
         CollatedRows(ROWS, collate, **options).batches(batch_size, 0, 0, 1)
+
+
+def test_fewer_rows_than_a_batch_is_to_hold_are_counted():
+    rows = Dataset.from_dict({"label": [0] + [NO_LABEL] * 3})
+    with pytest.raises(ValueError, match=r"2 and 4 rows .* 1 and 3 rows"):
+        CollatedRows(rows, collate, label_column="label", labelled_rows=2).batches(6, 0, 0, 1)
+    with pytest.raises(ValueError, match="no rows"):
+        CollatedRows(rows.select([]), collate).batches(6, 0, 0, 1)
+
+
+def test_what_is_no_dataset_and_what_is_no_batch_is_refused():
+    for wrong in (None, [{"value": 1}], DatasetDict(train=ROWS), ROWS.to_iterable_dataset()):
+        with pytest.raises(TypeError, match=r"datasets\.Dataset"):
+            CollatedRows(wrong, collate)
+    for batch in (None, {}, torch.zeros(8), {"value": [1.0] * 8}, {"value": torch.tensor(1.0)}):
+        with pytest.raises(TypeError, match="collate"):
+            take(CollatedRows(ROWS, lambda rows, batch=batch: batch), 1)
