@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 from hf_arae.hub.cards import CARD_FILE
 from hf_arae.hub.checks import check_card, check_model_folder, check_no_places
 from hf_arae.hub.export import is_exported
-from hf_arae.hub.published import publication, publishes_samples
+from hf_arae.hub.published import MODEL_FILES, publication, publishes_samples
 
 CARDS = "model_cards"  # the folder, where this package is run from its repository, of the models that come with it
 
@@ -26,6 +27,7 @@ def stage(name: str | os.PathLike, folder: str | os.PathLike) -> list[str]:
         The names of the files.
 
     Raises:
+        FileExistsError: the folder holds files of another model, which would be taken for this one's.
         FileNotFoundError: there is no such model, or it lacks something.
         ValueError: the model's folder is not whole, or is itself the one to write into.
     """
@@ -36,6 +38,10 @@ def stage(name: str | os.PathLike, folder: str | os.PathLike) -> list[str]:
     check_card(source / CARD_FILE)
     check_no_places(source)
     files = publication(source, samples=publishes_samples(source))
+    strangers = [] if not folder.is_dir() else [path.name for path in folder.iterdir() if _loads(path.name)]
+    strangers = sorted(name for name in strangers if name not in files)
+    if strangers:
+        raise FileExistsError(f"{folder} holds another model: {', '.join(strangers)} would be mixed with this one")
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.py"):
         if path.name not in files and is_exported(path):
@@ -46,6 +52,11 @@ def stage(name: str | os.PathLike, folder: str | os.PathLike) -> list[str]:
         else:
             shutil.copyfile(content, folder / file)
     return list(files)
+
+
+def _loads(name: str) -> bool:
+    """Whether a file of this name goes up, and is read, with the model beside it."""
+    return any(fnmatch(name, pattern) for pattern in MODEL_FILES)
 
 
 def _find(name: str | os.PathLike) -> Path:

@@ -66,6 +66,17 @@ def test_staging_again_leaves_no_older_code(transfer_model, tokenizer, tmp_path)
     assert not list(run.glob("*.py"))
 
 
+def test_no_model_is_staged_over_another(transfer_model, tokenizer, tmp_path):
+    """It would load with the other's settings of generation, say."""
+    run, folder = save_family(transfer_model, tokenizer, tmp_path / "tiny"), tmp_path / "staged"
+    main(["stage", str(run), str(folder)])
+    (run / "generation_config.json").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(SystemExit, match="generation_config"):
+        main(["stage", str(run), str(folder)])
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_what_cannot_be_staged_is_said(transfer_folder, tmp_path, capsys):
     for name, folder, said in (
         ("no-such-model", tmp_path / "x", "arae-yelp"),
