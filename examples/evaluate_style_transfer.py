@@ -96,6 +96,15 @@ def main() -> None:
     def wanted(sources: list[str], own: list[int]) -> list[list[str]] | None:
         return [references[pair] for pair in zip(sources, own, strict=True)] if references else None
 
+    if script.systems_config:
+        published = load_dataset(data_arguments.dataset_name, script.systems_config, split="test")
+    checkpoints = {
+        name: (AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)) for name in script.models
+    }
+    for name, (model, _) in checkpoints.items():
+        if getattr(model.config, "num_attributes", 1) != len(names):
+            raise ValueError(f"{name} does not write the {len(names)} labels of the data: {', '.join(names)}")
+
     # 3. Judges
     tokenizer = train_tokenizer(data["train"]["text"])
     judges = TransferJudges.from_dataset(data["train"], data["validation"], tokenizer)
@@ -118,19 +127,17 @@ def main() -> None:
             ]
             rows.append({"system": f"human {number + 1} (3 others)", **judges.score(texts, human, targets, others)})
     if script.systems_config:
-        table = load_dataset(data_arguments.dataset_name, script.systems_config, split="test")
-        for system in table.unique("system"):
+        for system in published.unique("system"):
             if system.lower().startswith("human"):
                 continue  # the references again
-            part = table.filter(lambda row, wanted=system: row["system"] == wanted)
+            part = published.filter(lambda row, wanted=system: row["system"] == wanted)
             sources, own = list(part["source"]), list(part["label"])
             scores = judges.score(sources, part["output"], other_labels(own, len(names)), wanted(sources, own))
             rows.append({"system": system if len(part) == len(test) else f"{system} ({len(part)} outputs)", **scores})
 
     # 5. Rows of checkpoints
     samples = []
-    for name in script.models:
-        model, tokenizer = AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)
+    for name, (model, tokenizer) in checkpoints.items():
         outputs = rewrite_texts(model, tokenizer, texts, targets, num_beams=script.num_beams)
         row = {"system": name, **judges.score(texts, outputs, targets, wanted(texts, labels))}
         copies, originals = rewrite_texts(model, tokenizer, texts, labels), read_texts(texts, tokenizer)

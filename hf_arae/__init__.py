@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-from hf_arae.models.auto import FAMILIES, public_names
+from hf_arae.models.auto import modules_of_names
 from hf_arae.utils.version import VERSION
 
 __version__ = VERSION
@@ -29,7 +29,7 @@ _MODULES = {
     "TrainingArguments": "hf_arae.training.arguments",
     "TrainingCallback": "hf_arae.training.callbacks",
     "train_tokenizer": "hf_arae.data.text.tokenization",
-} | {name: module for family in FAMILIES for module, listed in public_names(family).items() for name in listed}
+} | modules_of_names()
 
 __all__ = sorted([*_MODULES, "__version__"])
 

@@ -63,11 +63,16 @@ class Family:
         """The model class that each Auto class, by its name in transformers, builds from the config.
 
         Raises:
-            ValueError: two classes name the same Auto class, or none names any.
+            ValueError: two classes name the same Auto class, or none names any, or one names what is none.
         """
+        import transformers
+
         found: dict[str, type[PreTrainedModel]] = {}
         for cls in self._defined("modeling"):
-            for auto_class in getattr(cls, "auto_classes", ()):
+            auto_classes = getattr(cls, "auto_classes", ())
+            if isinstance(auto_classes, str) or not all(hasattr(transformers, name) for name in auto_classes):
+                raise ValueError(f"{cls.__name__}.auto_classes must hold names of transformers, got {auto_classes!r}")
+            for auto_class in auto_classes:
                 if auto_class in found:
                     raise ValueError(f"{auto_class} cannot build both {found[auto_class].__name__} and {cls.__name__}")
                 found[auto_class] = cls
@@ -82,16 +87,31 @@ class Family:
 
     @cached_property
     def objectives(self) -> tuple[type[Objective], ...]:
-        """The objectives, the family's usual one first."""
+        """The objectives, the family's usual one first.
+
+        Raises:
+            ValueError: there is none.
+        """
         from hf_arae.training.objective import Objective  # who only runs a model does not wait for the loop
 
-        return tuple(cls for cls in self._defined("objective") if issubclass(cls, Objective))
+        found = tuple(cls for cls in self._defined("objective") if issubclass(cls, Objective))
+        if not found:
+            raise ValueError(f"the objective files of the family {self.name} define no Objective in __all__")
+        return found
 
     @cached_property
     def objective_arguments(self) -> type:
-        """The dataclass of the usual objective's settings, `<objective>Arguments` in the same file."""
+        """The dataclass of the usual objective's settings, `<objective>Arguments` in the same file.
+
+        Raises:
+            ValueError: there is none.
+        """
         objective = self.objectives[0]
-        return getattr(import_module(objective.__module__), f"{objective.__name__}Arguments")
+        name = f"{objective.__name__}Arguments"
+        found = getattr(import_module(objective.__module__), name, None)
+        if found is None:
+            raise ValueError(f"{objective.__module__} defines no {name}, the settings of {objective.__name__}")
+        return found
 
     def _defined(self, kind: str) -> Iterator[type]:
         for module, names in public_names(self.name, kind).items():
@@ -137,7 +157,27 @@ def public_names(name: str, *kinds: str) -> dict[str, list[str]]:
             listed = _ALL.search(path.read_text(encoding="utf-8"))
             if listed is None:
                 raise ValueError(f"{path} has no list __all__ of what it defines for others")
-            found[f"hf_arae.models.{name}.{path.stem}"] = ast.literal_eval(listed[1])
+            try:
+                found[f"hf_arae.models.{name}.{path.stem}"] = ast.literal_eval(listed[1])
+            except ValueError as error:
+                raise ValueError(f"{path} has a list __all__ that is not one of plain names") from error
+    return found
+
+
+def modules_of_names() -> dict[str, str]:
+    """The module of each name that families define for others; nothing is imported for it.
+
+    Raises:
+        FileNotFoundError, ValueError: as `public_names`; ValueError, too, for a name that two families define.
+    """
+    found: dict[str, str] = {}
+    for name in FAMILIES:
+        for module, listed in public_names(name).items():
+            for one in listed:
+                if found.setdefault(one, module) != module:
+                    raise ValueError(
+                        f"{found[one]} and {module} both define {one}: names of families are the package's"
+                    )
     return found
 
 

@@ -10,11 +10,13 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelF
 from transformers.utils import logging
 
 import hf_arae
+from hf_arae.models import auto
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.auto import FAMILIES, families, family, public_names, register
 from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
 from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
+from hf_arae.training.objective import Objective
 
 
 def test_auto_classes_load_the_package_s_own_classes(transfer_folder):
@@ -45,10 +47,10 @@ def autoencoder(request):
 IDS = torch.tensor([[1, 9, 8, 7, 2], [1, 6, 2, 0, 0], [1, 12, 2, 0, 0]])
 
 
-@pytest.mark.parametrize("auto", [AutoModel, AutoModelForSeq2SeqLM])
-def test_an_autoencoder_round_trips(autoencoder, auto, tmp_path):
+@pytest.mark.parametrize("auto_class", [AutoModel, AutoModelForSeq2SeqLM])
+def test_an_autoencoder_round_trips(autoencoder, auto_class, tmp_path):
     autoencoder.save_pretrained(tmp_path)
-    again = auto.from_pretrained(tmp_path)
+    again = auto_class.from_pretrained(tmp_path)
     assert type(again) is type(autoencoder)
     torch.testing.assert_close(again.encode(IDS), autoencoder.encode(IDS))
     inputs = autoencoder.example_inputs
@@ -92,6 +94,48 @@ def test_what_is_no_family_is_refused():
         family("araee")
     with pytest.raises(FileNotFoundError, match="configuration_araee"):
         public_names("araee")
+
+
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    """Writes a file of a family that is none yet."""
+    monkeypatch.setattr(auto, "__file__", str(tmp_path / "auto.py"))
+    monkeypatch.setattr(auto, "FAMILIES", ("mine", "yours"))
+
+    def write(name: str, kind: str, text: str) -> None:
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / f"{kind}_{name}.py").write_text(text)
+
+    return write
+
+
+def test_what_a_new_family_lacks_is_said_at_once(made_up):
+    for listed in ("", "__all__ = ('Mine',)\n", "__all__ = [Mine.__name__]\n"):
+        made_up("mine", "configuration", listed)
+        with pytest.raises(ValueError, match="configuration_mine"):
+            public_names("mine", "configuration")
+    for name in ("mine", "yours"):
+        for kind in ("configuration", "modeling", "objective"):
+            made_up(name, kind, f"__all__ = ['{kind}_of_{name}']\n")
+    assert len(auto.modules_of_names()) == 6
+    made_up("yours", "modeling", "__all__ = ['modeling_of_mine']\n")
+    with pytest.raises(ValueError, match="modeling_of_mine"):
+        auto.modules_of_names()
+
+
+def test_classes_of_a_new_family_are_checked(monkeypatch):
+    one = auto.Family("mine")
+    for wrong in ("AutoModel", ("AutoModelForNothing",), ()):
+        classes = [type("Mine", (), {"auto_classes": wrong})]
+        monkeypatch.setattr(one, "_defined", lambda kind, classes=classes: iter(classes))
+        with pytest.raises(ValueError, match="auto_classes"):
+            _ = one.models
+    with pytest.raises(ValueError, match="Objective"):
+        _ = one.objectives
+    objective = type("MineObjective", (Objective,), {"__module__": "hf_arae.training.objective"})
+    monkeypatch.setattr(one, "_defined", lambda kind: iter([objective]))
+    with pytest.raises(ValueError, match="MineObjectiveArguments"):
+        _ = one.objective_arguments
 
 
 @pytest.mark.parametrize("name", hf_arae.__all__)
