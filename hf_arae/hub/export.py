@@ -20,6 +20,13 @@ from hf_arae.storage.json_numbers import to_json
 # transformers copies what the modeling file imports, and nothing else, when a model that was loaded from such a folder
 # is saved again. This import keeps the pipeline with the model.
 KEEP_PIPELINE = "\nfrom .{module} import {name}  # noqa: E402, F401 - goes where the model goes\n"
+# The same for a class that another file defines. That file imports the modeling file, hence a function, which nobody
+# calls: files are copied for imports anywhere.
+KEEP_MODEL = """
+
+def _goes_where_the_model_goes():
+    from .{module} import {name}  # noqa: F401
+"""
 CODE_KEYS = ("auto_map", "custom_pipelines")  # of a config: where its model's source files are
 
 
@@ -92,6 +99,10 @@ def _sources(config: PreTrainedConfig) -> dict[str, str]:
     config_class, pipelines = config_class_of(config.model_type), pipelines_of(config).values()
     files = collect(sorted({cls.__module__ for cls in (config_class, *model_classes(config_class), *pipelines)}))
     modeling = flat_name(model_class_of(config).__module__)
+    for cls in model_classes(config_class):
+        module = flat_name(cls.__module__)
+        if module != modeling and f"from .{module} import" not in files[modeling]:
+            files[modeling] += KEEP_MODEL.format(module=module, name=cls.__name__)
     for pipeline in pipelines:
         files[modeling] += KEEP_PIPELINE.format(module=flat_name(pipeline.__module__), name=pipeline.__name__)
     return files

@@ -28,6 +28,16 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
+SAVE_AGAIN = """
+import transformers
+
+names = sys.argv[1:]
+for name, auto in zip(names[: len(names) // 2], names[len(names) // 2 :]):
+    model = getattr(transformers, auto).from_pretrained(name, trust_remote_code=True)
+    model.save_pretrained(f"again/{name}")
+"""
+
+
 def test_every_family_and_every_card_loads_elsewhere(tokenizer, tmp_path):
     staged, expected = {}, {}
     for name, (auto, model) in tiny_models(len(tokenizer)).items():
@@ -64,6 +74,27 @@ def test_staging_again_leaves_no_older_code(transfer_model, tokenizer, tmp_path)
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "mine.py"} == before
     assert (folder / "mine.py").is_file()
     assert not list(run.glob("*.py"))
+
+
+def test_a_model_saved_again_elsewhere_keeps_all_code_that_its_config_names(tokenizer, tmp_path):
+    staged = {}
+    for name, (auto, model) in tiny_models(len(tokenizer)).items():
+        main(["stage", str(save_family(model, tokenizer, tmp_path / "runs" / name)), str(tmp_path / name)])
+        staged[name] = auto
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    done = run_python(["-c", BLOCK + SAVE_AGAIN, *staged, *staged.values()], cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in staged:
+        config = json.loads((tmp_path / "again" / name / "config.json").read_text())
+        assert len(config["auto_map"]) > 1
+        classes = [
+            *config["auto_map"].values(),
+            *(task["impl"] for task in config.get("custom_pipelines", {}).values()),
+        ]
+        for cls in classes:
+            file = cls.rpartition("--")[2].partition(".")[0]
+            assert (tmp_path / "again" / name / f"{file}.py").is_file(), (name, cls)
 
 
 def test_no_model_is_staged_over_another(transfer_model, tokenizer, tmp_path):
