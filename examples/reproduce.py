@@ -8,6 +8,7 @@
 Each entry is a record, `examples/tables/NAME.yaml`: its trainings (presets, in their order), its evaluation, and its
 rows, each with the key of our number and the published one. Everything runs in processes of its own. What has ended is
 not run again, and a training that was stopped goes on, so that the same command finishes a table that was interrupted.
+A training of other settings that stands in its place is refused; an evaluation of other trainings is made anew.
 Runs are shared between entries: `--output_dir`, then `seed-N`, then the preset's name.
 
 The steps: 1 arguments, 2 trainings and evaluation of each seed, 3 the table. `NAME.json` and `NAME.md` in
@@ -29,13 +30,15 @@ from typing import Any
 import yaml
 
 from hf_arae.metrics.numbers import legend
+from hf_arae.storage.downloads import file_sha256
 from hf_arae.storage.files import read_json, write_json, write_text
 from hf_arae.storage.run_files import REPORT_FILE
 from hf_arae.utils.command_line import read_command_line, run_script
-from hf_arae.utils.presets import close_names, script_of
+from hf_arae.utils.presets import close_names, read_preset, script_of
 from hf_arae.utils.tables import markdown_table
 
 EXAMPLES = Path(__file__).parent
+MADE_FILE = "made_with.json"  # beside a result: the settings that it was made with
 QUICK = "Quick: tiny models, a few updates, built-in data. The chain works; the numbers mean nothing."
 LEGEND = "ours: mean over the seeds, of which range is lowest and highest; difference: ours less published; -: none."
 
@@ -67,11 +70,21 @@ class ScriptArguments:
 
 @dataclass(frozen=True)
 class Job:
-    """A command, and the file that is there once it has ended."""
+    """A command, and the file that is there once it has ended.
+
+    Args:
+        command: what is run.
+        result: the file.
+        settings: names and values that the result depends on.
+        resume: flags that make it go on where it was stopped.
+        reads: results of the trainings that an evaluation reads; a training reads none.
+    """
 
     command: list[str]
     result: Path
+    settings: dict[str, Any]
     resume: tuple[str, ...] = ()
+    reads: tuple[Path, ...] = ()
 
 
 def read_record(name: str) -> dict[str, Any]:
@@ -110,7 +123,7 @@ def jobs(
     found, tiny = [], record.get("quick", {})
     for seed in [None] if record.get("own_seeds") else seeds or [0]:
         runs = runs_folder(out, seed)
-        places = {"data": data or "", "runs": str(runs)}
+        places, trained = {"data": data or "", "runs": str(runs)}, []
         steps = [(f"train:{one['preset']}", one) for one in record["trainings"]]
         for kind, step in [*steps, *([("evaluate", record["evaluation"])] if "evaluation" in record else [])]:
             training = kind != "evaluate"
@@ -123,15 +136,23 @@ def jobs(
                 script, folder = f"{script_of(step['preset'], EXAMPLES / 'presets')}.py", runs / step["preset"]
                 given = {"preset": step["preset"], **given, "output_dir": str(folder)}
                 given |= {"seed": seed} if seed is not None else {"seeds": list(seeds)} if seeds else {}
-                result = folder / step.get("result", REPORT_FILE)
+                result, reads = folder / step.get("result", REPORT_FILE), ()
                 resume = ("--resume_from_checkpoint", "last")
+                preset = read_preset(step["preset"], EXAMPLES / script)
+                trained.append(result)
             else:
                 script, folder, resume = f"{step['script']}.py", evaluation_folder(name, out, seed), ()
                 given = {**given, "output_dir": str(folder)} | ({} if seed is None else {"seed": seed})
                 given = {key: value for key, value in given.items() if key not in step.get("without", ())}
-                result = folder / step["result"]
+                result, reads, preset = folder / step["result"], tuple(trained), {}
+            settings: dict[str, Any] = {"quick": quick, "script": script}
+            if not quick:  # entries have quick settings of their own, whose numbers mean nothing
+                own = {
+                    key: _filled(value, {"data": data or ""}) for key, value in given.items() if key != "output_dir"
+                }
+                settings |= preset | own
             command = [sys.executable, str(EXAMPLES / script), *flags(given, places)]
-            found.append(Job(command, result, resume))
+            found.append(Job(command, result, settings, resume, reads))
     return found
 
 
@@ -153,16 +174,29 @@ def run(job: Job) -> None:
 
     Raises:
         SystemExit: it failed, or was stopped; with its code.
+        ValueError: a training of other settings stands in its place.
     """
+    made = job.result.with_name(MADE_FILE)
+    settings = job.settings | {f"read {path.parent.name}": file_sha256(path) for path in job.reads}
     shown = f"python {shlex.join([str(Path(job.command[1]).name), *job.command[2:]])}"
     if job.result.exists():
-        print(f"has ended before: {shown}", flush=True)
-        return
+        earlier = read_json(made) if made.exists() else settings
+        if earlier == settings:
+            print(f"has ended before: {shown}", flush=True)
+            return
+        if not job.reads:
+            other = [key for key in {**earlier, **settings} if earlier.get(key) != settings.get(key)]
+            raise ValueError(
+                f"the training in {job.result.parent} was made with another {', '.join(other)}: remove it, or give "
+                "another --output_dir"
+            )
+        job.result.unlink()
     print(f"\n$ {shown}", flush=True)
     code = start([*job.command, *job.resume])
     if code or not job.result.exists():
         print(f"reproduce.py: this ended with code {code}: {shown}", file=sys.stderr)
         raise SystemExit(code or 1)
+    write_json(made, settings)
 
 
 def numbers(found: Any, row: dict[str, Any], places: Mapping[str, str], quick: bool) -> dict[str, Any]:
@@ -239,13 +273,14 @@ def main() -> None:
         raise ValueError("--data_dir must name the folder of the data sets; --quick does without")
     if script.data_dir is not None and not Path(script.data_dir).is_dir():
         raise FileNotFoundError(f"there is no folder {script.data_dir} (--data_dir)")
-    seeds = [0] if script.quick else script.seeds
-    out = Path(script.output_dir or ("runs/reproduce-quick" if script.quick else "runs/reproduce"))
+    seeds = [0] if script.quick else script.seeds and list(dict.fromkeys(script.seeds))
+    out = Path(script.output_dir or ("runs/reproduce-quick" if script.quick else "runs/reproduce")).resolve()
     out.mkdir(parents=True, exist_ok=True)
+    data = script.data_dir and str(Path(script.data_dir).resolve())
 
     for name, record in records.items():
         # 2. Trainings and evaluation of each seed
-        for job in jobs(name, record, seeds, out, script.data_dir, script.quick):
+        for job in jobs(name, record, seeds, out, data, script.quick):
             run(job)
 
         # 3. The table

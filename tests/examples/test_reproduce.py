@@ -85,6 +85,58 @@ def test_a_quick_run_trains_evaluates_and_compares_and_is_not_repeated(call, tmp
     assert call("snli-entailment", "--quick", "--output_dir", str(tmp_path)) == []
 
 
+@pytest.fixture
+def pretend(reproduce, monkeypatch, tmp_path):
+    """The script's main, whose commands write a table and no more; returns the scripts that it ran."""
+    ran = []
+
+    def start(command):
+        folder = Path(command[command.index("--output_dir") + 1])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metrics.json").write_text(json.dumps({"number": len(ran), "run": str(tmp_path)}))
+        models = [str(folder.parent / name) for name in TRANSFER_RUNS]
+        (folder / "table.json").write_text(json.dumps([{"system": name, "source_bleu": 1.0} for name in models]))
+        ran.append(Path(command[1]).stem)
+        return 0
+
+    def pretend(*arguments: str) -> list[str]:
+        before = len(ran)
+        monkeypatch.setattr(reproduce, "start", start)
+        monkeypatch.setattr("sys.argv", ["reproduce.py", "yelp-transfer", *arguments])
+        reproduce.main()
+        return ran[before:]
+
+    return pretend
+
+
+TRANSFER_RUNS = ("ae-yelp", "arae-weak-yelp", "arae-strong-yelp", "arae-yelp")
+
+
+def test_what_was_made_otherwise_is_not_taken_for_this(pretend, reproduce, tmp_path, monkeypatch):
+    data, other, out = tmp_path / "data", tmp_path / "other", tmp_path / "out"
+    data.mkdir()
+    other.mkdir()
+    usual = ("--data_dir", str(data), "--output_dir", str(out))
+    train, evaluate = "train_style_transfer", "evaluate_style_transfer"
+    assert pretend(*usual) == [train] * 4 + [evaluate]
+    assert pretend(*usual) == []
+    monkeypatch.chdir(tmp_path)
+    assert pretend("--data_dir", "data", "--output_dir", "out", "--seeds", "0", "0") == []
+    (out / "seed-0" / "ae-yelp" / "metrics.json").unlink()
+    assert pretend(*usual) == [train, evaluate], "the evaluation was of another training"
+    with pytest.raises(ValueError, match="dataset_name"):
+        pretend("--data_dir", str(other), "--output_dir", str(out))
+    preset = reproduce.read_preset
+    changed = pytest.MonkeyPatch()
+    changed.setattr(reproduce, "read_preset", lambda *given: preset(*given) | {"hidden_size": "7"})
+    with pytest.raises(ValueError, match="hidden_size"):
+        pretend(*usual)
+    changed.undo()
+    assert pretend("--quick", "--output_dir", str(tmp_path / "quick")) == [train] * 4 + [evaluate]
+    with pytest.raises(ValueError, match="quick"):
+        pretend("--data_dir", str(data), "--output_dir", str(tmp_path / "quick"))
+
+
 def test_several_seeds_are_averaged(reproduce, tmp_path):
     record = {"trainings": [], "evaluation": {"result": "table.json"}}
     record["rows"] = [{"row": "A", "of": {"system": "{runs}/a"}, "published": {"bleu": 10.0, "other": None}}]
