@@ -186,6 +186,7 @@ def run(job: Job) -> None:
             return
         if not job.reads:
             other = [key for key in {**earlier, **settings} if earlier.get(key) != settings.get(key)]
+            other = ["quick"] if "quick" in other else other  # nothing else is to be told then
             raise ValueError(
                 f"the training in {job.result.parent} was made with another {', '.join(other)}: remove it, or give "
                 "another --output_dir"

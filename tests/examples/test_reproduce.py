@@ -133,7 +133,7 @@ def test_what_was_made_otherwise_is_not_taken_for_this(pretend, reproduce, tmp_p
         pretend(*usual)
     changed.undo()
     assert pretend("--quick", "--output_dir", str(tmp_path / "quick")) == [train] * 4 + [evaluate]
-    with pytest.raises(ValueError, match="quick"):
+    with pytest.raises(ValueError, match="another quick: "):
         pretend("--data_dir", str(data), "--output_dir", str(tmp_path / "quick"))
 
 
