@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import HfArgumentParser, PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.models.auto import Family, family
 from hf_arae.training.objective import Objective
@@ -21,7 +21,12 @@ def preset_settings(name: str, script: str, *classes: type) -> list[Any]:
     values, found = read_preset(name, EXAMPLES / f"{script}.py"), []
     for cls in classes:
         cls = config_arguments(cls) if hasattr(cls, "not_chosen") else cls
-        found.append(cls(**{one.name: values[one.name] for one in fields(cls) if one.name in values}))
+        flags: list[str] = []
+        for one in fields(cls):
+            given = values.get(one.name)
+            if given is not None:
+                flags += [f"--{one.name}", *(given if isinstance(given, list) else [given])]
+        found += HfArgumentParser(cls).parse_args_into_dataclasses(flags, look_for_args_file=False)
     return found
 
 
