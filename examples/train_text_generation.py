@@ -104,7 +104,6 @@ def main() -> None:
     about, data_arguments, streaming, script, sizes, objective_arguments, training_arguments = command.parts
     streaming.check(training_arguments.max_steps, training_arguments.per_device_train_batch_size)
     set_seed(training_arguments.seed)
-
     check_start(training_arguments)
     if about.base_model:
         require_checkpoints(about.base_model)

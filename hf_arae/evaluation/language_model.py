@@ -78,19 +78,14 @@ def train_language_model(
     texts = [whole_characters(text) for text in check_texts("texts", texts)]
     sentences = tokenizer(texts, truncation=True, return_attention_mask=False)["input_ids"]
     rows = Dataset.from_dict({"input_ids": sentences})
-    config = RnnLmConfig(
-        vocab_size=len(tokenizer),
+    config = RnnLmConfig.from_tokenizer(
+        tokenizer,
         embedding_size=embedding_size,
         hidden_size=hidden_size,
         num_layers=num_layers,
         dropout=dropout,
         share_embeddings=share_embeddings,
         max_sequence_length=max(map(len, sentences)) - 2 or 1,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        unk_token_id=tokenizer.unk_token_id,
-        mask_token_id=tokenizer.mask_token_id,
     )
     folder = tempfile.TemporaryDirectory() if output_dir is None else nullcontext(output_dir)
     with folder as path, torch.enable_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):

@@ -34,16 +34,8 @@ class OnnxTextAutoencoder(OnnxTokenAutoencoder):
     tokens that are never written are the generation config's where they are not given.
 
     Args:
-        folder: an exported folder.
-        providers: onnxruntime's execution providers, the preferred first; the CPU's by default.
-        num_threads: threads of each operation; onnxruntime's choice (all cores) if `None`.
-        batch_size: sentences that are read or written at once.
-
-    Raises:
-        ImportError: onnxruntime is not installed.
-        FileNotFoundError: a file is missing.
-        ValueError: the folder holds another kind of model, a damaged file, or files that do not belong together; a
-            provider is not available; `num_threads` or `batch_size` is below 1.
+        folder, providers, num_threads, batch_size: see [`~hf_arae.onnx.token_runtime.OnnxTokenAutoencoder`], as for
+            what is raised; and a ValueError if the tokenizer in the folder is not the model's.
     """
 
     def __init__(

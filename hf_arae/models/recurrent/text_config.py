@@ -44,14 +44,14 @@ class RecurrentTextConfig(FamilyConfig):
 
         Args:
             tokenizer: of the texts.
-            sizes: other fields of the config.
+            sizes: other fields of the config, or a longest text that is not the tokenizer's.
         """
         given = {"vocab_size": len(tokenizer), cls.length_field: tokenizer.model_max_length - 2}
         for name in ("pad", "bos", "eos", "unk", "mask"):
             given[f"{name}_token_id"] = getattr(tokenizer, f"{name}_token_id")
         if cls.is_encoder_decoder:
             given["decoder_start_token_id"] = tokenizer.bos_token_id
-        return cls(**given, **sizes)
+        return cls(**(given | sizes))
 
     def check_sizes(self, sizes: dict[str, Any], name: str) -> None:
         """Makes sure that a trained model has the sizes that are asked for.
