@@ -37,7 +37,7 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "gpu"))
+sys.path[:0] = [str(ROOT / "tests" / "gpu"), str(ROOT / "tests")]  # as pytest's own paths
 
 from device_runs import FAMILIES, Run, make_trainer, train_and_resume, use_model  # noqa: E402
 

@@ -1,0 +1,165 @@
+"""The verbs that all image families share, on tensors of pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers.utils import ModelOutput
+
+from hf_arae.models.base import FamilyModel
+from hf_arae.models.images.image_config import VALUE_RANGES, ImageConfig
+
+
+@dataclass
+class ImageModelOutput(ModelOutput):
+    """Output of an [`ImageModel`].
+
+    Args:
+        last_hidden_state: codes `(batch, 1, size)`. First, so that the image-feature-extraction pipeline returns them.
+        loss: what the family's training lowers on images that are real, a scalar, where it has such a loss.
+        reconstruction: `(batch, num_channels, image_size, image_size)`, in the config's value range.
+        energy: of each image, `(batch,)`, where the family has one: low on images like those that it was trained on.
+    """
+
+    last_hidden_state: Tensor | None = None
+    loss: Tensor | None = None
+    reconstruction: Tensor | None = None
+    energy: Tensor | None = None
+
+
+class ImageModel(FamilyModel):
+    """Base of the image families: images in, codes, images out.
+
+    Pixels are `(batch, num_channels, image_size, image_size)`, in the config's value range. A subclass defines
+    `encode` and `decode`, and says where new images come from: `images_from_z` or, for a model with a generator of
+    codes, `generate_codes`.
+
+    Args:
+        config: size and values of the images.
+    """
+
+    config: ImageConfig
+    config_class = ImageConfig
+    auto_classes = ("AutoModel",)
+    main_input_name = "pixel_values"
+    draws_images = True  # `sample` knows where new images lie
+
+    # What a subclass says
+
+    def encode(self, pixel_values: Tensor) -> Tensor:
+        """Maps images to codes `(batch, code size)`."""
+        raise NotImplementedError
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Maps codes `(batch, code size)` to images in the config's value range."""
+        raise NotImplementedError
+
+    def images_from_z(self, z: Tensor) -> Tensor:
+        """Maps noise `(batch, latent_size)` to images."""
+        return self.decode(self.generate_codes(z))
+
+    def generate_codes(self, z: Tensor) -> Tensor:
+        """Maps noise `(batch, latent_size)` to codes `(batch, code size)`.
+
+        Raises:
+            ValueError: the family has no generator of codes.
+        """
+        raise ValueError(f"{type(self).__name__} has no generator of codes")
+
+    # Verbs
+
+    def reconstruct(self, pixel_values: Tensor) -> Tensor:
+        """What comes back of images from their codes."""
+        return self.decode(self.encode(pixel_values))
+
+    def sample_z(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draws z ~ N(0, I), `(num_samples, latent_size)`, on the model's device; the same numbers on every device.
+
+        The first rows are the same for every number of rows.
+
+        Args:
+            generator: of the CPU; torch's own if `None`.
+        """
+        # One call a row: torch fills a tensor by blocks, so the end of a shorter one would differ.
+        rows = [torch.randn(self.config.latent_size, generator=generator) for _ in range(num_samples)]
+        drawn = torch.stack(rows) if rows else torch.empty(0, self.config.latent_size)
+        return drawn.to(self.device, self.dtype)
+
+    @torch.no_grad()
+    def sample(self, num_samples: int, seed: int | None = None, batch_size: int = 256) -> Tensor:
+        """Draws new images `(num_samples, num_channels, image_size, image_size)`.
+
+        Image i of a seed is the same for every number of images, and but for rounding for every batch size.
+
+        Args:
+            num_samples: how many, >= 1.
+            seed: `None`: torch's own generator draws.
+            batch_size: how many are made at once.
+
+        Raises:
+            ValueError: the number of samples is not positive, or the family does not know where new images lie.
+        """
+        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(f"num_samples must be a whole number of at least 1, got {num_samples!r}")
+        if not self.draws_images:
+            raise ValueError(
+                f"{type(self).__name__} does not know where codes of new images lie: decode() codes of your own"
+            )
+        source = None if seed is None else torch.Generator().manual_seed(seed)
+        points = self.sample_z(num_samples, source)
+        return torch.cat([self.images_from_z(part) for part in points.split(batch_size)])
+
+    @torch.no_grad()
+    def interpolate(self, first: Tensor, second: Tensor, steps: int = 10, space: str = "code") -> Tensor:
+        """Images on straight lines between points, `(rows, steps, num_channels, image_size, image_size)`.
+
+        Args:
+            first, second: `(rows, width)` codes or z, or images, whose codes are then taken.
+            steps: points of a line, both ends among them, >= 2.
+            space: what the points are: "code" or "z".
+
+        Raises:
+            ValueError: the shapes differ, there are fewer than two steps, or the space is unknown.
+        """
+        if space not in ("code", "z"):
+            raise ValueError(f"space must be 'code' or 'z', got {space!r}")
+        if steps < 2:
+            raise ValueError(f"steps must be at least 2, got {steps}")
+        if first.dim() == 4 and space == "code":
+            first, second = self.encode(first), self.encode(second)
+        if first.shape != second.shape or first.dim() != 2:
+            raise ValueError(
+                f"first and second must both be (rows, width), got {tuple(first.shape)} and {tuple(second.shape)}"
+            )
+        weights = torch.linspace(0, 1, steps, device=first.device, dtype=first.dtype)
+        points = torch.lerp(first[:, None], second[:, None], weights[:, None]).flatten(0, 1)
+        images = self.decode(points) if space == "code" else self.images_from_z(points)
+        return images.unflatten(0, (len(first), steps))
+
+    # Checks
+
+    def check_pixels(self, pixel_values: Tensor) -> Tensor:
+        """Returns the images, or refuses them.
+
+        Raises:
+            ValueError: their shape is not the model's, or values are not finite or outside its range.
+        """
+        config = self.config
+        wanted = (config.num_channels, config.image_size, config.image_size)
+        if not isinstance(pixel_values, Tensor) or pixel_values.dim() != 4 or tuple(pixel_values.shape[1:]) != wanted:
+            found = tuple(pixel_values.shape) if isinstance(pixel_values, Tensor) else type(pixel_values).__name__
+            raise ValueError(f"pixel_values must be a tensor (batch, {', '.join(map(str, wanted))}), got {found}")
+        low, high = VALUE_RANGES[config.value_range]
+        if pixel_values.numel():
+            least, most = torch.aminmax(pixel_values.detach())
+            if not (least >= low - 1e-3 and most <= high + 1e-3):  # NaN is in no range
+                raise ValueError(
+                    f"pixel_values must lie in [{low:g}, {high:g}], as the model's image processor makes them; they "
+                    f"lie in [{least.item():g}, {most.item():g}]"
+                )
+        return pixel_values
+
+
+__all__ = ["ImageModel", "ImageModelOutput"]
