@@ -175,7 +175,7 @@ def use_model(family: str, folder: Path, device: str) -> dict[str, Any]:
     for place in (device, "cpu"):
         if task:
             writer = pipeline(task, model=str(folder), device=place)
-            settings = {"target": 1} if family == "transfer" else {"strategy": "write"}
+            settings = {"target": 1} if family == "transfer" else {}
             rows = writer(texts, batch_size=8, **settings)
             written[place] = [next(iter(row.values())) if isinstance(row, dict) else row for row in rows]
         else:
