@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 
 class Critic(Protocol):
-    """What rates points `(batch, size)` by one number each, as [`hf_arae.nn.mlp.Mlp`] does."""
+    """What rates points `(batch, ...)` by one number each, as [`hf_arae.nn.mlp.Mlp`] does those of `(batch, size)`."""
 
     def mean_difference(self, first: Tensor, second: Tensor) -> Tensor:
         """Mean rating of `first` less that of `second`, a scalar."""
 
     def input_gradient(self, inputs: Tensor) -> Tensor:
-        """Gradient of the rating by each row of `inputs`, `(batch, size)`, differentiable by the parameters."""
+        """Gradient of the rating by each row of `inputs`, of their shape, differentiable by the parameters."""
 
 
 def wasserstein_distance(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
@@ -24,7 +24,7 @@ def wasserstein_distance(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     The critic raises it. A generator of `fake` lowers it by minimising `-mean f(fake)`.
 
     Args:
-        real, fake: `(batch, size)`.
+        real, fake: `(batch, ...)`.
     """
     return critic.mean_difference(real, fake)
 
@@ -33,11 +33,11 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, share: Tensor) 
     """Mean over examples of (|grad f| - 1)^2 between real and generated points (Gulrajani et al. 2017, equation 3).
 
     Args:
-        real, fake: `(batch, size)`.
-        share: of each real point in the point between the two, uniform in [0, 1), `(batch, 1)`.
+        real, fake: `(batch, ...)`: codes or images.
+        share: of each real point in the point between the two, uniform in [0, 1), `(batch, 1, ...)`.
     """
-    between = fake + share * (real - fake)  # (batch, size)
-    return (critic.input_gradient(between).norm(dim=1) - 1).square().mean()
+    between = fake + share * (real - fake)
+    return (critic.input_gradient(between).flatten(1).norm(dim=1) - 1).square().mean()
 
 
 @torch.no_grad()
