@@ -45,6 +45,7 @@ class ImageModel(FamilyModel):
     auto_classes = ("AutoModel",)
     main_input_name = "pixel_values"
     draws_images = True  # `sample` knows where new images lie
+    rebuilds_images = True  # `encode` and `reconstruct` are there; not where a discriminator is a mere classifier
 
     # What a subclass says
 
