@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_model
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
@@ -165,7 +165,8 @@ class RunSaving:
 
     def _load_weights(self, folder: Path) -> None:
         try:
-            load_model(self.model, folder / SAFE_WEIGHTS_NAME)
+            # Not safetensors' load_model: on a GPU the weights of an LSTM share one block of memory, which it refuses.
+            self.model.load_state_dict(load_file(folder / SAFE_WEIGHTS_NAME))
         except Exception as error:
             raise ValueError(f"{folder} does not hold this model's weights: {error}") from error
 

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 import torch
+from linear_run import make_run
 from test_trainer import Scripted, make_trainer
 from testing_mixins import Halted, assert_same_run, halt_after, made_up_sentences, read_log, weight_size
 
@@ -50,6 +51,22 @@ DAMAGES = {
     "missing manifest": (lambda f: (f / "manifest.json").unlink(), "manifest.json is missing"),
     "torn manifest": (lambda f: os.truncate(f / "manifest.json", 50), "manifest.json cannot be read"),
 }
+
+
+def test_weights_that_share_one_block_of_memory_are_gone_on_with(tmp_path):
+    def run(folder, **settings):
+        trainer = make_run(folder, **settings)
+        weight = trainer.model.first.weight  # as those of an LSTM on a GPU lie, all in one buffer
+        weight.data = torch.cat([torch.zeros(5), weight.data.flatten()])[5:].view_as(weight)
+        return trainer
+
+    run(tmp_path / "straight", max_steps=4).train()
+    halted = run(tmp_path / "halted", max_steps=4, save_steps=2)
+    halt_after(halted, 2)
+    with pytest.raises(Halted):
+        halted.train()
+    run(tmp_path / "halted", max_steps=4, resume_from_checkpoint="last").train()
+    assert_same_run(tmp_path / "straight", tmp_path / "halted", 4)
 
 
 @pytest.fixture(scope="module")
