@@ -39,18 +39,27 @@ def narrow_model(name: str, vocab_size: int, auto_class: str | None = None, **ch
 
     Args:
         name: of the family.
-        vocab_size: words of its tokenizer.
+        vocab_size: words of its tokenizer; of no meaning to a family that reads no words, whose config is then that
+            of `FamilyTests.narrow_config`.
         auto_class: which of its classes, by the Auto class that builds it; the usual one if `None`.
         changes: fields of the config. Those of `NARROW` count as far as the family has them, these in any case.
     """
     kind = family(name)
+    if reads_words(kind):
+        sizes = {size: value for size, value in NARROW.items() if has_field(kind, size)}
+        config = kind.config(**{"vocab_size": vocab_size, **sizes, **changes})
+    else:
+        config = family_tests(name).narrow_config(auto_class, **changes)
     torch.manual_seed(0)
-    sizes = {size: value for size, value in NARROW.items() if has_field(kind, size)}
-    config = kind.config(**{"vocab_size": vocab_size, **sizes, **changes})
     model = (kind.model if auto_class is None else kind.models[auto_class])(config)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.7)
     return model.eval()
+
+
+def reads_words(kind: Family) -> bool:
+    """Whether a family's models go with a tokenizer."""
+    return has_field(kind, "vocab_size")
 
 
 def has_field(kind: Family, name: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.storage.run_files import LOG_FILE
@@ -59,6 +60,15 @@ class FamilyTests:
     def data(self, rows: int = 64) -> TrainDataset:
         """Data to train on, the same at each call."""
         raise NotImplementedError
+
+    def narrow_config(self, auto_class: str | None = None, **changes: Any) -> PreTrainedConfig:
+        """The config of a tiny model, with `changes`, for tests that go through all families and their classes.
+
+        Args:
+            auto_class: which class it is for, by the Auto class that builds it; the usual one if `None`.
+        """
+        config = self.build_model().config
+        return type(config)(**config.to_diff_dict() | changes)
 
     def batch(self) -> dict[str, torch.Tensor]:
         return next(iter(self.data().batches(self.batch_size, 0, 0, 1)))

@@ -26,6 +26,8 @@ def look(model, tokenizer):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().numpy().tobytes())
     second = ["the food was great ."] if "SequenceClassification" in type(model).__name__ else None
+    if model.main_input_name == "pixel_values":
+        return [digest.hexdigest(), look_at_images(model)]
     batch = tokenizer(["SENTENCE"], second, return_tensors="pt")
     with torch.no_grad():
         if hasattr(model, "summarize"):
@@ -39,6 +41,14 @@ def look(model, tokenizer):
             words = numbers.argmax(-1)
     return [digest.hexdigest(), [numbers.tolist(), words.tolist()]]
 
+def look_at_images(model):
+    config = model.config
+    images = torch.linspace(0, 1, 2 * config.num_channels * config.image_size**2)
+    images = images.view(2, config.num_channels, config.image_size, config.image_size)
+    with torch.no_grad():
+        numbers = model.encode(images) if hasattr(model, "decode") else model(images).logits
+        return [numbers.tolist(), model.decode(numbers).round().tolist() if hasattr(model, "decode") else []]
+
 def model_attribute(model):
     several = getattr(model.config, "num_attributes", 1) > 1
     return {"attribute": torch.tensor([1])} if several else {}
@@ -48,7 +58,8 @@ found = {}
 for line in sys.argv[1:]:
     name, auto = line.split("=")
     model = getattr(transformers, auto).from_pretrained(name, **OPTIONS)
-    found[name] = look(model, AutoTokenizer.from_pretrained(name))
+    words = model.main_input_name == "input_ids"
+    found[name] = look(model, AutoTokenizer.from_pretrained(name) if words else None)
 print("FOUND", json.dumps(found))
 """
 
@@ -88,9 +99,15 @@ def assert_same_look(found: list, model: PreTrainedModel, tokenizer: PreTrainedT
     torch.testing.assert_close(numbers, expected, rtol=0, atol=bound, msg=f"{name}: outputs")
 
 
-def save_family(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
-    """Writes the folder of a run that has ended."""
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Writes a model with what makes its inputs."""
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    if model.main_input_name == "input_ids":
+        tokenizer.save_pretrained(folder)
+
+
+def save_family(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
+    """Writes the folder of a run that has ended; a tokenizer goes with a model that reads words."""
+    save_model(model, tokenizer, folder)
     write_run_card(folder, f"alice/{folder.name}")
     return folder

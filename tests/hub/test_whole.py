@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from families import save_family, tiny_models
+from families import save_family, save_model, tiny_models
 from local_hub.repository import Blob
 from safetensors.torch import load_file, save_file
 
@@ -98,8 +98,7 @@ def test_what_is_not_whole_is_not_pushed(local_hub, transfer_model, tokenizer, t
 def test_every_family_is_whole_in_any_precision(tokenizer, tmp_path):
     for name, (_, model) in tiny_models(len(tokenizer)).items():
         folder = tmp_path / name
-        model.half().save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save_model(model.half(), tokenizer, folder)
         check_model_folder(folder)
 
 

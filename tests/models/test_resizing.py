@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from family_tests import LABELS, has_field, narrow_model
+from family_tests import LABELS, has_field, narrow_model, reads_words
 
 from hf_arae.models.auto import families
 
@@ -15,7 +15,7 @@ def models(request):
     """Each class of every family that has tables of words, and those with labels."""
     found = []
     for kind in families():
-        if kind.name in FIXED:
+        if kind.name in FIXED or not reads_words(kind):
             continue
         changes = {"share_embeddings": request.param} if has_field(kind, "share_embeddings") else {}
         classes = {cls: auto_class for auto_class, cls in kind.models.items()}

@@ -67,7 +67,7 @@ OTHER = [
     (AraeObjectiveArguments, "weight_clip", (-0.01, 0.0)),
     (AraeObjectiveArguments, "critic_scale", WEIGHTS),
     (AraeObjectiveArguments, "classifier_scale", WEIGHTS),
-    (AraeObjectiveArguments, "max_grad_norm", RATES),
+    (AraeObjectiveArguments, "max_grad_norm", WEIGHTS),
     (AraeObjectiveArguments, "autoencoder_learning_rate", RATES),
     (AraeObjectiveArguments, "critic_learning_rate", RATES),
     (AraeObjectiveArguments, "autoencoder_schedule", ("typo",)),

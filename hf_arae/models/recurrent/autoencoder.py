@@ -155,11 +155,6 @@ class TextAutoencoder(RecurrentTextModel):
             attention_mask = input_ids != self.config.pad_token_id
         return padded_right(input_ids, attention_mask, self.config.pad_token_id)
 
-    def words(self, input_ids: Tensor) -> Tensor:
-        """Which tokens are words: neither padding nor `<bos>` or `<eos>`; `(batch, sequence)` bool."""
-        frame = (self.config.pad_token_id, self.config.bos_token_id, self.config.eos_token_id)
-        return ~torch.isin(input_ids, input_ids.new_tensor([token for token in frame if token is not None]))
-
     def decoder_states(
         self,
         code: Tensor,
@@ -204,6 +199,14 @@ class TextAutoencoder(RecurrentTextModel):
         """
         states, weight, bias, wanted = self._projection_operands(code, labels, attribute, given)
         return linear_cross_entropy(states, weight, bias, wanted)
+
+    def encoder_inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What `encode` takes of a training's batch: ids and attention mask, `(batch, sequence)`."""
+        return batch["input_ids"], batch["attention_mask"]
+
+    def batch_loss(self, codes: Tensor, batch: dict[str, Tensor], given: Tensor | None = None) -> tuple[Tensor, int]:
+        """`reconstruction_loss` of a training's batch."""
+        return self.reconstruction_loss(codes, batch["input_ids"], batch.get("attribute"), given)
 
     def log_probability(self, code: Tensor, labels: Tensor, attribute: Tensor | None = None) -> Tensor:
         """log p(labels | code) of each sentence in nats, `(batch,)`; the arguments as in `reconstruction_loss`."""

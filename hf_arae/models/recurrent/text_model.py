@@ -78,6 +78,11 @@ class RecurrentTextModel(FamilyModel, GenerationMixin):
             if getattr(loaded, name, None) is None:
                 setattr(loaded, name, getattr(self.config, name, None))
 
+    def words(self, input_ids: Tensor) -> Tensor:
+        """Which tokens are words: neither padding nor `<bos>` or `<eos>`; `(batch, sequence)` bool."""
+        frame = (self.config.pad_token_id, self.config.bos_token_id, self.config.eos_token_id)
+        return ~torch.isin(input_ids, input_ids.new_tensor([token for token in frame if token is not None]))
+
     def _check_prefixes(self, **given: Tensor | None) -> None:
         """Raises ValueError for token ids, by name, that are padded (with -100 as well) on the left."""
         for name, ids in given.items():

@@ -1,0 +1,1 @@
+"""The plain autoencoder of images, which the others are compared with."""

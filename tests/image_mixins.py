@@ -1,0 +1,151 @@
+"""Checks that every family of images must pass: a new family's test names how to build it and inherits these."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from datasets import Dataset
+from testing_mixins import FamilyTests
+
+from hf_arae.data.collated_rows import CollatedRows
+from hf_arae.models.images.image_config import VALUE_RANGES
+
+SIZE = 6  # height and width of the made-up images
+
+
+def made_up_images(rows: int, channels: int = 1, value_range: str = "unit", seed: int = 0) -> torch.Tensor:
+    """Random bright bars on dark ground, `(rows, channels, SIZE, SIZE)`, in a range of values."""
+    source = torch.Generator().manual_seed(seed)
+    places = torch.randint(SIZE - 1, (rows,), generator=source)
+    images = 0.2 * torch.rand(rows, channels, SIZE, SIZE, generator=source)
+    for row, place in enumerate(places.tolist()):
+        images[row, :, :, place : place + 2] += 0.8
+    low, high = VALUE_RANGES[value_range]
+    return low + (high - low) * images
+
+
+def image_rows(images: torch.Tensor, **columns: list) -> CollatedRows:
+    """Images, and more columns of their rows, as what the loop trains on; batches are tensors of all columns."""
+    rows = Dataset.from_dict({"row": list(range(len(images))), **columns})
+
+    def collate(chosen: list[dict]) -> dict[str, torch.Tensor]:
+        batch = {name: torch.tensor([one[name] for one in chosen]) for name in columns}
+        return {"pixel_values": images[[one["row"] for one in chosen]], **batch}
+
+    return CollatedRows(rows, collate)
+
+
+class ImageFamilyTests(FamilyTests):
+    """What every family of images must pass; its tiny model reads images of `SIZE` x `SIZE` pixels."""
+
+    def data(self, rows: int = 64) -> CollatedRows:
+        """Images of the tiny model's channels and range."""
+        return image_rows(self.images(rows))
+
+    def images(self, rows: int = 5, seed: int = 0) -> torch.Tensor:
+        """Images that the tiny model reads."""
+        config = self.build_model().config
+        return made_up_images(rows, config.num_channels, config.value_range, seed)
+
+    @pytest.fixture
+    def model(self):
+        """A model whose images depend on their codes, in evaluation mode."""
+        torch.manual_seed(0)
+        model = self.build_model().eval()
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        return model
+
+    def assert_images(self, images: torch.Tensor, model, rows: int) -> None:
+        """So many images of the model's shape and range."""
+        config = model.config
+        assert tuple(images.shape) == (rows, config.num_channels, config.image_size, config.image_size)
+        low, high = VALUE_RANGES[config.value_range]
+        assert images.min() >= low and images.max() <= high and images.dtype == model.dtype
+
+    @torch.no_grad()
+    def test_codes_come_first_and_images_come_back(self, model):
+        if not model.rebuilds_images:
+            pytest.skip("the family has no codes")
+        images = self.images(5)
+        codes = model.encode(images)
+        assert codes.dim() == 2 and len(codes) == 5 and codes.std(0).max() > 1e-4
+        output = model(images)
+        torch.testing.assert_close(output[0], codes.unsqueeze(1))
+        torch.testing.assert_close(output.last_hidden_state, output[0])
+        torch.testing.assert_close(model(images, return_dict=False)[0], output[0])
+        self.assert_images(model.decode(codes), model, 5)
+        torch.testing.assert_close(model.reconstruct(images), model.decode(codes))
+        torch.testing.assert_close(output.reconstruction, model.decode(codes))
+
+    @torch.no_grad()
+    def test_an_image_s_code_does_not_depend_on_the_others(self, model):
+        if not model.rebuilds_images:
+            pytest.skip("the family has no codes")
+        images = self.images(5)
+        alone = torch.cat([model.encode(images[row : row + 1]) for row in range(5)])
+        torch.testing.assert_close(model.encode(images), alone)
+        assert model.encode(images[:0]).shape == (0, alone.shape[1])
+
+    @torch.no_grad()
+    def test_a_seed_repeats_a_sample_and_leaves_other_draws_alone(self, model):
+        if not model.draws_images:
+            with pytest.raises(ValueError):
+                model.sample(2)
+            return
+        state = torch.get_rng_state()
+        first = model.sample(6, seed=5)
+        assert torch.equal(torch.get_rng_state(), state)
+        self.assert_images(first, model, 6)
+        torch.rand(3)
+        assert torch.equal(model.sample(6, seed=5), first)
+        assert not torch.allclose(model.sample(6, seed=6), first)
+        # Image i of a seed is the same for every number of images and, but for rounding, every batch size.
+        torch.testing.assert_close(model.sample(3, seed=5), first[:3])
+        torch.testing.assert_close(model.sample(6, seed=5, batch_size=4), first)
+        assert not torch.equal(model.sample(2), model.sample(2))
+        for wrong in (0, -1, 1.5, True):
+            with pytest.raises(ValueError, match="num_samples"):
+                model.sample(wrong)
+
+    @torch.no_grad()
+    def test_lines_end_at_their_ends(self, model):
+        if model.rebuilds_images:
+            images = self.images(4)
+            lines = model.interpolate(images[:2], images[2:], steps=5)
+            self.assert_images(lines.flatten(0, 1), model, 10)
+            torch.testing.assert_close(lines[:, 0], model.reconstruct(images[:2]))
+            torch.testing.assert_close(lines[:, -1], model.reconstruct(images[2:]))
+            codes = model.encode(images)
+            torch.testing.assert_close(model.interpolate(codes[:2], codes[2:], steps=5), lines)
+        if model.draws_images:
+            z = model.sample_z(4, torch.Generator().manual_seed(1))
+            lines = model.interpolate(z[:2], z[2:], steps=3, space="z")
+            torch.testing.assert_close(lines[:, 0], model.images_from_z(z[:2]))
+            torch.testing.assert_close(lines[:, -1], model.images_from_z(z[2:]))
+            torch.testing.assert_close(lines[:, 1], model.images_from_z((z[:2] + z[2:]) / 2))
+            for wrong in ({"steps": 1}, {"space": "codes"}):
+                with pytest.raises(ValueError, match=next(iter(wrong))):
+                    model.interpolate(z[:2], z[2:], **({"space": "z"} | wrong))
+            with pytest.raises(ValueError, match="first and second"):
+                model.interpolate(z[:2], z[:1], space="z")
+
+    @torch.no_grad()
+    def test_what_are_no_images_of_the_model_s_is_refused(self, model):
+        if not model.rebuilds_images:
+            pytest.skip("the family reads no images")
+        images = self.images(3)
+        wrong = {
+            "one image without a batch": images[0],
+            "another size": images[:, :, 1:, 1:],
+            "another number of channels": torch.cat([images, images], 1),
+            "too bright": images + 1,
+            "bytes": (images * 255).round(),
+            "no number": images.masked_fill(images == images.max(), torch.nan),
+        }
+        for name, given in wrong.items():
+            with pytest.raises(ValueError, match="pixel_values"):
+                model.encode(given)
+                pytest.fail(f"{name} was taken")
+        with pytest.raises(TypeError, match="pixel_valeus"):
+            model(images, pixel_valeus=images)
