@@ -106,7 +106,7 @@ def _loaded_by_workers(load: Load, numbered: _Numbered, num_workers: int) -> Ite
             batch_sampler=numbered,
             collate_fn=_as_it_is,
             num_workers=num_workers,
-            worker_init_fn=_leave_signals_to_the_training,
+            worker_init_fn=leave_signals_to_the_training,
             # A generator of its own: without one a loader would draw from the global generator.
             generator=torch.Generator(),
         )
@@ -123,7 +123,7 @@ def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return batch
 
 
-def _leave_signals_to_the_training(worker: int) -> None:
+def leave_signals_to_the_training(worker: int) -> None:
     """A signal to the whole group of processes is answered by the training, which needs its workers until then."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)

@@ -185,9 +185,17 @@ def register() -> None:
     """Makes `AutoConfig`, `AutoModel` and the others know every family. Calling it again changes nothing."""
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.utils import is_vision_available
+
+    from hf_arae.models.images.image_config import ImageConfig
 
     for one in families():
         transformers.AutoConfig.register(one.name, one.config, exist_ok=True)
+        if issubclass(one.config, ImageConfig) and is_vision_available():
+            processor = import_module("hf_arae.models.images.image_processing").AraeImageProcessor
+            transformers.AutoImageProcessor.register(
+                one.config, image_processor_classes={"pil": processor}, exist_ok=True
+            )
         for auto_class, model_class in one.models.items():
             getattr(transformers, auto_class).register(one.config, model_class, exist_ok=True)
             if auto_class == "AutoModelForCausalLM":  # by these names its Trainer shifts labels that it smooths

@@ -1,0 +1,1 @@
+"""Images in: loading with one fixed form, packed bytes in memory, batches."""

@@ -1,0 +1,65 @@
+"""Images of one size, packed in memory, with their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hf_arae.data.batching import NO_LABEL
+from hf_arae.utils.digests import digest
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images as bytes, one byte a pixel and channel.
+
+    Args:
+        pixels: `(n, height, width, channels)` uint8; 1 channel is grey, 3 are red, green and blue.
+        labels: `(n,)` int64, numbers of `label_names`, -100 for an image without a label; `None`: none has one.
+        label_names: what the labels are called.
+
+    Raises:
+        ValueError: shapes or types are others, or a label has no name.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray | None = None
+    label_names: Sequence[str] = ()
+
+    def __post_init__(self):
+        pixels, labels = self.pixels, self.labels
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] not in (1, 3):
+            raise ValueError(
+                "pixels must be uint8 (n, height, width, channels) with 1 or 3 channels, got "
+                f"{pixels.dtype} {pixels.shape}"
+            )
+        if labels is None:
+            return
+        if labels.dtype != np.int64 or labels.shape != (len(pixels),):
+            raise ValueError(f"labels must be int64 ({len(pixels)},), got {labels.dtype} {labels.shape}")
+        unnamed = labels[(labels != NO_LABEL) & ((labels < 0) | (labels >= len(self.label_names)))]
+        if len(unnamed):
+            raise ValueError(f"the label {unnamed[0]} is none of the {len(self.label_names)} label_names")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def num_channels(self) -> int:
+        return self.pixels.shape[3]
+
+    def take(self, rows: Sequence[int] | np.ndarray | slice) -> LabelledImages:
+        """The images of these row numbers, in their order."""
+        rows = rows if isinstance(rows, slice) else np.asarray(rows, np.int64)
+        labels = None if self.labels is None else self.labels[rows]
+        return LabelledImages(self.pixels[rows], labels, self.label_names)
+
+    def digest(self) -> str:
+        """A short name of what the rows hold, and of their order."""
+        labels = np.empty(0, np.int64) if self.labels is None else self.labels
+        return digest(str(self.pixels.shape).encode(), np.ascontiguousarray(self.pixels), labels)
+
+
+__all__ = ["LabelledImages"]

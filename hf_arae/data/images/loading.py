@@ -1,0 +1,424 @@
+"""Images with or without labels, from the Hub, a local folder, files or the built-in corpus, as bytes of one size."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from datasets import ClassLabel, Dataset, Image
+from torch.utils.data import DataLoader
+from transformers.utils import logging
+
+from hf_arae.data.batch_sources import leave_signals_to_the_training
+from hf_arae.data.batching import NO_LABEL
+from hf_arae.data.corpora.glyphs import SPLIT_SIZES, build_glyphs
+from hf_arae.data.files import extension, read_columns
+from hf_arae.data.images.labelled_images import LabelledImages
+from hf_arae.data.images.pixels import open_picture, square_pixels
+from hf_arae.data.labels import LabelNames, check_label_type, is_label_type, label_order
+from hf_arae.data.source_arguments import SourceArguments, check_source_arguments, files_of_splits
+from hf_arae.data.sources import DataError, load_named, located, require_column
+from hf_arae.data.splits import SPLITS, VALIDATION_SHARE, sample_rows, split_names, usual_splits
+from hf_arae.utils.display import progress
+from hf_arae.utils.validation import check_range
+
+logger = logging.get_logger(__name__)
+
+NO_LABELS = "none"  # as label_column: labels are left alone
+_CHUNK = 256  # images that one worker decodes at once
+_PATHS = ("string", "large_string")
+_HINT = "With --drop_incomplete such rows are left out."
+
+
+@dataclass
+class ImageDataArguments(SourceArguments):
+    """Where the images come from; each field is a flag. With no source given: the built-in corpus of glyphs."""
+
+    train_file: str | None = field(
+        default=None,
+        metadata={
+            "help": "Training images: files or patterns (pictures/*/*.png), separated by commas, whose labels are the "
+            "names of the folders that they lie in where these are several; or one .parquet file."
+        },
+    )
+    validation_file: str | None = field(
+        default=None,
+        metadata={"help": "Validation images, like train_file. Without them, a twentieth of train_file is split off."},
+    )
+    test_file: str | None = field(default=None, metadata={"help": "Test images, like train_file."})
+    image_column: str | None = field(
+        default=None, metadata={"help": "The column that holds the images; else the only one that does."}
+    )
+    label_column: str | None = field(
+        default=None,
+        metadata={
+            "help": "The column that holds the labels: class labels, integers, strings or truth values; else the only "
+            f"one of class labels, or the one called label. With {NO_LABELS!r}, labels are left alone."
+        },
+    )
+    drop_incomplete: bool = field(
+        default=False,
+        metadata={
+            "help": "Leave out the rows whose image is missing or cannot be read, and say how many. Without it, the "
+            "first of them is an error."
+        },
+    )
+    num_workers: int = field(default=0, metadata={"help": "Processes that read the images; 0: the main one does."})
+
+
+def load_images(arguments: ImageDataArguments, image_size: int, num_channels: int) -> dict[str, LabelledImages]:
+    """Loads the images that `arguments` names, each as the bytes of its middle square, scaled to the size.
+
+    Where there is no validation split, 5 % of the training split (a random choice, always the same) becomes one; each
+    label keeps a training row, and an image that is in both is left to the training. Splits of other names are left
+    out. Rows without a label are kept, as such (-100), and a line says how many. Labels of class `ClassLabel` keep
+    their names; others are named by themselves, in sorted order. The training split settles them for all splits.
+
+    Args:
+        arguments: the source, its columns and the size of subsets.
+        image_size: height and width in pixels.
+        num_channels: 1 for grey, 3 for colour.
+
+    Returns:
+        The splits `train` and `validation`, and `test` where there is one.
+
+    Raises:
+        FileNotFoundError: a file is missing, or `dataset_name` is neither a folder nor a dataset that the Hub gave
+            out.
+        ValueError: contradictory arguments; a missing column, or one that is none of images or labels, or several that
+            could be meant; an image that cannot be read (its row is named); a label that training data do not have; no
+            training split; an empty split; more images than there is free memory for.
+    """
+    check_source_arguments(arguments)
+    check_range(arguments, "[0, inf)", "num_workers", whole=True)
+    if arguments.image_column is not None and arguments.image_column == arguments.label_column:
+        raise ValueError(f"image_column and label_column are the same: {arguments.image_column!r}.")
+    if arguments.dataset_name is None and arguments.train_file is None:
+        return _glyphs(arguments, image_size, num_channels)
+    raw, files, columns = _load_raw(arguments)
+    names = split_names(arguments)
+    with located({split: files.get(name, ()) for split, name in names.items()}, {}, _HINT):
+        splits = usual_splits(raw, names)
+        labels, label_names = _labels(splits, columns[1])
+        loaded: dict[str, LabelledImages] = {}
+        for split, (source, rows) in _chosen_rows(splits, labels, arguments, image_size**2 * num_channels).items():
+            pixels, kept = _decoded(splits[source], columns[0], rows, split, (image_size, num_channels), arguments)
+            own = None if labels is None else labels[source][rows[kept]]
+            loaded[split] = LabelledImages(pixels, own, label_names)
+    return loaded if "validation" in splits else _without_shared(loaded)
+
+
+def _glyphs(arguments: ImageDataArguments, image_size: int, num_channels: int) -> dict[str, LabelledImages]:
+    """The built-in corpus, its images being drawn one like another, so that the first ones are a random subset."""
+    limits = {
+        split: arguments.max_train_samples if split == "train" else arguments.max_eval_samples for split in SPLITS
+    }
+    sizes = {split: min(size, limits[split] or size) for split, size in SPLIT_SIZES.items()}
+    return build_glyphs(image_size, num_channels, sizes=sizes)
+
+
+# ------------------------------------------------------------------------------------------------------- sources
+
+
+def _load_raw(
+    arguments: ImageDataArguments,
+) -> tuple[Mapping[str, Dataset], Mapping[str, Sequence[Any]], tuple[str, str | None]]:
+    """The splits by their names in the source, the files of each, and the columns of images and of labels."""
+    if arguments.dataset_name is None:
+        named = {split: names for split, names in files_of_splits(arguments).items() if names is not None}
+        paths = {split: _listed_files(names) for split, names in named.items()}
+        folders = len({path.parent.name for path in paths["train"]}) > 1
+        splits = {split: _read_files(listed, arguments, folders) for split, listed in paths.items()}
+        return splits, {}, _columns(splits, arguments)
+    name, config, revision = arguments.dataset_name, arguments.dataset_config_name, arguments.dataset_revision
+    given = {arguments.image_column: "text", arguments.label_column: "optional"}
+    given = {column: kind for column, kind in given.items() if column not in (None, NO_LABELS)}
+    source = load_named(name, config, given, revision)
+    columns = _columns(source.splits, arguments)
+    # What is read of a split of several files are the columns that are named.
+    used = {column: "optional" for column in columns if column is not None}
+    if set(used) != set(given) and any(len(files) > 1 for files in source.files.values()):
+        source = load_named(name, config, used, revision)
+    return source.splits, source.files, columns
+
+
+def _listed_files(names: str) -> list[Path]:
+    found: list[Path] = []
+    for name in names.split(","):
+        pattern = os.path.expanduser(name.strip())
+        listed = [Path(pattern)] if os.path.isfile(pattern) else sorted(map(Path, glob.glob(pattern, recursive=True)))
+        listed = [path for path in listed if path.is_file()]
+        if not listed:
+            raise FileNotFoundError(f"No file {name.strip()!r}.")
+        found += listed
+    tables = [path for path in found if extension(path) == ".parquet"]
+    if tables and len(found) > 1:
+        raise ValueError(f"Only one .parquet file may be given, and no images beside it; got {names!r}.")
+    return found
+
+
+def _read_files(paths: list[Path], arguments: ImageDataArguments, folders: bool) -> Dataset:
+    """The rows of a .parquet file, or one for each image file, with its folder as label where they have several."""
+    if extension(paths[0]) == ".parquet":
+        return read_columns(paths[0], {})
+    columns = {arguments.image_column or "image": pa.array(map(str, paths), pa.string())}
+    if folders and arguments.label_column != NO_LABELS:
+        columns[arguments.label_column or "label"] = pa.array([path.parent.name for path in paths], pa.string())
+    return Dataset(pa.table(columns)).cast_column(arguments.image_column or "image", Image())
+
+
+# ------------------------------------------------------------------------------------------------------- columns
+
+
+def _columns(splits: Mapping[str, Dataset], arguments: ImageDataArguments) -> tuple[str, str | None]:
+    """The columns of images and of labels; those that were not named are guessed, and said."""
+    names = split_names(arguments)
+    used = {split: splits[name] for split, name in names.items() if name in splits}
+    train = used.get("train")
+    if train is None:
+        usual_splits(splits, names)  # says that it is not there
+    image, label = arguments.image_column, arguments.label_column
+    if image is None:
+        found = [name for name, kind in train.features.items() if _holds_images(kind)]
+        if len(found) != 1:
+            reason = "No column holds images" if not found else f"Several columns hold images ({', '.join(found)})"
+            raise ValueError(f"{reason}; name one with image_column. Columns found: {', '.join(train.column_names)}.")
+        image = found[0]
+    if label is None:
+        classes = [name for name, kind in train.features.items() if isinstance(kind, ClassLabel)]
+        plain = [name for name in ("label", "labels") if name in train.column_names and name != image]
+        plain = [name for name in plain if is_label_type(train.features[name])]
+        label = classes[0] if len(classes) == 1 else plain[0] if plain else None
+        if len(classes) > 1 and label is None:
+            listed = ", ".join(classes)
+            logger.warning("Labels are left alone: %s could all be meant; name one with label_column.", listed)
+    if arguments.image_column is None or arguments.label_column is None:
+        logger.info("Images are those of column %r, labels %s.", image, f"of {label!r}" if label else "there are none")
+    label = None if label == NO_LABELS else label
+    for split, rows in used.items():
+        require_column(rows, split, image, "image_column")
+        if not _holds_images(rows.features[image]) and getattr(rows.features[image], "dtype", "") not in _PATHS:
+            raise ValueError(f"Column {image!r} of the {split} split holds {rows.features[image]}, not images.")
+        if label is not None and (label in rows.column_names or split == "train"):
+            require_column(rows, split, label, "label_column")
+            check_label_type(rows.features[label], label, split)
+    return image, label
+
+
+def _holds_images(kind: Any) -> bool:
+    """Whether a column is of images, or of bytes and paths as `datasets` keeps them."""
+    if isinstance(kind, Image):
+        return True
+    if isinstance(kind, dict):
+        return set(kind) == {"bytes", "path"}
+    return getattr(kind, "dtype", "") in ("binary", "large_binary")
+
+
+def _labels(splits: Mapping[str, Dataset], column: str | None) -> tuple[dict[str, np.ndarray] | None, list[str]]:
+    """Numbers of the labels of each split, and what they are called."""
+    if column is None:
+        return None, []
+    named = {split: _label_names(rows, column, split) for split, rows in splits.items()}
+    names = label_order(splits["train"].features[column], {name for name in named["train"] if name is not None})
+    if not names:
+        logger.warning("Labels are left alone: no row of the train split has one in column %r.", column)
+        return None, []
+    numbers = {name: number for number, name in enumerate(names)} | {None: NO_LABEL}
+    found = {}
+    for split, labels in named.items():
+        other = next((row for row, name in enumerate(labels) if name not in numbers), None)
+        if other is not None:
+            known = ", ".join(names)
+            raise DataError(
+                f"The {split} split, row {other}: label {labels[other]!r} is not one of training's: {known}.",
+                split,
+                other,
+            )
+        found[split] = np.array([numbers[name] for name in labels], np.int64)
+        if without := labels.count(None):
+            logger.warning("%d of the %d images of the %s split have no label.", without, len(labels), split)
+    return found, names
+
+
+def _label_names(rows: Dataset, column: str, split: str) -> list[str | None]:
+    if column not in rows.column_names:
+        return [None] * len(rows)
+    named, found = LabelNames(rows.features[column]), []
+    for row, value in enumerate(rows.with_format(None)[column][:]):
+        try:
+            found.append(named(value))
+        except (ValueError, IndexError) as error:
+            raise DataError(f"The {split} split, row {row}: {error}.", split, row) from error
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------- rows
+
+
+def _chosen_rows(
+    splits: Mapping[str, Dataset],
+    labels: Mapping[str, np.ndarray] | None,
+    arguments: ImageDataArguments,
+    bytes_each: int,
+) -> dict[str, tuple[str, np.ndarray]]:
+    """For each split the one that its rows are of, and these; nothing has been decoded yet."""
+    chosen = {split: (split, np.arange(len(rows))) for split, rows in splits.items()}
+    for split, (_, rows) in chosen.items():
+        if not len(rows):
+            raise DataError(f"The {split} split is empty.", split)
+    if "validation" not in splits:
+        held_out = _held_out(len(splits["train"]), None if labels is None else labels["train"])
+        chosen["train"] = ("train", np.setdiff1d(chosen["train"][1], held_out))
+        chosen["validation"] = ("train", held_out)
+        logger.warning(
+            "No validation split: took %d of the %d training rows for it.", len(held_out), len(splits["train"])
+        )
+    for split, (source, rows) in chosen.items():
+        limit = arguments.max_train_samples if split == "train" else arguments.max_eval_samples
+        if limit is not None and limit < len(rows):
+            chosen[split] = (source, rows[sample_rows(len(rows), limit)])
+    if labels is not None:
+        lost = np.setdiff1d(labels["train"], labels["train"][chosen["train"][1]])
+        if len(lost) and set(lost) != {NO_LABEL}:
+            logger.warning(
+                "max_train_samples=%s leaves no training row of %d label(s).",
+                arguments.max_train_samples,
+                len(set(lost) - {NO_LABEL}),
+            )
+    needed, free = bytes_each * sum(len(rows) for _, rows in chosen.values()), _free_memory()
+    if free is not None and needed > free:
+        raise ValueError(
+            f"The images take {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: give a smaller "
+            "image_size or max_train_samples, or read them from the disk batch by batch with "
+            "hf_arae.data.collated_rows.CollatedRows."
+        )
+    return {split: chosen[split] for split in SPLITS if split in chosen}
+
+
+def _held_out(size: int, labels: np.ndarray | None) -> np.ndarray:
+    """The training rows that become the validation split."""
+    if size < 2:
+        raise DataError("The train split has one row, so that no validation split can be taken from it.", "train")
+    drawn = np.asarray(sample_rows(size, max(1, round(VALIDATION_SHARE * size))))
+    if labels is None:
+        return drawn
+    left = Counter(labels.tolist())
+    held_out = []
+    for row in drawn.tolist():
+        if left[int(labels[row])] > 1:  # one at least is trained on
+            left[int(labels[row])] -= 1
+            held_out.append(row)
+    if not held_out:
+        raise DataError(
+            "No validation split can be taken from the train split, whose rows are each the only one of their label.",
+            "train",
+        )
+    return np.asarray(held_out)
+
+
+def _without_shared(splits: dict[str, LabelledImages]) -> dict[str, LabelledImages]:
+    """Without the validation images that are trained on as well."""
+    validation = splits["validation"]
+    trained = {hash(one.tobytes()) for one in splits["train"].pixels}
+    own = [row for row, one in enumerate(validation.pixels) if hash(one.tobytes()) not in trained]
+    if len(own) == len(validation):
+        return splits
+    if not own:
+        logger.warning("The images of the validation split are all among the training ones: there are too few.")
+        return splits
+    logger.warning("Left %d validation images out that are among the training ones.", len(validation) - len(own))
+    return {**splits, "validation": validation.take(own)}
+
+
+def _free_memory() -> int | None:
+    """Bytes that can be taken; `None` where the system does not say."""
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+# ------------------------------------------------------------------------------------------------------ decoding
+
+
+class _Pictures(torch.utils.data.Dataset):
+    """Cells of a column by lists of their places: pixels, what is wrong with which, and how many are not square."""
+
+    def __init__(self, cells: pa.ChunkedArray, shape: tuple[int, int]):
+        self.cells, self.shape = cells, shape
+
+    def __getitems__(self, rows: list[int]) -> tuple[np.ndarray, dict[int, str], int]:
+        size, channels = self.shape
+        pixels, wrong, oblong = np.zeros((len(rows), size, size, channels), np.uint8), {}, 0
+        for place, cell in enumerate(self.cells.take(pa.array(rows)).to_pylist()):
+            try:
+                picture = open_picture(_content(cell))
+                pixels[place] = square_pixels(picture, size, channels)
+                oblong += picture.width != picture.height
+            except (ValueError, OSError) as error:
+                wrong[place] = str(error)
+        return pixels, wrong, oblong
+
+
+def _decoded(
+    dataset: Dataset, column: str, rows: np.ndarray, split: str, shape: tuple[int, int], arguments: ImageDataArguments
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels of some rows, and the places in `rows` of those that could be read."""
+    table = dataset.with_format("arrow").select_columns([column])
+    cells = table[:][column]
+    parts = [rows[start : start + _CHUNK].tolist() for start in range(0, len(rows), _CHUNK)]
+    workers = arguments.num_workers if len(parts) > 1 else 0
+    loader = DataLoader(
+        _Pictures(cells, shape),
+        batch_sampler=parts,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        worker_init_fn=leave_signals_to_the_training,
+        generator=torch.Generator(),
+    )
+    pixels, wrong, oblong = np.empty((len(rows), shape[0], shape[0], shape[1]), np.uint8), {}, 0
+    with progress(total=len(rows), description=f"Images, {split}") as bar:
+        for number, (part, faults, others) in enumerate(loader):
+            start = number * _CHUNK
+            pixels[start : start + len(part)] = part
+            wrong |= {start + place: message for place, message in faults.items()}
+            oblong += others
+            bar.update(len(part))
+            if wrong and not arguments.drop_incomplete:
+                place, message = next(iter(wrong.items()))
+                row = int(rows[place])
+                raise DataError(f"The {split} split, row {row}: {message}.", split, row, True)
+    if oblong:
+        logger.warning("%d images of the %s split are not square: the middle of each is used.", oblong, split)
+    if not wrong:
+        return pixels, np.arange(len(rows))
+    if len(wrong) == len(rows):
+        raise DataError(f"No image of the {split} split can be read; the first: {next(iter(wrong.values()))}.", split)
+    logger.warning("Dropped %d rows of the %s split whose image is missing or damaged.", len(wrong), split)
+    kept = np.setdiff1d(np.arange(len(rows)), list(wrong))
+    return pixels[kept], kept
+
+
+def _content(cell: Any) -> bytes | str:
+    """What a cell of a column of images holds."""
+    if isinstance(cell, dict):
+        cell = cell.get("bytes") or cell.get("path")
+    if not cell:
+        raise ValueError("there is no image")
+    return cell
+
+
+def _as_it_is(part: Any) -> Any:
+    return part
+
+
+__all__ = ["NO_LABELS", "ImageDataArguments", "load_images"]

@@ -1,0 +1,124 @@
+"""Images in memory and their batches."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from hf_arae.data.corpora.glyphs import GLYPHS, build_glyphs
+from hf_arae.data.images.image_arrays import ImageArrays, draw_labels
+from hf_arae.data.images.labelled_images import LabelledImages
+from hf_arae.models.images.image_processing import AraeImageProcessor
+
+
+@pytest.fixture(scope="module")
+def images() -> LabelledImages:
+    return build_glyphs(16, sizes={"train": 240})["train"]
+
+
+def first(source, count: int) -> list[dict[str, torch.Tensor]]:
+    return list(itertools.islice(iter(source), count))
+
+
+def test_glyphs_are_the_same_for_a_seed_and_their_first_ones_for_every_number(images):
+    assert images.pixels.shape == (240, 16, 16, 1) and set(images.labels) <= set(range(len(GLYPHS)))
+    more = build_glyphs(16, num_channels=3, sizes={"train": 700})["train"]
+    assert np.array_equal(more.pixels[:240], images.pixels.repeat(3, 3)) and np.array_equal(
+        more.labels[:240], images.labels
+    )
+    assert set(more.labels) == set(range(len(GLYPHS)))
+    assert build_glyphs(28, sizes={"test": 64})["test"].digest() == "96aa07063e4f0951"
+    other = build_glyphs(16, seed=1, sizes={"train": 240})["train"]
+    assert not np.array_equal(other.pixels, images.pixels)
+    with pytest.raises(ValueError):
+        build_glyphs(8)
+
+
+def test_images_refuse_other_shapes_and_labels_without_a_name():
+    pixels = np.zeros((2, 4, 4, 1), np.uint8)
+    assert len(LabelledImages(pixels, np.array([0, -100]), ["zero"]).take([1, 0, 1])) == 3
+    for wrong in (
+        {"pixels": pixels[..., 0]},
+        {"pixels": pixels.astype(float)},
+        {"pixels": pixels, "labels": np.array([0, 1]), "label_names": ["zero"]},
+        {"pixels": pixels, "labels": np.array([0]), "label_names": ["zero"]},
+    ):
+        with pytest.raises(ValueError):
+            LabelledImages(**wrong)
+
+
+def test_a_pass_has_every_image_once_and_two_processes_have_what_one_has(images):
+    data = ImageArrays(images, AraeImageProcessor(size=16))
+    batches = first(data.batches(20, 0, 0, 1), 24)
+    seen = torch.cat([batch["pixel_values"] for batch in batches[:12]])
+    wanted = AraeImageProcessor(size=16).scale(images.pixels)
+    assert seen.dtype == torch.float32 and torch.equal(seen.sum((1, 2, 3)).sort()[0], wanted.sum((1, 2, 3)).sort()[0])
+    assert not torch.equal(batches[0]["pixel_values"], batches[12]["pixel_values"])
+    parts = [first(data.batches(10, 0, rank, 2), 24) for rank in range(2)]
+    for whole, *two in zip(batches, *parts, strict=True):
+        both = torch.stack([part["pixel_values"] for part in two], 1).flatten(0, 1)
+        assert torch.equal(both, whole["pixel_values"])
+
+
+def test_labelled_rows_come_in_an_order_of_their_own_and_as_often_as_one_another(images):
+    rows = draw_labels(images.labels, 24, seed=0)
+    data = ImageArrays(images, AraeImageProcessor(size=16), rows, 8)
+    batches = first(data.batches(10, 0, 0, 1), 6)
+    assert all(len(batch["pixel_values"]) == 10 and len(batch["labels"]) == 8 for batch in batches)
+    assert torch.equal(torch.cat([batch["labels"] for batch in batches[:3]]).bincount(), torch.full((12,), 2))
+    assert torch.equal(torch.cat([batch["labels"] for batch in batches]).bincount(), torch.full((12,), 4))
+    again = data.batches(10, 0, 0, 1)
+    again.set_position(4, None)
+    for name, value in next(iter(again)).items():
+        assert torch.equal(value, batches[4][name])
+    parts = [first(data.batches(5, 0, rank, 2), 3) for rank in range(2)]  # as many labelled rows on each
+    both = torch.cat([part["labels"] for of_one in parts for part in of_one])
+    assert torch.equal(both.bincount(), torch.full((12,), 4))
+    alone = first(ImageArrays(images, AraeImageProcessor(size=16)).batches(10, 0, 0, 1), 3)
+    assert all(torch.equal(one["pixel_values"], two["pixel_values"]) for one, two in zip(alone, batches, strict=False))
+
+
+def test_stochastic_pixels_are_drawn_anew_at_each_visit_and_the_same_after_a_resume(images):
+    data = ImageArrays(images.take([0] * 20), AraeImageProcessor(size=16, binarize="stochastic"))
+    source = data.batches(20, 3, 0, 1)
+    batches = first(source, 400)
+    pixels = torch.stack([batch["pixel_values"] for batch in batches])
+    assert pixels.unique().tolist() == [0, 1] and not torch.equal(pixels[0], pixels[1])
+    grey = AraeImageProcessor(size=16).scale(images.pixels[:1])
+    assert (pixels.mean((0, 1)) - grey).abs().max() < 0.04
+    source.set_position(7, None)
+    assert torch.equal(next(iter(source))["pixel_values"], pixels[7])
+
+
+def test_drawn_labels_are_the_same_number_of_each_class(images):
+    labels = np.where(np.arange(240) % 3 == 0, -100, images.labels)
+    rows = draw_labels(labels, 24, seed=5)
+    assert np.array_equal(np.bincount(labels[rows]), np.full(12, 2)) and np.array_equal(
+        rows, draw_labels(labels, 24, 5)
+    )
+    assert not np.array_equal(rows, draw_labels(labels, 24, 6))
+    assert set(np.bincount(labels[draw_labels(labels, 26, 0)])) == {2, 3}
+    for count in (11, 1_000, 2.0):
+        with pytest.raises(ValueError):
+            draw_labels(labels, count, 0)
+    with pytest.raises(ValueError):
+        draw_labels(np.full(5, -100), 1, 0)
+
+
+def test_labelled_rows_must_be_there_and_have_labels(images):
+    processor = AraeImageProcessor(size=16)
+    unlabelled = LabelledImages(images.pixels, np.full(240, -100), images.label_names)
+    for data, rows, size in (
+        (images, [240], 1),
+        (unlabelled, [0], 1),
+        (images, [0], 0),
+        (images, None, 2),
+        (images, [], 1),
+    ):
+        with pytest.raises(ValueError):
+            ImageArrays(data, processor, rows, size)
+    with pytest.raises(ValueError):
+        next(iter(ImageArrays(images, AraeImageProcessor(size=28)).batches(4, 0, 0, 1)))
+    with pytest.raises(ValueError):
+        ImageArrays(images, processor).batches(241, 0, 0, 1)

@@ -1,0 +1,118 @@
+"""From pictures to pixel values and back."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hf_arae.models.images.image_config import ImageConfig
+from hf_arae.models.images.image_processing import AraeImageProcessor
+
+RAMP = (np.arange(64).reshape(8, 8) * 4).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"value_range": "signed"},
+        {"image_mean": 0.5, "image_std": [0.25]},
+        {"num_channels": 3, "image_mean": [0.1, 0.2, 0.3], "image_std": [1.0, 2.0, 0.5]},
+    ],
+)
+def test_pictures_come_back_and_settings_are_saved(settings, tmp_path):
+    processor = AraeImageProcessor(size=8, **settings)
+    picture = Image.fromarray(RAMP)
+    values = processor(picture, return_tensors="pt")["pixel_values"]
+    assert values.dtype == torch.float32 and values.shape == (1, processor.num_channels, 8, 8)
+    assert np.array_equal(np.asarray(processor.post_process(values)[0].convert("L")), RAMP)
+    low, high = processor.bounds
+    assert (values.amin((0, 2, 3)) >= torch.tensor(low) - 1e-6).all()
+    assert (
+        processor(np.full((8, 8), 255, np.uint8), return_tensors="pt")["pixel_values"][0, :, 0, 0] - torch.tensor(high)
+    ).abs().max() < 1e-6
+    for number in range(2):
+        processor.save_pretrained(tmp_path / str(number))
+        processor = AraeImageProcessor.from_pretrained(tmp_path / str(number))
+    first, second = ((tmp_path / name / "preprocessor_config.json").read_text() for name in "01")
+    assert first == second and torch.equal(processor(picture, return_tensors="pt")["pixel_values"], values)
+
+
+def test_all_kinds_of_inputs_of_one_picture_are_the_same(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "ramp.png")
+    processor = AraeImageProcessor(size=8)
+    values = processor(RAMP, return_tensors="pt")["pixel_values"]
+    for image in (
+        Image.fromarray(RAMP),
+        Image.fromarray(RAMP).convert("RGB"),
+        RAMP[None],
+        RAMP[..., None],
+        RAMP.astype(np.int64),
+        RAMP / 255,
+        torch.from_numpy(RAMP / 255).float()[None],
+        torch.from_numpy(RAMP)[None, None],
+        str(tmp_path / "ramp.png"),
+        tmp_path / "ramp.png",
+        RAMP.astype(np.uint16) * 257,
+    ):
+        assert torch.equal(processor(image, return_tensors="pt")["pixel_values"], values), type(image)
+        assert torch.equal(processor([image, image], return_tensors="pt")["pixel_values"], values.repeat(2, 1, 1, 1))
+    assert processor([RAMP, RAMP])["pixel_values"][1].shape == (1, 8, 8)
+    assert processor([], return_tensors="pt")["pixel_values"].shape == (0, 1, 8, 8)
+
+
+def test_binarised_pixels_are_the_ends_of_the_range_and_the_same_for_a_picture_wherever_it_stands():
+    values = AraeImageProcessor(size=8, binarize="threshold", value_range="signed")(RAMP, return_tensors="pt")
+    assert torch.equal(values["pixel_values"][0, 0], torch.from_numpy(np.where(RAMP > 127, 1.0, -1.0)).float())
+    processor = AraeImageProcessor(size=8, binarize="stochastic")
+    alone = processor(RAMP, return_tensors="pt")["pixel_values"]
+    assert alone.unique().tolist() == [0, 1]
+    assert torch.equal(processor([RAMP.T, RAMP], return_tensors="pt")["pixel_values"][1:], alone)
+    black_and_white = (RAMP > 127) * np.uint8(255)
+    assert torch.equal(
+        processor(black_and_white, return_tensors="pt")["pixel_values"][0, 0] * 255,
+        torch.from_numpy(black_and_white).float(),
+    )
+
+
+def test_wrong_settings_and_inputs_are_refused(tmp_path):
+    for wrong in (
+        {"size": 0},
+        {"size": {"height": 8, "width": 9}},
+        {"num_channels": 2},
+        {"value_range": "byte"},
+        {"binarize": "half"},
+        {"image_mean": 0.5},
+        {"image_mean": 0.5, "image_std": 0.0},
+        {"image_mean": [0.5, 0.5], "image_std": [1.0, 1.0]},
+    ):
+        with pytest.raises(ValueError):
+            AraeImageProcessor(**wrong)
+    processor = AraeImageProcessor(size=8)
+    with pytest.raises(TypeError):
+        processor(RAMP, do_resize=False)
+    with pytest.raises(FileNotFoundError):
+        processor(tmp_path / "none.png")
+    (tmp_path / "notes.png").write_text("no picture")
+    for wrong in (
+        RAMP / 100.0,
+        RAMP.astype(int) - 1,
+        np.zeros((5, 8, 8)),
+        np.zeros(8),
+        tmp_path / "notes.png",
+        3,
+        np.zeros((0, 8)),
+    ):
+        with pytest.raises(ValueError):
+            processor(wrong)
+    with pytest.raises(ValueError, match="image 1"):
+        processor([RAMP, RAMP / 100.0])
+    with pytest.raises(ValueError):
+        processor.post_process(torch.full((1, 1, 8, 8), torch.nan))
+
+
+def test_a_model_s_processor_has_its_size_channels_and_range():
+    config = ImageConfig(image_size=16, num_channels=3, value_range="signed")
+    processor = AraeImageProcessor.for_config(config, binarize="threshold")
+    values = processor(RAMP, return_tensors="pt")["pixel_values"]
+    assert values.shape == (1, 3, 16, 16) and values.unique().tolist() == [-1, 1]
