@@ -12,29 +12,22 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
-from datasets import ClassLabel, Dataset, Image
-from torch.utils.data import DataLoader
+from datasets import Dataset, Image
 from transformers.utils import logging
 
-from hf_arae.data.batch_sources import leave_signals_to_the_training
 from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.corpora.glyphs import SPLIT_SIZES, build_glyphs
-from hf_arae.data.files import extension, read_columns
+from hf_arae.data.files import Columns, extension, read_columns
+from hf_arae.data.images.columns import NO_LABELS, find_columns, read_labels
+from hf_arae.data.images.decoding import decoded
 from hf_arae.data.images.labelled_images import LabelledImages
-from hf_arae.data.images.pixels import open_picture, square_pixels
-from hf_arae.data.labels import LabelNames, check_label_type, is_label_type, label_order
 from hf_arae.data.source_arguments import SourceArguments, check_source_arguments, files_of_splits
-from hf_arae.data.sources import DataError, load_named, located, require_column
+from hf_arae.data.sources import DataError, load_named, located
 from hf_arae.data.splits import SPLITS, VALIDATION_SHARE, sample_rows, split_names, usual_splits
-from hf_arae.utils.display import progress
 from hf_arae.utils.validation import check_range
 
 logger = logging.get_logger(__name__)
 
-NO_LABELS = "none"  # as label_column: labels are left alone
-_CHUNK = 256  # images that one worker decodes at once
-_PATHS = ("string", "large_string")
 _HINT = "With --drop_incomplete such rows are left out."
 
 
@@ -103,14 +96,14 @@ def load_images(arguments: ImageDataArguments, image_size: int, num_channels: in
         raise ValueError(f"image_column and label_column are the same: {arguments.image_column!r}.")
     if arguments.dataset_name is None and arguments.train_file is None:
         return _glyphs(arguments, image_size, num_channels)
-    raw, files, columns = _load_raw(arguments)
-    names = split_names(arguments)
-    with located({split: files.get(name, ()) for split, name in names.items()}, {}, _HINT):
-        splits = usual_splits(raw, names)
-        labels, label_names = _labels(splits, columns[1])
+    splits, files, columns = _load_raw(arguments)
+    with located(files, {}, _HINT):
+        labels, label_names = read_labels(splits, columns[1])
         loaded: dict[str, LabelledImages] = {}
         for split, (source, rows) in _chosen_rows(splits, labels, arguments, image_size**2 * num_channels).items():
-            pixels, kept = _decoded(splits[source], columns[0], rows, split, (image_size, num_channels), arguments)
+            cells = splits[source].with_format("arrow").select_columns([columns[0]])[:][columns[0]]
+            shape = (image_size, num_channels)
+            pixels, kept = decoded(cells, rows, split, shape, arguments.num_workers, arguments.drop_incomplete)
             own = None if labels is None else labels[source][rows[kept]]
             loaded[split] = LabelledImages(pixels, own, label_names)
     return loaded if "validation" in splits else _without_shared(loaded)
@@ -130,24 +123,26 @@ def _glyphs(arguments: ImageDataArguments, image_size: int, num_channels: int) -
 
 def _load_raw(
     arguments: ImageDataArguments,
-) -> tuple[Mapping[str, Dataset], Mapping[str, Sequence[Any]], tuple[str, str | None]]:
-    """The splits by their names in the source, the files of each, and the columns of images and of labels."""
+) -> tuple[dict[str, Dataset], dict[str, Sequence[Any]], tuple[str, str | None]]:
+    """The splits, the files of each as far as rows are read by their lines, and the columns of images and labels."""
+    names, wanted = split_names(arguments), (arguments.image_column, arguments.label_column)
     if arguments.dataset_name is None:
-        named = {split: names for split, names in files_of_splits(arguments).items() if names is not None}
-        paths = {split: _listed_files(names) for split, names in named.items()}
+        given = {split: files for split, files in files_of_splits(arguments).items() if files is not None}
+        paths = {split: _listed_files(files) for split, files in given.items()}
         folders = len({path.parent.name for path in paths["train"]}) > 1
         splits = {split: _read_files(listed, arguments, folders) for split, listed in paths.items()}
-        return splits, {}, _columns(splits, arguments)
-    name, config, revision = arguments.dataset_name, arguments.dataset_config_name, arguments.dataset_revision
-    given = {arguments.image_column: "text", arguments.label_column: "optional"}
-    given = {column: kind for column, kind in given.items() if column not in (None, NO_LABELS)}
-    source = load_named(name, config, given, revision)
-    columns = _columns(source.splits, arguments)
-    # What is read of a split of several files are the columns that are named.
-    used = {column: "optional" for column in columns if column is not None}
-    if set(used) != set(given) and any(len(files) > 1 for files in source.files.values()):
-        source = load_named(name, config, used, revision)
-    return source.splits, source.files, columns
+        return splits, {}, find_columns(splits, *wanted)
+    where = (arguments.dataset_name, arguments.dataset_config_name)
+    used: Columns = {column: "optional" for column in wanted if column not in (None, NO_LABELS)}
+    source = load_named(*where, used, arguments.dataset_revision)
+    splits = usual_splits(source.splits, names)
+    columns = find_columns(splits, *wanted)
+    # Of a split of several files, the columns that are named are read.
+    found: Columns = {column: "optional" for column in columns if column is not None}
+    if set(found) != set(used) and any(len(files) > 1 for files in source.files.values()):
+        source = load_named(*where, found, arguments.dataset_revision)
+        splits = {split: source.splits[names[split]] for split in splits}
+    return splits, {split: source.files.get(name, ()) for split, name in names.items()}, columns
 
 
 def _listed_files(names: str) -> list[Path]:
@@ -173,91 +168,6 @@ def _read_files(paths: list[Path], arguments: ImageDataArguments, folders: bool)
     if folders and arguments.label_column != NO_LABELS:
         columns[arguments.label_column or "label"] = pa.array([path.parent.name for path in paths], pa.string())
     return Dataset(pa.table(columns)).cast_column(arguments.image_column or "image", Image())
-
-
-# ------------------------------------------------------------------------------------------------------- columns
-
-
-def _columns(splits: Mapping[str, Dataset], arguments: ImageDataArguments) -> tuple[str, str | None]:
-    """The columns of images and of labels; those that were not named are guessed, and said."""
-    names = split_names(arguments)
-    used = {split: splits[name] for split, name in names.items() if name in splits}
-    train = used.get("train")
-    if train is None:
-        usual_splits(splits, names)  # says that it is not there
-    image, label = arguments.image_column, arguments.label_column
-    if image is None:
-        found = [name for name, kind in train.features.items() if _holds_images(kind)]
-        if len(found) != 1:
-            reason = "No column holds images" if not found else f"Several columns hold images ({', '.join(found)})"
-            raise ValueError(f"{reason}; name one with image_column. Columns found: {', '.join(train.column_names)}.")
-        image = found[0]
-    if label is None:
-        classes = [name for name, kind in train.features.items() if isinstance(kind, ClassLabel)]
-        plain = [name for name in ("label", "labels") if name in train.column_names and name != image]
-        plain = [name for name in plain if is_label_type(train.features[name])]
-        label = classes[0] if len(classes) == 1 else plain[0] if plain else None
-        if len(classes) > 1 and label is None:
-            listed = ", ".join(classes)
-            logger.warning("Labels are left alone: %s could all be meant; name one with label_column.", listed)
-    if arguments.image_column is None or arguments.label_column is None:
-        logger.info("Images are those of column %r, labels %s.", image, f"of {label!r}" if label else "there are none")
-    label = None if label == NO_LABELS else label
-    for split, rows in used.items():
-        require_column(rows, split, image, "image_column")
-        if not _holds_images(rows.features[image]) and getattr(rows.features[image], "dtype", "") not in _PATHS:
-            raise ValueError(f"Column {image!r} of the {split} split holds {rows.features[image]}, not images.")
-        if label is not None and (label in rows.column_names or split == "train"):
-            require_column(rows, split, label, "label_column")
-            check_label_type(rows.features[label], label, split)
-    return image, label
-
-
-def _holds_images(kind: Any) -> bool:
-    """Whether a column is of images, or of bytes and paths as `datasets` keeps them."""
-    if isinstance(kind, Image):
-        return True
-    if isinstance(kind, dict):
-        return set(kind) == {"bytes", "path"}
-    return getattr(kind, "dtype", "") in ("binary", "large_binary")
-
-
-def _labels(splits: Mapping[str, Dataset], column: str | None) -> tuple[dict[str, np.ndarray] | None, list[str]]:
-    """Numbers of the labels of each split, and what they are called."""
-    if column is None:
-        return None, []
-    named = {split: _label_names(rows, column, split) for split, rows in splits.items()}
-    names = label_order(splits["train"].features[column], {name for name in named["train"] if name is not None})
-    if not names:
-        logger.warning("Labels are left alone: no row of the train split has one in column %r.", column)
-        return None, []
-    numbers = {name: number for number, name in enumerate(names)} | {None: NO_LABEL}
-    found = {}
-    for split, labels in named.items():
-        other = next((row for row, name in enumerate(labels) if name not in numbers), None)
-        if other is not None:
-            known = ", ".join(names)
-            raise DataError(
-                f"The {split} split, row {other}: label {labels[other]!r} is not one of training's: {known}.",
-                split,
-                other,
-            )
-        found[split] = np.array([numbers[name] for name in labels], np.int64)
-        if without := labels.count(None):
-            logger.warning("%d of the %d images of the %s split have no label.", without, len(labels), split)
-    return found, names
-
-
-def _label_names(rows: Dataset, column: str, split: str) -> list[str | None]:
-    if column not in rows.column_names:
-        return [None] * len(rows)
-    named, found = LabelNames(rows.features[column]), []
-    for row, value in enumerate(rows.with_format(None)[column][:]):
-        try:
-            found.append(named(value))
-        except (ValueError, IndexError) as error:
-            raise DataError(f"The {split} split, row {row}: {error}.", split, row) from error
-    return found
 
 
 # ---------------------------------------------------------------------------------------------------------- rows
@@ -347,78 +257,4 @@ def _free_memory() -> int | None:
         return None
 
 
-# ------------------------------------------------------------------------------------------------------ decoding
-
-
-class _Pictures(torch.utils.data.Dataset):
-    """Cells of a column by lists of their places: pixels, what is wrong with which, and how many are not square."""
-
-    def __init__(self, cells: pa.ChunkedArray, shape: tuple[int, int]):
-        self.cells, self.shape = cells, shape
-
-    def __getitems__(self, rows: list[int]) -> tuple[np.ndarray, dict[int, str], int]:
-        size, channels = self.shape
-        pixels, wrong, oblong = np.zeros((len(rows), size, size, channels), np.uint8), {}, 0
-        for place, cell in enumerate(self.cells.take(pa.array(rows)).to_pylist()):
-            try:
-                picture = open_picture(_content(cell))
-                pixels[place] = square_pixels(picture, size, channels)
-                oblong += picture.width != picture.height
-            except (ValueError, OSError) as error:
-                wrong[place] = str(error)
-        return pixels, wrong, oblong
-
-
-def _decoded(
-    dataset: Dataset, column: str, rows: np.ndarray, split: str, shape: tuple[int, int], arguments: ImageDataArguments
-) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels of some rows, and the places in `rows` of those that could be read."""
-    table = dataset.with_format("arrow").select_columns([column])
-    cells = table[:][column]
-    parts = [rows[start : start + _CHUNK].tolist() for start in range(0, len(rows), _CHUNK)]
-    workers = arguments.num_workers if len(parts) > 1 else 0
-    loader = DataLoader(
-        _Pictures(cells, shape),
-        batch_sampler=parts,
-        collate_fn=_as_it_is,
-        num_workers=workers,
-        worker_init_fn=leave_signals_to_the_training,
-        generator=torch.Generator(),
-    )
-    pixels, wrong, oblong = np.empty((len(rows), shape[0], shape[0], shape[1]), np.uint8), {}, 0
-    with progress(total=len(rows), description=f"Images, {split}") as bar:
-        for number, (part, faults, others) in enumerate(loader):
-            start = number * _CHUNK
-            pixels[start : start + len(part)] = part
-            wrong |= {start + place: message for place, message in faults.items()}
-            oblong += others
-            bar.update(len(part))
-            if wrong and not arguments.drop_incomplete:
-                place, message = next(iter(wrong.items()))
-                row = int(rows[place])
-                raise DataError(f"The {split} split, row {row}: {message}.", split, row, True)
-    if oblong:
-        logger.warning("%d images of the %s split are not square: the middle of each is used.", oblong, split)
-    if not wrong:
-        return pixels, np.arange(len(rows))
-    if len(wrong) == len(rows):
-        raise DataError(f"No image of the {split} split can be read; the first: {next(iter(wrong.values()))}.", split)
-    logger.warning("Dropped %d rows of the %s split whose image is missing or damaged.", len(wrong), split)
-    kept = np.setdiff1d(np.arange(len(rows)), list(wrong))
-    return pixels[kept], kept
-
-
-def _content(cell: Any) -> bytes | str:
-    """What a cell of a column of images holds."""
-    if isinstance(cell, dict):
-        cell = cell.get("bytes") or cell.get("path")
-    if not cell:
-        raise ValueError("there is no image")
-    return cell
-
-
-def _as_it_is(part: Any) -> Any:
-    return part
-
-
-__all__ = ["NO_LABELS", "ImageDataArguments", "load_images"]
+__all__ = ["ImageDataArguments", "load_images"]
