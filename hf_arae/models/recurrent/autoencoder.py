@@ -200,9 +200,9 @@ class TextAutoencoder(RecurrentTextModel):
         states, weight, bias, wanted = self._projection_operands(code, labels, attribute, given)
         return linear_cross_entropy(states, weight, bias, wanted)
 
-    def encoder_inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def encoder_inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
         """What `encode` takes of a training's batch: ids and attention mask, `(batch, sequence)`."""
-        return batch["input_ids"], batch["attention_mask"]
+        return batch["input_ids"], batch.get("attention_mask")
 
     def batch_loss(self, codes: Tensor, batch: dict[str, Tensor], given: Tensor | None = None) -> tuple[Tensor, int]:
         """`reconstruction_loss` of a training's batch."""
