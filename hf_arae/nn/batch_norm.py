@@ -1,49 +1,78 @@
-"""Batch normalisation over the rows of all processes."""
+"""Batch normalisation over the rows of all processes, whose running statistics can be kept still."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
-from torch import distributed as dist
+from torch.nn import functional as F
+
+from hf_arae.nn.across_processes import number_of_processes, sum_over_processes
 
 
-class BatchNorm(nn.BatchNorm1d):
-    """`nn.BatchNorm1d` whose statistics, while training, are those of all processes' rows together.
+class _OverProcesses:
+    """Statistics, while training, of all processes' rows together.
 
     Training on k processes is then the same as on one with k times the rows. (`nn.SyncBatchNorm` is for GPUs only.)
     Every process must have the same number of rows.
+    """
+
+    tracking = True  # running statistics follow what it sees while training
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(inputs)
+        processes = number_of_processes()
+        if processes == 1:
+            if self.tracking:
+                return super().forward(inputs)
+            return F.batch_norm(inputs, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        over = [0, *range(2, inputs.dim())]
+        shape = [1, -1, *[1] * (inputs.dim() - 2)]  # of one number a feature
+        count = inputs.numel() // inputs.shape[1] * processes
+        mean = sum_over_processes(inputs.sum(over)) / count
+        centred = inputs - mean.view(shape)
+        variance = sum_over_processes(centred.square().sum(over)) / count
+        if self.tracking:
+            with torch.no_grad():
+                self.num_batches_tracked += 1
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        normalized = centred * (variance + self.eps).rsqrt().view(shape)
+        return self.weight.view(shape) * normalized + self.bias.view(shape) if self.affine else normalized
+
+
+class BatchNorm(_OverProcesses, nn.BatchNorm1d):
+    """`nn.BatchNorm1d` whose statistics, while training, are those of all processes' rows together.
 
     Shapes: `(batch, num_features)` to `(batch, num_features)`.
     """
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        if not self.training or not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
-            return super().forward(inputs)
-        count = inputs.shape[0] * dist.get_world_size()
-        mean = _sum_over_processes(inputs.sum(0)) / count
-        centred = inputs - mean
-        variance = _sum_over_processes(centred.square().sum(0)) / count
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        inverse = (variance + self.eps).rsqrt()
-        return self.weight * centred * inverse + self.bias if self.affine else centred * inverse
+
+class ImageBatchNorm(_OverProcesses, nn.BatchNorm2d):
+    """`nn.BatchNorm2d` whose statistics, while training, are those of all processes' images together.
+
+    Shapes: `(batch, num_features, height, width)` to the same.
+    """
 
 
-class _SumOverProcesses(torch.autograd.Function):
-    """All-reduce; its gradient is the sum of all processes' gradients."""
+@contextmanager
+def still_statistics(*modules: nn.Module) -> Iterator[None]:
+    """Within, running statistics of the modules do not change; what a batch is normalised by is as ever.
 
-    @staticmethod
-    def forward(ctx, values: Tensor) -> Tensor:
-        total = values.clone()
-        dist.all_reduce(total)
-        return total
+    For what passes through a network that is not being trained then, or that is not what it will be used on.
+    """
+    norms = [one for module in modules for one in module.modules() if isinstance(one, _OverProcesses)]
+    earlier = [norm.tracking for norm in norms]
+    for norm in norms:
+        norm.tracking = False
+    try:
+        yield
+    finally:
+        for norm, tracking in zip(norms, earlier, strict=True):
+            norm.tracking = tracking
 
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        return _SumOverProcesses.apply(gradient.contiguous())
 
-
-def _sum_over_processes(values: Tensor) -> Tensor:
-    return _SumOverProcesses.apply(values)
+__all__ = ["BatchNorm", "ImageBatchNorm", "still_statistics"]

@@ -1,0 +1,136 @@
+"""Networks written as strings: dense ones, `400-400`, and convolutional ones, `(64)4c2s-(128)4c2s`.
+
+The former has two layers of 400 units; the latter a layer of 64 maps by filters of 4 x 4 pixels, a stride of 2, and one
+of 128.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LAYER = re.compile(r"\(([1-9]\d{0,5})\)([1-9]\d{0,2})c(?:([1-9]\d{0,2})s)?")
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """One layer.
+
+    Args:
+        maps: feature maps that it gives.
+        kernel: height and width of its filters, in pixels.
+        stride: step of its filters; transposed, the factor by which it makes images larger.
+    """
+
+    maps: int
+    kernel: int
+    stride: int = 1
+
+    @property
+    def padding(self) -> int:
+        """Pixels of zeros on each side with which a size that the stride divides is divided by it, exactly."""
+        return -(-(self.kernel - self.stride) // 2)
+
+    @property
+    def extra(self) -> int:
+        """Pixels more on one side, with which the transposed layer multiplies a size by the stride, exactly."""
+        return (self.kernel - self.stride) % 2
+
+    def __str__(self) -> str:
+        return f"({self.maps}){self.kernel}c" + (f"{self.stride}s" if self.stride > 1 else "")
+
+
+def read_layers(text: str) -> tuple[ConvLayer, ...]:
+    """The layers of a string, in order.
+
+    Args:
+        text: `(MAPS)KERNELc` or `(MAPS)KERNELcSTRIDEs` a layer, with `-` between them.
+
+    Raises:
+        ValueError: names the part that is none.
+    """
+    layers = []
+    for place, part in enumerate(text.split("-"), 1):
+        found = _LAYER.fullmatch(part.strip())
+        if found is None:
+            raise ValueError(
+                f"layer {place} of {text!r} is {part!r}; a layer is (MAPS)KERNELc or (MAPS)KERNELcSTRIDEs, such as "
+                "(64)3c or (64)4c2s, with a - between two"
+            )
+        layers.append(ConvLayer(int(found[1]), int(found[2]), int(found[3] or 1)))
+    return tuple(layers)
+
+
+def read_sizes(text: str) -> list[int]:
+    """The widths of a string's dense layers, in order.
+
+    Args:
+        text: `WIDTH` a layer, with `-` between them.
+
+    Raises:
+        ValueError: names the part that is none.
+    """
+    sizes = []
+    for place, part in enumerate(text.split("-"), 1):
+        if re.fullmatch(r"[1-9]\d{0,5}", part.strip()) is None:
+            raise ValueError(
+                f"layer {place} of {text!r} is {part!r}; a dense layer is its width, such as 400, with a - between two"
+            )
+        sizes.append(int(part))
+    return sizes
+
+
+def sizes_down(layers: tuple[ConvLayer, ...], image_size: int) -> list[int]:
+    """Height and width before the first layer and after each.
+
+    Raises:
+        ValueError: names the layer that cannot divide its input's size by its stride.
+    """
+    sizes = [image_size]
+    for place, layer in enumerate(layers, 1):
+        if layer.kernel < layer.stride or 2 * layer.padding >= layer.kernel:
+            raise ValueError(f"layer {place}, {layer}, {_BAD_KERNEL}")
+        if sizes[-1] % layer.stride:
+            raise ValueError(
+                f"layer {place}, {layer}, gets {sizes[-1]} x {sizes[-1]} pixels, which its stride does not divide"
+            )
+        sizes.append(sizes[-1] // layer.stride)
+    return sizes
+
+
+def sizes_up(layers: tuple[ConvLayer, ...], first: int, start: int = 1) -> list[int]:
+    """Height and width before the first of some transposed layers and after each.
+
+    Args:
+        first: height and width before the first of them.
+        start: place of the first of them, for messages.
+
+    Raises:
+        ValueError: names the layer that cannot multiply its input's size by its stride.
+    """
+    sizes = [first]
+    for place, layer in enumerate(layers, start):
+        if layer.kernel < layer.stride or layer.extra >= layer.stride:
+            raise ValueError(f"layer {place}, {layer}, {_BAD_KERNEL}")
+        sizes.append(sizes[-1] * layer.stride)
+    return sizes
+
+
+def generator_sizes(layers: tuple[ConvLayer, ...]) -> list[int]:
+    """Height and width after each layer of a generator, whose first layer makes its kernel's size of one pixel.
+
+    Raises:
+        ValueError: as `sizes_up`, or the first layer has a stride.
+    """
+    if layers[0].stride > 1:
+        raise ValueError(f"layer 1, {layers[0]}, makes an image of one pixel, which takes no stride")
+    return sizes_up(layers[1:], layers[0].kernel, start=2)
+
+
+_BAD_KERNEL = (
+    "cannot divide or multiply a size by its stride exactly: its kernel must be at least the stride, and odd where "
+    "the stride is 1"
+)
+
+
+__all__ = ["ConvLayer", "generator_sizes", "read_layers", "read_sizes", "sizes_down", "sizes_up"]
