@@ -46,8 +46,8 @@ def look_at_images(model):
     images = torch.linspace(0, 1, 2 * config.num_channels * config.image_size**2)
     images = images.view(2, config.num_channels, config.image_size, config.image_size)
     with torch.no_grad():
-        numbers = model.encode(images) if hasattr(model, "decode") else model(images).logits
-        return [numbers.tolist(), model.decode(numbers).round().tolist() if hasattr(model, "decode") else []]
+        numbers = model(images).logits if "Classification" in type(model).__name__ else model.encode(images)
+        return [numbers.tolist(), model.reconstruct(images).round().tolist()]
 
 def model_attribute(model):
     several = getattr(model.config, "num_attributes", 1) > 1

@@ -105,7 +105,7 @@ class EbganConfig(ImageConfig):
             raise ValueError("a ladder is an autoencoder: its discriminator cannot be a critic")
         if self.discriminator_batch_norm or self.dropout:
             raise ValueError(
-                "a ladder has its own batch norm, and noise of ladder_noise: leave discriminator_batch_norm and dropout"
+                "a ladder has batch norm of its own, and noise: leave discriminator_batch_norm and dropout alone"
             )
 
 

@@ -1,4 +1,4 @@
-"""Energy-based generative adversarial networks: a generator, and a discriminator that is an autoencoder or a critic."""
+"""Energy-based generative adversarial networks: a generator, and an autoencoder or a critic to discriminate."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ class EbganModel(ImageModel):
                 self.decoder = dense_decoder(sizes[-1], shape, squashed(config.value_range))
         if config.discriminator == "critic":
             self.head = linear(self.code_size, 1)
-        self.generator = self._make_generator()
+        with torch.random.fork_rng(devices=[]):  # torch's own first weights, which are drawn again below
+            self.generator = self._make_generator()
         self.draws_images, self.rebuilds_images = self.generator is not None, config.discriminator == "autoencoder"
         self.post_init()
 
@@ -78,7 +79,7 @@ class EbganModel(ImageModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Normal weights of each layer's own deviation, no bias at first; batch norm and combinators change nothing."""
+        """Normal weights, of each layer's own deviation, and no bias at first; batch norm changes nothing."""
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             init.normal_(module.weight, 0.0, module.initial_std)
             if module.bias is not None:
@@ -117,10 +118,10 @@ class EbganModel(ImageModel):
         """Maps codes `(batch, code size)` to images.
 
         Raises:
-            ValueError: the discriminator is a critic, or a ladder, whose decoder sees every layer and not a code alone.
+            ValueError: the discriminator is a critic, or a ladder, whose decoder sees each layer, not a code alone.
         """
         if self._is_ladder:
-            raise ValueError("a ladder's decoder sees each layer of its encoder, not a code alone: reconstruct() images")
+            raise ValueError("a ladder's decoder sees each layer of its encoder, not a code alone: reconstruct()")
         self._check_autoencoder()
         return self.decoder(codes)
 

@@ -1,7 +1,7 @@
 """Networks written as strings: dense ones, `400-400`, and convolutional ones, `(64)4c2s-(128)4c2s`.
 
-The former has two layers of 400 units; the latter a layer of 64 maps by filters of 4 x 4 pixels, a stride of 2, and one
-of 128.
+The former has two layers of 400 units; the latter a layer of 64 maps by filters of 4 x 4 pixels with a stride of 2,
+and one of 128 maps.
 """
 
 from __future__ import annotations
