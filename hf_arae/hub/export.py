@@ -12,7 +12,14 @@ from pathlib import Path
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.utils import CONFIG_NAME
 
-from hf_arae.hub.family import config_class_of, has_own_class, model_class_of, model_classes, pipelines_of
+from hf_arae.hub.family import (
+    config_class_of,
+    has_own_class,
+    image_processors_of,
+    model_class_of,
+    model_classes,
+    pipelines_of,
+)
 from hf_arae.hub.flat_sources import EXPORTED, collect, flat_name
 from hf_arae.storage.files import read_json, write_text
 from hf_arae.storage.json_numbers import to_json
@@ -82,6 +89,8 @@ def _references(config: PreTrainedConfig) -> dict[str, dict]:
     found = {"AutoConfig": _reference(config_class)}
     for cls in model_classes(config_class):
         found |= {auto_class: _reference(cls) for auto_class in cls.auto_classes}
+    for cls in image_processors_of(config):
+        found["AutoImageProcessor"] = _reference(cls)
     # By the family's name too, not under the task's own: pipeline(task, model) would then ask for trust_remote_code
     # even where the package is installed.
     custom = {
@@ -97,9 +106,10 @@ def _references(config: PreTrainedConfig) -> dict[str, dict]:
 def _sources(config: PreTrainedConfig) -> dict[str, str]:
     """Source files that a model carries, by their names without `.py`."""
     config_class, pipelines = config_class_of(config.model_type), pipelines_of(config).values()
-    files = collect(sorted({cls.__module__ for cls in (config_class, *model_classes(config_class), *pipelines)}))
+    classes = (config_class, *model_classes(config_class), *image_processors_of(config), *pipelines)
+    files = collect(sorted({cls.__module__ for cls in classes}))
     modeling = flat_name(model_class_of(config).__module__)
-    for cls in model_classes(config_class):
+    for cls in (*model_classes(config_class), *image_processors_of(config)):
         module = flat_name(cls.__module__)
         if module != modeling and f"from .{module} import" not in files[modeling]:
             files[modeling] += KEEP_MODEL.format(module=module, name=cls.__name__)

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
 
-from transformers import CONFIG_MAPPING, PreTrainedConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, IMAGE_PROCESSOR_MAPPING, PreTrainedConfig, PreTrainedModel
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from hf_arae.hub.card_text import CardText
@@ -50,6 +50,12 @@ def model_class_of(config: PreTrainedConfig) -> type[PreTrainedModel]:
     """
     classes = model_classes(config_class_of(config.model_type))
     return next((cls for cls in classes if [cls.__name__] == config.architectures), classes[0])
+
+
+def image_processors_of(config: PreTrainedConfig) -> list[type]:
+    """The image processors of this package that go with a model of this config."""
+    known = IMAGE_PROCESSOR_MAPPING.get(type(config), {})
+    return [cls for cls in known.values() if isinstance(cls, type) and is_ours(cls)]
 
 
 def has_own_class(config: PreTrainedConfig) -> bool:

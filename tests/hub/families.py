@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.hub.cards import write_run_card
 from hf_arae.models.auto import families
+from hf_arae.models.images.image_processing import AraeImageProcessor
 
 SENTENCE = "the food was great ."
 
@@ -17,8 +18,8 @@ SENTENCE = "the food was great ."
 # and in others.
 LOOK = """
 import hashlib, json, sys
-import torch, transformers
-from transformers import AutoTokenizer
+import numpy, torch, transformers
+from transformers import AutoImageProcessor, AutoTokenizer
 
 def look(model, tokenizer):
     digest = hashlib.sha256()
@@ -27,7 +28,7 @@ def look(model, tokenizer):
         digest.update(tensor.contiguous().numpy().tobytes())
     second = ["the food was great ."] if "SequenceClassification" in type(model).__name__ else None
     if model.main_input_name == "pixel_values":
-        return [digest.hexdigest(), look_at_images(model)]
+        return [digest.hexdigest(), look_at_images(model, tokenizer)]
     batch = tokenizer(["SENTENCE"], second, return_tensors="pt")
     with torch.no_grad():
         if hasattr(model, "summarize"):
@@ -41,10 +42,9 @@ def look(model, tokenizer):
             words = numbers.argmax(-1)
     return [digest.hexdigest(), [numbers.tolist(), words.tolist()]]
 
-def look_at_images(model):
-    config = model.config
-    images = torch.linspace(0, 1, 2 * config.num_channels * config.image_size**2)
-    images = images.view(2, config.num_channels, config.image_size, config.image_size)
+def look_at_images(model, processor):
+    pictures = [numpy.arange(243, dtype=numpy.uint8).reshape(9, 9, 3)[::turned] for turned in (1, -1)]
+    images = processor(pictures, return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         numbers = model(images).logits if "Classification" in type(model).__name__ else model.encode(images)
         return [numbers.tolist(), model.reconstruct(images).round().tolist()]
@@ -59,7 +59,8 @@ for line in sys.argv[1:]:
     name, auto = line.split("=")
     model = getattr(transformers, auto).from_pretrained(name, **OPTIONS)
     words = model.main_input_name == "input_ids"
-    found[name] = look(model, AutoTokenizer.from_pretrained(name) if words else None)
+    auto = AutoTokenizer if words else AutoImageProcessor
+    found[name] = look(model, auto.from_pretrained(name, **({} if words else OPTIONS)))
 print("FOUND", json.dumps(found))
 """
 
@@ -83,7 +84,7 @@ def look(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[st
     """What `LOOK` finds of a model in this process."""
     here: dict = {}
     exec(LOOK, here)
-    return here["look"](model, tokenizer)
+    return here["look"](model, tokenizer if model.main_input_name == "input_ids" else image_processor(model))
 
 
 def assert_same_look(found: list, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
@@ -99,15 +100,19 @@ def assert_same_look(found: list, model: PreTrainedModel, tokenizer: PreTrainedT
     torch.testing.assert_close(numbers, expected, rtol=0, atol=bound, msg=f"{name}: outputs")
 
 
+def image_processor(model: PreTrainedModel) -> AraeImageProcessor:
+    """What makes a model's inputs of pictures."""
+    return AraeImageProcessor.for_config(model.config)
+
+
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Writes a model with what makes its inputs."""
     model.save_pretrained(folder)
-    if model.main_input_name == "input_ids":
-        tokenizer.save_pretrained(folder)
+    (tokenizer if model.main_input_name == "input_ids" else image_processor(model)).save_pretrained(folder)
 
 
 def save_family(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
-    """Writes the folder of a run that has ended; a tokenizer goes with a model that reads words."""
+    """Writes the folder of a run that has ended; what makes its inputs goes with it."""
     save_model(model, tokenizer, folder)
     write_run_card(folder, f"alice/{folder.name}")
     return folder

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers.utils import ModelOutput
@@ -140,6 +142,35 @@ class ImageModel(FamilyModel):
         return images.unflatten(0, (len(first), steps))
 
     # Checks
+
+    def check_processor(self, processor: Any | None) -> None:
+        """Makes sure that an image processor makes this model's inputs: of its size, channels and range.
+
+        Raises:
+            ValueError: it does not, or there is none.
+        """
+        if processor is None:
+            raise ValueError("its image processor is missing, without which it reads no picture")
+        pictures = [np.full((8, 8, 3), value, np.uint8) for value in (0, 255)]
+        try:
+            values = processor(images=pictures, return_tensors="pt")["pixel_values"]
+        except Exception as error:  # whatever it is that it makes of pictures
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ValueError(f"the {type(processor).__name__} reads no pictures: {reason}") from error
+        config = self.config
+        wanted = (2, config.num_channels, config.image_size, config.image_size)
+        if tuple(values.shape) != wanted:
+            raise ValueError(
+                f"the image processor is not the model's: it makes images {tuple(values.shape[1:])} and the model "
+                f"reads {wanted[1:]}"
+            )
+        ends = VALUE_RANGES[config.value_range]
+        found = (values[0].unique().tolist(), values[1].unique().tolist())
+        if any(len(own) != 1 or abs(own[0] - end) > 1e-3 for own, end in zip(found, ends, strict=True)):
+            raise ValueError(
+                f"the image processor is not the model's: its values lie between {found[0][0]:g} and "
+                f"{found[1][-1]:g}, the model's between {ends[0]:g} and {ends[1]:g}"
+            )
 
     def check_pixels(self, pixel_values: Tensor) -> Tensor:
         """Returns the images, or refuses them.

@@ -18,6 +18,10 @@ from transformers.utils import TensorType
 from hf_arae.data.images.pixels import open_picture, square_pixels
 from hf_arae.models.images.image_config import VALUE_RANGES
 
+# Where this file stands in the repository of a model, with which its code goes. Where the package is installed, the
+# package's class is taken all the same.
+_FILE = __name__.replace(".", "_") if __name__.startswith("hf_arae.") else __name__.rpartition(".")[2]
+
 
 class AraeImageProcessorKwargs(TypedDict, total=False):
     """What can be set, at making the processor or for one call."""
@@ -205,7 +209,12 @@ class AraeImageProcessor(PilBackend):
 
     def to_dict(self) -> dict[str, Any]:
         """All settings, as they are saved."""
-        return {**self._settings(), "image_processor_type": type(self).__name__}
+        name = type(self).__name__
+        return {
+            **self._settings(),
+            "image_processor_type": name,
+            "auto_map": {"AutoImageProcessor": f"{_FILE}.{name}"},
+        }
 
     def _settings(self) -> dict[str, Any]:
         found = {name: getattr(self, name) for name in AraeImageProcessorKwargs.__annotations__}

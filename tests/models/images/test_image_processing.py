@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from hf_arae.models.images.image_config import ImageConfig
+from hf_arae.models.images.image_model import ImageModel
 from hf_arae.models.images.image_processing import AraeImageProcessor
 
 RAMP = (np.arange(64).reshape(8, 8) * 4).astype(np.uint8)
@@ -116,3 +117,24 @@ def test_a_model_s_processor_has_its_size_channels_and_range():
     processor = AraeImageProcessor.for_config(config, binarize="threshold")
     values = processor(RAMP, return_tensors="pt")["pixel_values"]
     assert values.shape == (1, 3, 16, 16) and values.unique().tolist() == [-1, 1]
+
+
+def test_a_model_takes_its_own_processor_alone():
+    model = ImageModel(ImageConfig(image_size=16, num_channels=3, value_range="signed"))
+    settings = {"size": 16, "num_channels": 3}
+    for right in (
+        AraeImageProcessor.for_config(model.config),
+        AraeImageProcessor.for_config(model.config, binarize="stochastic"),
+        AraeImageProcessor(**settings, image_mean=0.5, image_std=0.5),
+    ):
+        model.check_processor(right)
+    for wrong in (
+        None,
+        AraeImageProcessor(**settings),
+        AraeImageProcessor(**settings | {"num_channels": 1}, value_range="signed"),
+        AraeImageProcessor(**settings | {"size": 17}, value_range="signed"),
+        AraeImageProcessor(**settings, image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.25]),
+        str,
+    ):
+        with pytest.raises(ValueError):
+            model.check_processor(wrong)
