@@ -82,6 +82,7 @@ def make_card_folder(arguments: CardArguments) -> Path:
         save_processor(processor, folder)
     pictures = pictures_in(run, arguments.publish_samples)
     for name in pictures:
+        (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(run / name, folder / name)
 
     samples = ""

@@ -96,8 +96,8 @@ Without the package: `{text.without_package}`.
 The model has {{{{ parameters }}}} parameters{{{{ precision }}}}.
 {{% if "curves.png" in pictures %}}
 ![Training curves](curves.png)
-{{% endif %}}{{% for name in pictures if name.startswith("samples") and name.endswith(".png") %}}
-![Samples, as its last evaluation drew them]({{{{ name }}}})
+{{% endif %}}{{% for name in pictures if name.startswith("pictures/") %}}
+![{{{{ name[9:-4].replace("-", " ").capitalize() }}}}, as the last evaluation drew them]({{{{ name }}}})
 {{% endfor %}}{{% if "samples.md" in pictures %}}
 How its outputs changed while it was trained: [samples.md](samples.md).
 {{% endif %}}

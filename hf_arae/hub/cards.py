@@ -18,7 +18,7 @@ from hf_arae.hub.curves import plot_run_curves
 from hf_arae.hub.family import card_text
 from hf_arae.hub.weights import count_parameters
 from hf_arae.metrics.numbers import known_numbers
-from hf_arae.storage.run_files import LOG_FILE, read_log, read_report
+from hf_arae.storage.run_files import LOG_FILE, PICTURES_FOLDER, read_log, read_report
 from hf_arae.utils.card_metadata import languages
 from hf_arae.utils.escapes import fenced, literal, plain
 from hf_arae.utils.places import repositories, without_place, without_places
@@ -27,7 +27,7 @@ from hf_arae.utils.tables import markdown_table
 CARD_FILE = "README.md"
 SAMPLES_FILE = "samples.md"
 CURVES_FILE = "curves.png"
-PICTURES = (CURVES_FILE, SAMPLES_FILE, "samples*.png")  # of a run
+PICTURES = (CURVES_FILE, SAMPLES_FILE, f"{PICTURES_FOLDER}/*.png")  # of a run
 SPLIT_OFF = "validation rows split off the training data"
 _AS_THEY_ARE = [
     "training",
@@ -219,7 +219,7 @@ def write_run_card(
 
 def pictures_in(folder: Path, samples: bool) -> list[str]:
     """The pictures of a run that go along, by name: those that show samples only if these are published."""
-    names = [path.name for pattern in PICTURES for path in sorted(folder.glob(pattern))]
+    names = [path.relative_to(folder).as_posix() for pattern in PICTURES for path in sorted(folder.glob(pattern))]
     return [name for name in names if samples or name == CURVES_FILE]
 
 

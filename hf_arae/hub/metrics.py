@@ -35,6 +35,7 @@ _REQUIREMENTS = {
     "sacrebleu": "sacrebleu>=2.4,<2.7",
     "sklearn": "scikit-learn>=1.5,<1.10",
     "torch": "torch>=2.13,<2.14",
+    "torchmetrics": "torchmetrics>=1.9,<1.10",
     "transformers": "transformers>=5.24,<5.25",
 }
 _SCRIPT_NAME = re.compile(r"[A-Za-z0-9_-]+")  # a dot would end the name of a module

@@ -71,14 +71,12 @@ def publication(folder: Path, repo_type: str = "model", samples: bool = False) -
     patterns = MODEL_FILES + (SENTENCE_FILES if samples else ())
     card = folder / CARD_FILE
     shown = card.read_text(encoding="utf-8") if card.is_file() else ""
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
     found: dict[str, Path | bytes] = {
-        path.name: path
-        for path in paths
-        if path.parent == folder
-        and (
-            any(fnmatch(path.name, pattern) for pattern in patterns)
-            or (path.suffix == ".png" and f"]({path.name})" in shown)
-        )
+        name: path
+        for name, path in names.items()
+        if (path.parent == folder and any(fnmatch(name, pattern) for pattern in patterns))
+        or (path.suffix == ".png" and f"]({name})" in shown)
     }
     found |= {name: text.encode() for name, text in code_of(folder).items()}
     if REPORT_FILE in found:

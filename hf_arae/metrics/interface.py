@@ -8,6 +8,7 @@ from typing import Any
 
 import datasets
 import evaluate
+import numpy as np
 
 # As models read (hf_arae.data.text.rules), which cannot be imported: `evaluate` copies what a metric itself imports.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
@@ -28,6 +29,10 @@ class InMemoryMetric(evaluate.Metric, abc.ABC):
     The class is abstract so that `evaluate.load`, which takes the first concrete metric that it finds in a file,
     passes over it.
     """
+
+    paired = (
+        True  # prediction i is compared with reference i; else they are two sets, of which each has its own number
+    )
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -64,7 +69,7 @@ class InMemoryMetric(evaluate.Metric, abc.ABC):
         batch = {name: given[name] for name in self._feature_names()}
         for name, values in batch.items():
             check_collection(name, values)
-        if len({len(values) for values in batch.values()}) > 1:
+        if self.paired and len({len(values) for values in batch.values()}) > 1:
             raise ValueError(
                 "predictions and references must be of one length, got "
                 + " and ".join(f"{len(values)} {name}" for name, values in batch.items())
@@ -94,7 +99,7 @@ def _concatenate(parts: list[Any]) -> Any:
 def check_collection(name: str, values: Any) -> None:
     """Raises an error unless `values` is a list, array or column with at least one item."""
     if values is None:
-        raise ValueError(f"{name} are missing: pass {name}=[...], one item a sentence")
+        raise ValueError(f"{name} are missing: pass {name}=[...], one item an example")
     # An array of no dimension has a length only by name.
     if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__") or not _dimensions(values):
         raise TypeError(f"{name} must be a list (or an array, or a column of a dataset), got {type(values).__name__}")
@@ -148,6 +153,46 @@ def check_labels(name: str, values: Any) -> list[int | str]:
         if not isinstance(label, (str, numbers.Integral)):
             raise TypeError(f"{name} must hold labels, int or str, got {type(label).__name__} at position {position}")
     return [label if isinstance(label, str) else int(label) for label in labels]
+
+
+def check_vectors(name: str, values: Any, dimensions: int = 2) -> np.ndarray:
+    """Returns `values` as an array of float32, codes or features say, all finite.
+
+    Args:
+        dimensions: 2: (n, d); 1: (n,), one number an example.
+
+    Raises:
+        TypeError: they are not numbers.
+        ValueError: one is not finite, or the array has another number of dimensions.
+    """
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().float()
+    try:
+        array = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        shape = "(n, d)" if dimensions == 2 else "(n,)"
+        raise TypeError(f"{name} must be an array {shape} of float: {error}") from error
+    if array.ndim != dimensions:
+        raise ValueError(f"{name} must be of shape {'(n, d)' if dimensions == 2 else '(n,)'}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return array
+
+
+def check_probabilities(name: str, values: Any) -> np.ndarray:
+    """Returns `values` as an array (n, classes) of float64 whose rows add up to 1.
+
+    Raises:
+        TypeError: they are not numbers.
+        ValueError: one is negative or not finite, a row does not add up to 1, or there is one class only.
+    """
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double().numpy()
+    check_vectors(name, values)
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape[1] < 2 or (array < 0).any() or np.abs(array.sum(1) - 1).max() > 1e-3:
+        raise ValueError(f"{name} must be probabilities of two classes or more, each row adding up to 1")
+    return array / array.sum(1, keepdims=True)
 
 
 def labelled_texts(

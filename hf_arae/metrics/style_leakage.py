@@ -7,7 +7,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from hf_arae.metrics.interface import InMemoryMetric, check_labels
+from hf_arae.metrics.interface import InMemoryMetric, check_labels, check_vectors
 from hf_arae.metrics.numbers import Number
 from hf_arae.utils.extras import import_extra
 
@@ -64,7 +64,7 @@ class StyleLeakage(InMemoryMetric):
         )
 
     def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
-        codes = _check_codes(predictions)
+        codes = check_vectors("predictions", predictions)
         names, labels = np.unique(check_labels("references", references), return_inverse=True)
         counts = np.bincount(labels)
         if len(names) < 2 or counts.min() < MIN_CODES_A_LABEL:
@@ -84,17 +84,3 @@ class StyleLeakage(InMemoryMetric):
             "probe_accuracy": 100 * float(probe.score(test, test_labels)),
             "majority_share": 100 * majority / len(test_labels),
         }
-
-
-def _check_codes(values: Any) -> np.ndarray:
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().float()
-    try:
-        codes = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"predictions must be codes, (n, d) of float: {error}") from error
-    if codes.ndim != 2:
-        raise ValueError(f"predictions must be codes of shape (n, d), got {codes.shape}")
-    if not np.isfinite(codes).all():
-        raise ValueError("predictions must be finite codes, got NaN or infinity")
-    return codes

@@ -17,6 +17,7 @@ except ImportError:  # Windows
 REPORT_FILE = "metrics.json"  # what a finished run says of itself
 LOG_FILE = "training_log.jsonl"
 BOARD_FOLDER = "tensorboard"
+PICTURES_FOLDER = "pictures"  # PNG files of evaluations; each file's name says what it shows
 LOCK_FILE = ".lock"
 EXPORT_NEW = ".export.new"  # a result that is being written
 EXPORT_READY = ".export.ready"  # one that is whole and on the disk, and whose files are being moved to their places

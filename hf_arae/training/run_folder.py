@@ -12,7 +12,15 @@ from typing import TextIO
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from hf_arae.storage.files import read_json, sync, write_json
-from hf_arae.storage.run_files import BOARD_FOLDER, EXPORT_NEW, EXPORT_READY, LOCK_FILE, LOG_FILE, REPORT_FILE
+from hf_arae.storage.run_files import (
+    BOARD_FOLDER,
+    EXPORT_NEW,
+    EXPORT_READY,
+    LOCK_FILE,
+    LOG_FILE,
+    PICTURES_FOLDER,
+    REPORT_FILE,
+)
 from hf_arae.storage.wholeness import DIGESTS_FILE, digests_of
 from hf_arae.training.arguments import TrainingArguments
 from hf_arae.training.checkpoint import (
@@ -130,9 +138,9 @@ def check_start(arguments: TrainingArguments) -> None:
 
 
 def clear(output_dir: Path) -> None:
-    """Removes the checkpoints and the logs of an earlier run."""
-    aside = [*output_dir.glob("set-aside-checkpoint-*")]
-    for path in [*list_checkpoints(output_dir), *aside, output_dir / BOARD_FOLDER, output_dir / LOG_FILE]:
+    """Removes the checkpoints, the logs and the pictures of an earlier run."""
+    logs = [output_dir / name for name in (BOARD_FOLDER, PICTURES_FOLDER, LOG_FILE)]
+    for path in [*list_checkpoints(output_dir), *output_dir.glob("set-aside-checkpoint-*"), *logs]:
         discard(path)
 
 

@@ -24,12 +24,18 @@ OTHERS = ["the food was awful .", "the food was awful !", "i am never coming bac
 LABELS = [row % 2 for row in range(40)]
 CODES = [[math.sin(row), float(row % 2), math.cos(row)] for row in range(40)]
 PAIRS = {"predictions": TEXTS, "references": OTHERS}
+SHARES = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]]
 INPUTS = {
+    "anomaly_detection": {"predictions": [row[0] for row in CODES], "references": LABELS},
     "bleu": PAIRS,
+    "calibration_error": {"predictions": SHARES, "references": [0, 1, 0, 2]},
+    "class_diversity": {"predictions": SHARES},
     "content_preservation": PAIRS,
     "diversity": {"predictions": TEXTS},
     "exact_match": PAIRS,
+    "frechet_distance": {"predictions": CODES[:20], "references": CODES[15:]},
     "perplexity": {"predictions": TEXTS},
+    "precision_recall": {"predictions": CODES[:20], "references": CODES[15:]},
     "rouge": PAIRS,
     "style_leakage": {"predictions": CODES, "references": LABELS},
     "summary_shape": PAIRS,
@@ -174,7 +180,7 @@ def test_requirements_are_those_of_the_package(staged):
 
 
 def test_an_unknown_metric_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"must be one of bleu, .*; got 'meteor'"):
+    with pytest.raises(ValueError, match=r"must be one of .*bleu, .*; got 'meteor'"):
         stage_metric("meteor", tmp_path / "meteor")
 
 

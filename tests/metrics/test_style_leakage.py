@@ -44,7 +44,7 @@ def test_scale_and_kind_of_the_codes_do_not_matter():
         (NOISE * np.nan, LABELS, ValueError, "finite"),
         (NOISE, LABELS * 0, ValueError, "at least two labels"),
         (NOISE[:605], LABELS[:605], ValueError, "at least 10 codes each, got {0: 600, 1: 5}"),
-        (["a"] * 1000, LABELS, TypeError, "codes"),
+        (["a"] * 1000, LABELS, TypeError, "float"),
         (NOISE, LABELS / 2, TypeError, "got float"),
     ],
 )

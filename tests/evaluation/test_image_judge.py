@@ -1,0 +1,102 @@
+"""The judge of images: what it learns, that it is the same again, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+
+from hf_arae.data.images.labelled_images import LabelledImages
+from hf_arae.evaluation.image_judge import ImageJudge, judge_for, train_judge
+from hf_arae.evaluation.image_pixels import to_unit
+from hf_arae.models.images.image_processing import AraeImageProcessor
+
+
+def bars(count, size=28, channels=1, seed=0, labelled=True):
+    """Images of two classes: a bright bar that stands or lies, on noise."""
+    source = np.random.default_rng(seed)
+    pixels = source.integers(0, 100, (count, size, size, channels), dtype=np.uint8)
+    labels = source.integers(0, 2, count)
+    for one, label in zip(pixels, labels, strict=True):
+        place = source.integers(size - size // 7)
+        part = slice(place, place + size // 7)
+        one[part if label else slice(None), slice(None) if label else part] = 255
+    return LabelledImages(pixels, labels if labelled else None, ["standing", "lying"] if labelled else [])
+
+
+@pytest.mark.parametrize(("size", "channels", "epochs"), [(28, 1, 4), (32, 3, 4), (96, 1, 7)])
+def test_it_learns_classes_of_images_of_any_size(size, channels, epochs):
+    held_out = bars(60, size, channels, seed=1)
+    judge = train_judge(bars(400, size, channels), held_out, epochs=epochs)
+    assert judge.accuracy > 90
+    read = judge.read(held_out.pixels)
+    assert read.features.shape == (60, 64)
+    assert read.features.dtype == torch.float32
+    torch.testing.assert_close(read.probabilities.sum(1), torch.ones(60, dtype=torch.float64))
+    assert 100 * (read.probabilities.argmax(1).numpy() == held_out.labels).mean() == judge.accuracy
+    torch.testing.assert_close(judge.features(to_unit(held_out.pixels)), read.features)
+
+
+def test_it_is_trained_once_and_the_same_again(tmp_path):
+    images, held_out = bars(200), bars(40, seed=1)
+    before = torch.random.get_rng_state()
+    with torch.no_grad():  # as in an evaluation
+        first = train_judge(images, held_out, tmp_path / "judges", epochs=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    again = train_judge(images, held_out, epochs=1)
+    (path,) = (tmp_path / "judges").iterdir()
+    stamp = path.stat().st_mtime_ns
+    loaded = train_judge(images, held_out, tmp_path / "judges", epochs=1)
+    assert path.stat().st_mtime_ns == stamp
+    assert first.accuracy == again.accuracy == loaded.accuracy
+    assert loaded.label_names == ["standing", "lying"]
+    for other in (again, loaded):
+        assert all(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+    train_judge(bars(200, seed=2), held_out, tmp_path / "judges", epochs=1)  # other images, another judge
+    assert len(list((tmp_path / "judges").iterdir())) == 2
+
+
+def test_rows_without_a_label_are_left_out():
+    images = bars(200)
+    labels = images.labels.copy()
+    labels[:50] = -100
+    some = LabelledImages(images.pixels, labels, images.label_names)
+    whole, part = train_judge(some, epochs=1), train_judge(images.take(np.arange(50, 200)), epochs=1)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), part.parameters(), strict=True))
+    assert np.isnan(whole.accuracy)
+
+
+def test_data_without_labels_have_no_judge(caplog):
+    data = {"train": bars(20, labelled=False), "validation": bars(20, labelled=False)}
+    with pytest.raises(ValueError, match="labels"):
+        train_judge(data["train"])
+    one = bars(20)
+    with pytest.raises(ValueError, match="two"):
+        train_judge(LabelledImages(one.pixels, np.zeros(20, np.int64), one.label_names))
+    assert judge_for(data, AraeImageProcessor()) is None
+    assert "Frechet" in caplog.text
+
+
+def test_a_judge_of_binary_images_is_trained_on_binary_images(tmp_path):
+    data = {"train": bars(100), "validation": bars(20, seed=1)}
+    grey = judge_for(data, AraeImageProcessor(), tmp_path)
+    binary = judge_for(data, AraeImageProcessor(binarize="threshold"), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert not torch.equal(grey.to_logits.weight, binary.to_logits.weight)
+
+
+def test_other_images_and_damaged_files_are_refused(tmp_path):
+    judge = ImageJudge(28, 1, ["a", "b"])
+    for images in (
+        torch.zeros(2, 3, 28, 28),
+        torch.zeros(2, 1, 32, 32),
+        torch.zeros(0, 1, 28, 28),
+        torch.zeros(28, 28),
+    ):
+        with pytest.raises(ValueError):
+            judge.read(images)
+    with pytest.raises(ValueError, match="finite"):
+        judge.read(torch.full((2, 1, 28, 28), float("nan")))
+    with pytest.raises(FileNotFoundError):
+        ImageJudge.load(tmp_path / "none.safetensors")
+    (tmp_path / "half.safetensors").write_bytes(b"1234")
+    with pytest.raises(ValueError, match=r"half\.safetensors"):
+        ImageJudge.load(tmp_path / "half.safetensors")
