@@ -132,9 +132,7 @@ class ImageAnomalyEvaluator:
         return Evaluation({f"auroc_{kind}": row["auroc"] for kind, row in rows.items()})
 
     def table(self, model: PreTrainedModel) -> dict[str, dict[str, float]]:
-        """By the kind of anomalies `auroc`, `aupr`, `fpr_at_95` (%), and the mean `score`, `normal_score` being that of
-        normal images.
-        """
+        """By the kind of anomalies: `auroc`, `aupr`, `fpr_at_95` (%), the mean `score`, and the `normal_score`."""
         normal, found = self._scores(model, self.images), {}
         kinds = dict(self.kinds)
         if model.draws_images:

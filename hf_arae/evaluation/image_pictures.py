@@ -166,7 +166,7 @@ class ImagePictures:
             paths.append(self._grid("images-and-reconstructions", _in_turn(originals, copies[: 4 * columns], columns)))
         if model.draws_images:
             paths.append(self._lines("lines-between-z", self._between_z(model)))
-        if model.rebuilds_images and len(self.images) > 1:
+        if model.decodes_codes and len(self.images) > 1:
             paths.append(self._lines("lines-between-codes", self._between_codes(model)))
         if samples is not None and self.train_images is not None:
             shown = samples[: min(_NEAREST, columns)]

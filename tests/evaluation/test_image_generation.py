@@ -39,7 +39,7 @@ class Stub(ImageModel):
     """Draws what it is given: rows of images by the first number of z; rebuilds nothing."""
 
     config_class = StubConfig
-    rebuilds_images = False
+    rebuilds_images = decodes_codes = False
 
     def __init__(self, images, **sizes):
         super().__init__(StubConfig(image_size=images.pixels.shape[1], **sizes))

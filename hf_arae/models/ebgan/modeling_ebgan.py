@@ -65,6 +65,7 @@ class EbganModel(ImageModel):
         with torch.random.fork_rng(devices=[]):  # torch's own first weights, which are drawn again below
             self.generator = self._make_generator()
         self.draws_images, self.rebuilds_images = self.generator is not None, config.discriminator == "autoencoder"
+        self.decodes_codes = self.rebuilds_images and config.backbone != "ladder"
         self.post_init()
 
     def _make_generator(self) -> nn.Module | None:

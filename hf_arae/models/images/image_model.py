@@ -47,6 +47,7 @@ class ImageModel(FamilyModel):
     auto_classes = ("AutoModel",)
     main_input_name = "pixel_values"
     draws_images = True  # `sample` knows where new images lie
+    decodes_codes = True  # `decode` is there: a code alone gives an image
     rebuilds_images = True  # `encode` and `reconstruct` are there; not where a discriminator is a mere classifier
 
     # What a subclass says
