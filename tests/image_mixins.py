@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
 from testing_mixins import FamilyTests
 
 from hf_arae.data.collated_rows import CollatedRows
+from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.models.images.image_config import VALUE_RANGES
+from hf_arae.models.images.image_processing import AraeImageProcessor
 
 SIZE = 6  # height and width of the made-up images
 
 
-def made_up_images(rows: int, channels: int = 1, value_range: str = "unit", seed: int = 0) -> torch.Tensor:
-    """Random bright bars on dark ground, `(rows, channels, SIZE, SIZE)`, in a range of values."""
-    source = torch.Generator().manual_seed(seed)
-    places = torch.randint(SIZE - 1, (rows,), generator=source)
-    images = 0.2 * torch.rand(rows, channels, SIZE, SIZE, generator=source)
-    for row, place in enumerate(places.tolist()):
-        images[row, :, :, place : place + 2] += 0.8
-    low, high = VALUE_RANGES[value_range]
-    return low + (high - low) * images
+def made_up_images(rows: int, channels: int = 1, seed: int = 0) -> LabelledImages:
+    """Random bright bars on dark ground; an image's label, of three, says where its bar stands."""
+    source = np.random.default_rng(seed)
+    pixels = source.integers(0, 50, (rows, SIZE, SIZE, channels), np.uint8)
+    places = source.integers(0, SIZE - 1, rows)
+    for row, place in enumerate(places):
+        pixels[row, :, place : place + 2] += 200
+    return LabelledImages(pixels, places * 3 // (SIZE - 1), ["left", "middle", "right"])
 
 
 def image_rows(images: torch.Tensor, **columns: list) -> CollatedRows:
@@ -39,13 +41,14 @@ class ImageFamilyTests(FamilyTests):
     """What every family of images must pass; its tiny model reads images of `SIZE` x `SIZE` pixels."""
 
     def data(self, rows: int = 64) -> CollatedRows:
-        """Images of the tiny model's channels and range."""
+        """Images of the tiny model's channels and range; a family that reads labels has more to say here."""
         return image_rows(self.images(rows))
 
     def images(self, rows: int = 5, seed: int = 0) -> torch.Tensor:
-        """Images that the tiny model reads."""
+        """Images that the tiny model reads, in torch's default precision."""
         config = self.build_model().config
-        return made_up_images(rows, config.num_channels, config.value_range, seed)
+        made_up = made_up_images(rows, config.num_channels, seed)
+        return AraeImageProcessor.for_config(config).scale(made_up.pixels).to(torch.get_default_dtype())
 
     @pytest.fixture
     def model(self):

@@ -27,7 +27,20 @@ if TYPE_CHECKING:
 
     from hf_arae.training.objective import Objective
 
-FAMILIES = ("arae", "ae", "vae", "aae", "rnn_lm", "ursae", "headline_selector", "ae_image", "ebgan")
+FAMILIES = (
+    "arae",
+    "ae",
+    "vae",
+    "aae",
+    "rnn_lm",
+    "ursae",
+    "headline_selector",
+    "arae_image",
+    "ae_image",
+    "vae_image",
+    "aae_image",
+    "ebgan",
+)
 
 _PUBLIC = ("configuration", "modeling", "objective")  # kinds of files whose names `hf_arae` has
 _ALL = re.compile(r"^__all__ = (\[.*?\])", re.MULTILINE | re.DOTALL)

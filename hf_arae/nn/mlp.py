@@ -20,6 +20,7 @@ class Mlp(nn.Module):
         activation: `"relu"` (generators) or `"leaky_relu"` with slope 0.2 (critics, classifiers).
         batch_norm: normalise after each hidden layer. Never in a critic that is trained with a gradient penalty: the
             penalty is per example, and batch norm ties the examples of a batch together.
+        plain_layers: so many hidden layers, the first ones, are without batch norm.
         bounded: end with tanh, so that the output lies in (-1, 1).
         input_scale: factor on the input, so that inputs of any size meet weights of a usual one.
         output_scale: factor on the output, before tanh.
@@ -40,13 +41,15 @@ class Mlp(nn.Module):
         input_scale: float = 1.0,
         output_scale: float = 1.0,
         shortcut: bool = False,
+        plain_layers: int = 0,
     ):
         super().__init__()
         layers: list[nn.Module] = []
         width = input_size
-        for size in hidden_sizes:
-            layers.append(nn.Linear(width, size, bias=not batch_norm))  # batch norm takes any offset away again
-            if batch_norm:
+        for number, size in enumerate(hidden_sizes):
+            normed = batch_norm and number >= plain_layers
+            layers.append(nn.Linear(width, size, bias=not normed))  # batch norm takes any offset away again
+            if normed:
                 layers.append(BatchNorm(size))
             layers.append(nn.ReLU() if activation == "relu" else nn.LeakyReLU(0.2))
             width = size
@@ -104,21 +107,31 @@ class Mlp(nn.Module):
     def mean_difference(self, first: Tensor, second: Tensor) -> Tensor:
         """Mean output over `first` less that over `second`, a scalar; each `(batch, input_size)`.
 
-        The output's offset cancels, and gets no gradient rather than the rounding error of one.
+        The output's offset cancels, and gets no gradient rather than the rounding error of one. With batch norm the
+        two have statistics of their own.
 
         Raises:
-            ValueError: as `input_gradient`.
+            ValueError: as `input_gradient`, but for batch norm.
         """
-        self._check_rating("mean_difference")
+        self._check_rating("mean_difference", batch_norm=True)
         with torch.autocast(first.device.type, enabled=False):
+            if self._has_batch_norm:
+                inputs = (self.input_scale * part.to(self.output_layer.weight.dtype) for part in (first, second))
+                real, fake = (self.layers[:-1](part).mean(0) for part in inputs)
+                return self.output_layer.weight[0] @ (real - fake)
             inputs = torch.cat([first, second]).to(self.output_layer.weight.dtype)
             states = self.layers[:-1](self.input_scale * inputs)
             difference = states[: len(first)].mean(0) - states[len(first) :].mean(0)
             return self.output_layer.weight[0] @ difference
 
-    def _check_rating(self, name: str) -> None:
+    @property
+    def _has_batch_norm(self) -> bool:
+        return any(isinstance(layer, BatchNorm) for layer in self.layers)
+
+    def _check_rating(self, name: str, batch_norm: bool = False) -> None:
         bent = self.bounded or self.output_scale != 1 or self.shortcut is not None
-        if bent or self.output_layer.out_features != 1 or any(isinstance(x, BatchNorm) for x in self.layers):
+        if bent or self.output_layer.out_features != 1 or (self._has_batch_norm and not batch_norm):
             raise ValueError(
-                f"{name} is for layers with one output, without batch norm, tanh, output_scale and shortcut"
+                f"{name} is for layers with one output, without {'' if batch_norm else 'batch norm, '}tanh, "
+                "output_scale and shortcut"
             )
