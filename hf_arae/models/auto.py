@@ -42,6 +42,11 @@ FAMILIES = (
     "ebgan",
 )
 
+# Where transformers looks for the names of classes: its Trainer, to shift labels that it smooths, and its pipeline.
+_ASKED_BY_NAME = {
+    "AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "AutoModelForImageClassification": "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES",
+}
 _PUBLIC = ("configuration", "modeling", "objective")  # kinds of files whose names `hf_arae` has
 _ALL = re.compile(r"^__all__ = (\[.*?\])", re.MULTILINE | re.DOTALL)
 
@@ -197,7 +202,7 @@ def modules_of_names() -> dict[str, str]:
 def register() -> None:
     """Makes `AutoConfig`, `AutoModel` and the others know every family. Calling it again changes nothing."""
     import transformers
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    from transformers.models.auto import modeling_auto
     from transformers.utils import is_vision_available
 
     from hf_arae.models.images.image_config import ImageConfig
@@ -211,5 +216,5 @@ def register() -> None:
             )
         for auto_class, model_class in one.models.items():
             getattr(transformers, auto_class).register(one.config, model_class, exist_ok=True)
-            if auto_class == "AutoModelForCausalLM":  # by these names its Trainer shifts labels that it smooths
-                MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[one.name] = model_class.__name__
+            if auto_class in _ASKED_BY_NAME:
+                getattr(modeling_auto, _ASKED_BY_NAME[auto_class])[one.name] = model_class.__name__

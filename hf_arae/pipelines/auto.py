@@ -8,11 +8,19 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from hf_arae.models.auto import FAMILIES, family
 from hf_arae.pipelines.feature_extraction import CodePipeline
+from hf_arae.pipelines.image_anomaly_detection import ImageAnomalyDetectionPipeline
+from hf_arae.pipelines.image_feature_extraction import ImageCodePipeline
 from hf_arae.pipelines.text_generation import WordGenerationPipeline
 from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
 from hf_arae.pipelines.text_summarization import TextSummarizationPipeline
+from hf_arae.pipelines.unconditional_image_generation import UnconditionalImageGenerationPipeline
 
-TASKS = {"text-style-transfer": TextStyleTransferPipeline, "text-summarization": TextSummarizationPipeline}
+TASKS = {
+    "text-style-transfer": TextStyleTransferPipeline,
+    "text-summarization": TextSummarizationPipeline,
+    "unconditional-image-generation": UnconditionalImageGenerationPipeline,
+    "image-anomaly-detection": ImageAnomalyDetectionPipeline,
+}
 
 
 def register() -> None:
@@ -25,6 +33,7 @@ def register() -> None:
     # There is no place for a pipeline of one family beside transformers' own of that task.
     PIPELINE_REGISTRY.supported_tasks["feature-extraction"]["impl"] = CodePipeline
     PIPELINE_REGISTRY.supported_tasks["text-generation"]["impl"] = WordGenerationPipeline
+    PIPELINE_REGISTRY.supported_tasks["image-feature-extraction"]["impl"] = ImageCodePipeline
 
 
 def auto_class(*classes: type) -> type:

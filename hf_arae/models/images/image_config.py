@@ -20,13 +20,23 @@ class ImageConfig(FamilyConfig):
         image_size: height and width in pixels; images are square.
         num_channels: 1 for grey, 3 for colour.
         value_range: pixels lie in [0, 1] (`"unit"`) or in [-1, 1] (`"signed"`).
+        anomaly_threshold: scores above it are those of anomalous images; `None`: it has not been calibrated.
+        anomaly_quantile: share of the images that it was calibrated with whose scores are not above it.
     """
 
-    not_chosen: ClassVar[tuple[str, ...]] = (*FamilyConfig.not_chosen, "image_size", "num_channels")
+    not_chosen: ClassVar[tuple[str, ...]] = (
+        *FamilyConfig.not_chosen,
+        "image_size",
+        "num_channels",
+        "anomaly_threshold",
+        "anomaly_quantile",
+    )
 
     image_size: int = 28
     num_channels: int = 1
     value_range: str = "unit"
+    anomaly_threshold: float | None = None
+    anomaly_quantile: float | None = None
 
     @property
     def num_pixels(self) -> int:

@@ -46,6 +46,7 @@ class ImageModel(FamilyModel):
     config_class = ImageConfig
     auto_classes = ("AutoModel",)
     main_input_name = "pixel_values"
+    input_modalities = ("image",)
     draws_images = True  # `sample` knows where new images lie
     decodes_codes = True  # `decode` is there: a code alone gives an image
     rebuilds_images = True  # `encode` and `reconstruct` are there; not where a discriminator is a mere classifier

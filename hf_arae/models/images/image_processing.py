@@ -18,10 +18,6 @@ from transformers.utils import TensorType
 from hf_arae.data.images.pixels import open_picture, square_pixels
 from hf_arae.models.images.image_config import VALUE_RANGES
 
-# Where this file stands in the repository of a model, with which its code goes. Where the package is installed, the
-# package's class is taken all the same.
-_FILE = __name__.replace(".", "_") if __name__.startswith("hf_arae.") else __name__.rpartition(".")[2]
-
 
 class AraeImageProcessorKwargs(TypedDict, total=False):
     """What can be set, at making the processor or for one call."""
@@ -208,13 +204,12 @@ class AraeImageProcessor(PilBackend):
         return BatchFeature(data=data, tensor_type=return_tensors)
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings, as they are saved."""
-        name = type(self).__name__
-        return {
-            **self._settings(),
-            "image_processor_type": name,
-            "auto_map": {"AutoImageProcessor": f"{_FILE}.{name}"},
-        }
+        """All settings, as they are saved.
+
+        Not the class: transformers then takes that of the model's config, in this package or, where it is not
+        installed, in the code that goes with the model.
+        """
+        return self._settings()
 
     def _settings(self) -> dict[str, Any]:
         found = {name: getattr(self, name) for name in AraeImageProcessorKwargs.__annotations__}

@@ -1,0 +1,46 @@
+"""What the pipelines of images share: what they load, and whether the processor is the model's."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import ClassVar
+
+import torch
+from transformers import MODEL_MAPPING, AutoModel, Pipeline, PreTrainedConfig
+
+from hf_arae.models.base import PushedWithCode
+
+
+class ImagePipeline(PushedWithCode, Pipeline):
+    """Base of pipelines of image models.
+
+    Raises:
+        ValueError: the model cannot do what the pipeline is for, or the image processor is not the model's.
+    """
+
+    _load_tokenizer = False
+    _load_processor = False
+    _load_image_processor = True
+    _load_video_processor = False
+    _load_feature_extractor = False
+    auto_models = (AutoModel,)
+    needed: ClassVar[str]  # what a model must have set to do what the pipeline is for
+    lacking: ClassVar[str]  # what is said of one that has not
+
+    def __init__(self, model, *positional, **arguments):
+        if not getattr(model, self.needed, False):
+            raise ValueError(f"this {type(model).__name__} {self.lacking}")
+        super().__init__(model, *positional, **arguments)
+        self.model.check_processor(self.image_processor)
+
+    @classmethod
+    def accepts(cls, config: PreTrainedConfig) -> bool:
+        """Whether the pipeline can run models of this config."""
+        model_class = MODEL_MAPPING.get(type(config), None)
+        if not hasattr(model_class, cls.needed):
+            return False
+        with torch.device("meta"):  # it may depend on the config
+            return getattr(model_class(deepcopy(config)), cls.needed)
+
+
+__all__ = ["ImagePipeline"]
