@@ -15,9 +15,9 @@ from hf_arae.nn.image.ladder import layer_costs
 from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.utils.validation import check_range
 
-# Running statistics follow a pass without noise in every so many iterations, and remember some hundred such passes.
+# Running statistics follow a pass without noise in every so many iterations, and remember some twenty such passes.
 TRACKING_INTERVAL = 4
-TRACKING_MOMENTUM = 0.01
+TRACKING_MOMENTUM = 0.05
 
 
 @dataclass
