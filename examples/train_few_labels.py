@@ -45,7 +45,8 @@ class ScriptArguments:
         default=100, metadata={"help": "So many training images keep their labels, as many of each class."}
     )
     labelled_batch_size: int = field(
-        default=100, metadata={"help": "A batch has so many images with labels, beside those without, on each process."}
+        default=100,
+        metadata={"help": "A batch has so many images with labels on each process, beside those without."},
     )
 
 
