@@ -175,13 +175,6 @@ class EbganModel(ImageModel):
 
     # transformers' interface
 
-    @property
-    def example_inputs(self) -> dict[str, Tensor]:
-        """Small valid inputs of `forward`, the same at each call: two images from black to white."""
-        size = (2, *self.config.image_shape)
-        values = torch.linspace(0, 1, 2 * self.config.num_pixels, device=self.device).view(size)
-        return {"pixel_values": values if self.config.value_range == "unit" else 2 * values - 1}
-
     def forward(
         self, pixel_values: Tensor, return_dict: bool | None = None, **kwargs
     ) -> ImageModelOutput | tuple[Tensor, ...]:

@@ -143,6 +143,16 @@ class ImageModel(FamilyModel):
         images = self.decode(points) if space == "code" else self.images_from_z(points)
         return images.unflatten(0, (len(first), steps))
 
+    # transformers' interface
+
+    @property
+    def example_inputs(self) -> dict[str, Tensor]:
+        """Small valid inputs of `forward`, the same at each call: two images from the lowest value to the highest."""
+        config = self.config
+        low, high = VALUE_RANGES[config.value_range]
+        values = torch.linspace(low, high, 2 * config.num_pixels, device=self.device)
+        return {"pixel_values": values.view(2, config.num_channels, config.image_size, config.image_size)}
+
     # Checks
 
     def check_processor(self, processor: Any | None) -> None:
