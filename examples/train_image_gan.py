@@ -41,7 +41,8 @@ class ScriptArguments:
     image_size: int = field(default=28, metadata={"help": "Images are scaled to this height and width in pixels."})
     num_channels: int = field(default=1, metadata={"help": "Images are grey (1) or in colour (3)."})
     num_samples: int = field(
-        default=2000, metadata={"help": "An evaluation draws so many new images; the last one draws 10 000."}
+        default=2000,
+        metadata={"help": "An evaluation draws so many new images; the last one as many as the test split has."},
     )
     judge_dir: str = field(
         default="runs/judges", metadata={"help": "The judge of each set of images is kept in this folder."}
@@ -109,11 +110,12 @@ def main() -> None:
 
     # 7. The test split's numbers (the validation split's, where there is no test split)
     split = "test" if "test" in data else "validation"
-    last = ImageGenerationEvaluator(processor, judge, data[split], data["train"], 10_000, pictures)
+    count = min(len(data[split]), 10_000)
+    last = ImageGenerationEvaluator(processor, judge, data[split], data["train"], count, pictures)
     model.eval()
     evaluation = last(model)
     if trainer.accelerator.is_main_process:
-        print(f"\n{len(data[split])} images of the {split} split, as many new ones:")
+        print(f"\n{count} images of the {split} split, as many new ones:")
         for name, value in evaluation.metrics.items():
             print(f"  {name:32s} {value:10.3f}")
         print("\n".join(f"  {path}" for path in evaluation.samples))

@@ -17,6 +17,9 @@ class _OverProcesses:
 
     Training on k processes is then the same as on one with k times the rows. (`nn.SyncBatchNorm` is for GPUs only.)
     Every process must have the same number of rows.
+
+    Raises:
+        ValueError: while training, there is one number of each feature alone.
     """
 
     tracking = True  # running statistics follow what it sees while training
@@ -26,6 +29,8 @@ class _OverProcesses:
             return super().forward(inputs)
         processes = number_of_processes()
         if processes == 1:
+            if inputs.numel() == inputs.shape[1]:
+                raise ValueError("batch norm has no deviation of one row: a batch needs at least 2, got 1")
             if self.tracking:
                 return super().forward(inputs)
             return F.batch_norm(inputs, None, None, self.weight, self.bias, training=True, eps=self.eps)

@@ -19,6 +19,7 @@ from hf_arae import (
     EbganObjectiveArguments,
 )
 from hf_arae.losses.pulling_away import pulling_away
+from hf_arae.models.ebgan.margin import estimate_margin
 from hf_arae.nn.batch_norm import still_statistics
 
 CONV = {
@@ -207,6 +208,16 @@ def test_energies_of_each_kind_and_verbs():
         output = model(images)
         torch.testing.assert_close(output.energy, expected)
         torch.testing.assert_close(output.loss, expected.mean())
+
+
+def test_a_margin_is_estimated_by_the_discriminator_alone():
+    images, model = TestEbgan().images(64), make_model(discriminator_layers="20")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    margin = estimate_margin(model, images, learning_rate=3e-3, batch_size=16, max_epochs=30)
+    assert 0 < margin < 0.8 * model.eval().energy(images).mean().item()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with pytest.raises(ValueError, match="critic"):
+        estimate_margin(make_model(discriminator="critic"), images)
 
 
 # The rivals
