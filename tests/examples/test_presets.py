@@ -54,8 +54,9 @@ def test_a_preset_says_what_it_is_and_is_read_by_its_script(read, preset):
             value = [yaml.safe_load(one) for one in text] if isinstance(text, list) else yaml.safe_load(text)
             assert json.dumps(given[name]) == json.dumps(type(given[name])(value)), name
     if "family" in values:
-        (sizes,) = [part for part in command.parts if "embedding_size" in vars(part)]
-        family(values["family"]).config(**vars(sizes))
+        config = family(values["family"]).config
+        (sizes,) = [part for part in command.parts if type(part).__name__ == f"{config.__name__}Arguments"]
+        config(**vars(sizes))
 
 
 def test_a_published_preset_is_the_defaults_of_the_family_but_for_what_it_says(read):

@@ -25,7 +25,7 @@ class ImageAutoencoderConfig(ImageConfig):
         code_size: width of the code.
         layer_batch_norm: normalise after each hidden layer of encoder and decoder.
         amplify_code: the decoder reads the code times `sqrt(code_size)`, which puts the coordinates of a code of norm
-            1 at the size of 1. Not in the thesis; it helps where the noise on codes is small.
+            1 at the size of 1. It helps where the noise on codes is small.
         pixel_loss: bernoulli, the cross-entropy of each pixel with the probability that the decoder gives it, for
             black and white or, as it is, for grey values; or squared_error, on values in [0, 1].
     """
