@@ -112,10 +112,11 @@ def notice(page: str, private: bool, processor: Any | None, samples: bool, every
         f"It goes up: the weights; {beside}; the names of the labels; the code of the model; a card with the names "
         f"(not the places) of the data, the settings, the command and the numbers; the log and its curves.\n"
         + (
-            "As publish_samples is on, so do sentences of the data and what the model makes of them, in card and log."
+            "As publish_samples is on, so do sentences or pictures of the data and what the model makes of them, in "
+            "card and log."
             if samples
-            else "No sentence of the data goes up (--publish_samples adds some, in card and log), no path of this "
-            "machine, and no licence or language but what --license and --language say."
+            else "No sentence or picture of the data goes up (--publish_samples adds some, in card and log), no path "
+            "of this machine, and no licence or language but what --license and --language say."
         )
     )
 

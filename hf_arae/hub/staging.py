@@ -47,6 +47,7 @@ def stage(name: str | os.PathLike, folder: str | os.PathLike) -> list[str]:
         if path.name not in files and is_exported(path):
             path.unlink()
     for file, content in files.items():
+        (folder / file).parent.mkdir(exist_ok=True)  # pictures lie in a folder
         if isinstance(content, bytes):
             (folder / file).write_bytes(content)
         else:

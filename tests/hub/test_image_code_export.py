@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from family_tests import family_tests, narrow_model
 from image_mixins import ImageFamilyTests
+from PIL import Image
 from transformers import pipeline
 from warm_python import run_python
 
+from hf_arae.hub.cards import write_run_card
 from hf_arae.hub.export import write_code
+from hf_arae.hub.staging import stage
 from hf_arae.models.auto import FAMILIES
 from hf_arae.models.images.image_processing import AraeImageProcessor
 
@@ -85,3 +88,17 @@ def test_image_families_do_the_same_by_their_code_and_saved_again(tmp_path):
             # Pictures are bytes, and a sum that is rounded otherwise moves one by a step.
             step = 1 if np.asarray(here).dtype.kind == "i" else 1e-4
             assert np.asarray(there, float) == pytest.approx(np.asarray(here, float), rel=1e-4, abs=step), name
+
+
+def test_pictures_go_with_their_card(tmp_path):
+    name = next(name for name in FAMILIES if isinstance(family_tests(name), ImageFamilyTests))
+    model, run = narrow_model(name, 0), tmp_path / "run"
+    for part in (model, AraeImageProcessor.for_config(model.config)):
+        part.save_pretrained(run)
+    (run / "pictures").mkdir()
+    Image.new("L", (9, 9)).save(run / "pictures" / "new-images.png")
+    for published in (True, False):
+        write_run_card(run, "alice/run", publish_samples=published)
+        assert ("pictures/new-images.png" in stage(run, tmp_path / str(published))) == published
+        assert (tmp_path / str(published) / "pictures" / "new-images.png").is_file() == published
+    assert "image-feature-extraction" in (run / "README.md").read_text()

@@ -1,6 +1,7 @@
 """The model cards of EBGANs and their rivals, and of ladders."""
 
 from hf_arae.hub.card_text import LOADED, CardText
+from hf_arae.models.images.cards import SIZE, image_snippet
 
 _EBGAN = """
 @inproceedings{zhao2017energy,
@@ -18,7 +19,6 @@ _LADDER = """
   year={2015}
 }
 """
-_SIZE = "{{ config.num_channels }} x {{ config.image_size }} x {{ config.image_size }}"
 _KNOWN = """
 - It knows images like those that it was trained on, in their size and kind alone.
 """
@@ -29,16 +29,10 @@ _CRITIC = CardText(
     task_name="Image generation",
     tags=["gan", "image-generation"],
     introduction=f"""
-A generative adversarial network: a generator of images of {_SIZE} values, which was trained against a critic that
+A generative adversarial network: a generator of images of {SIZE} values, which was trained against a critic that
 tells real images from generated ones.
 
-```python
-import hf_arae
-from transformers import AutoModel
-
-model = AutoModel.from_pretrained("{{{{ repository }}}}")
-images = model.sample(16, seed=0)
-```
+{image_snippet(rebuilds=False)}
 """,
     limits=_KNOWN
     + """- Kinds of images of the training data can be missing from its own, or rare there.
@@ -52,7 +46,7 @@ _CLASSIFIER = CardText(
     task_name="Classification of images, learnt from few labels",
     tags=["ladder-network", "semi-supervised-learning", "image-classification"],
     introduction=f"""
-A ladder network: a classifier of images of {_SIZE} values that learnt from few labels, and from many images without.
+A ladder network: a classifier of images of {SIZE} values that learnt from few labels, and from many images without.
 Its noisy encoder and its decoder learn to take noise away, which needs no label.
 
 ```python
@@ -77,17 +71,13 @@ CARD = CardText(
     task_name="Image generation",
     tags=["ebgan", "image-generation", "anomaly-detection"],
     introduction=f"""
-An energy-based generative adversarial network (EBGAN): a generator of images of {_SIZE} values, and a discriminator
+An energy-based generative adversarial network (EBGAN): a generator of images of {SIZE} values, and a discriminator
 that is an autoencoder. An image's energy is how far it is from what the autoencoder makes of it.
 
-```python
-import hf_arae
-from transformers import AutoModel
+{image_snippet()}
 
-model = AutoModel.from_pretrained("{{{{ repository }}}}")
-images = model.sample(16, seed=0)
-energies = model.energy(images)
-```
+The model itself (`AutoModel`) has the verbs `sample`, `energy`, `encode`, `decode`, `reconstruct` and `interpolate`,
+on images as its image processor (`AutoImageProcessor`) makes them.
 """,
     limits=_KNOWN
     + """- Kinds of images of the training data can be missing from its own, or rare there.

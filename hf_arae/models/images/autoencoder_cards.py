@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hf_arae.hub.card_text import LOADED, CardText
+from hf_arae.models.images.cards import SIZE, image_snippet
 
 
 def image_autoencoder_card(kind: str, tags: list[str], citation: str, draws: bool = True) -> CardText:
@@ -14,9 +15,7 @@ def image_autoencoder_card(kind: str, tags: list[str], citation: str, draws: boo
         citation: BibTeX.
         draws: it makes new images too.
     """
-    new, sample, generation = "makes new images, ", "images = model.sample(16, seed=0)\n", ["image-generation"]
-    if not draws:
-        new, sample, generation = "", "", []
+    new, generation = ("makes new images, ", ["image-generation"]) if draws else ("", [])
     return CardText(
         task_type="image-feature-extraction",
         task_name="Latent space of images",
@@ -24,16 +23,10 @@ def image_autoencoder_card(kind: str, tags: list[str], citation: str, draws: boo
         introduction=f"""
 {kind} It {new}morphs one image into another, and gives image vectors.
 
-```python
-import hf_arae
-from transformers import AutoModel
+{image_snippet(draws)}
 
-model = AutoModel.from_pretrained("{{{{ repository }}}}")
-{sample}codes = model.encode(images)
-again = model.decode(codes)
-```
-
-Images are tensors `(batch, {{{{ config.num_channels }}}}, {{{{ config.image_size }}}}, {{{{ config.image_size }}}})`.
+The model itself (`AutoModel`) has the verbs `encode`, `decode`, `reconstruct`{", `sample`" if draws else ""} and
+`interpolate`, on images of {SIZE} values as its image processor (`AutoImageProcessor`) makes them.
 """,
         limits="""
 - It knows images like those that it was trained on, in their size and kind alone.
