@@ -108,9 +108,11 @@ class ImageGenerationEvaluator:
         max_real: held-out images that are measured against, at most; at least 6.
         max_train: training images that are measured, or that a Gaussian is fitted to, at most.
         seed: of the new images.
+        fit_codes: new images are drawn from a Gaussian fitted to codes, though the model knows where codes lie: what
+            its generator is to better.
 
     Raises:
-        ValueError: a number is too small, or the judge reads other images.
+        ValueError: a number is too small, the judge reads other images, or there is nothing to fit a Gaussian to.
     """
 
     def __init__(
@@ -124,7 +126,10 @@ class ImageGenerationEvaluator:
         max_real: int = 10_000,
         max_train: int = 10_000,
         seed: int = 0,
+        fit_codes: bool = False,
     ):
+        if fit_codes and train_images is None:
+            raise ValueError("fit_codes needs train_images, to whose codes a Gaussian is fitted")
         if min(num_samples, max_real, len(images)) < 6:
             raise ValueError(
                 f"num_samples, max_real and the held-out images must be at least 6, got {num_samples}, {max_real} and "
@@ -136,6 +141,7 @@ class ImageGenerationEvaluator:
                 f"held-out ones are {images.pixels.shape[1:]}"
             )
         self.processor, self.judge, self.num_samples, self.seed = processor, judge, num_samples, seed
+        self.fit_codes = fit_codes
         self.images = as_read(_some(images, max_real), processor)
         train_images = None if train_images is None else as_read(train_images, processor)
         self.pictures = None if folder is None else ImagePictures(folder, self.images, train_images, processor, judge)
@@ -160,7 +166,8 @@ class ImageGenerationEvaluator:
         return [*names, *rebuilt, *real, "judge_accuracy"]
 
     def _draws(self, model: PreTrainedModel) -> bool:
-        return model.draws_images or self.train_images is not None
+        fitted = self.train_images is not None and model.decodes_codes
+        return fitted if self.fit_codes else model.draws_images or fitted
 
     def __call__(self, model: PreTrainedModel) -> Evaluation:
         return from_main(lambda: self._evaluate(model))
@@ -169,7 +176,8 @@ class ImageGenerationEvaluator:
         metrics: dict[str, float] = {}
         samples = copies = None
         if self._draws(model):
-            gaussian = None if model.draws_images else fit_gaussian(model, self.train_images, self.processor)
+            fitted = self.fit_codes or not model.draws_images
+            gaussian = fit_gaussian(model, self.train_images, self.processor) if fitted else None
             samples = new_images(model, self.num_samples, gaussian, self.seed)
         if model.rebuilds_images:
             copies, metrics = self._rebuild(model)
