@@ -19,6 +19,11 @@ from hf_arae.utils.version import VERSION
 __version__ = VERSION
 
 _MODULES = {
+    "AraeImageProcessor": "hf_arae.models.images.image_processing",
+    "ImageAnomalyDetectionPipeline": "hf_arae.pipelines.image_anomaly_detection",
+    "ImageArrays": "hf_arae.data.images.image_arrays",
+    "ImageDataArguments": "hf_arae.data.images.loading",
+    "LabelledImages": "hf_arae.data.images.labelled_images",
     "LatentSpace": "hf_arae.latent.space",
     "Objective": "hf_arae.training.objective",
     "Phase": "hf_arae.training.objective",
@@ -28,6 +33,8 @@ _MODULES = {
     "TokenArrays": "hf_arae.data.text.token_arrays",
     "TrainingArguments": "hf_arae.training.arguments",
     "TrainingCallback": "hf_arae.training.callbacks",
+    "UnconditionalImageGenerationPipeline": "hf_arae.pipelines.unconditional_image_generation",
+    "load_images": "hf_arae.data.images.loading",
     "train_tokenizer": "hf_arae.data.text.tokenization",
 } | modules_of_names()
 
