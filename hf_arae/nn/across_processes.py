@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch import distributed as dist
@@ -29,6 +32,24 @@ def rows_of_all_processes(values: Tensor) -> Tensor:
     return sum_over_processes(torch.cat(parts))
 
 
+def moments_over_processes(values: Tensor, over: Sequence[int] = (0,)) -> tuple[Tensor, Tensor]:
+    """Mean and variance (by n), over dimensions, of the numbers of all processes, which have as many each.
+
+    Args:
+        values: of any shape.
+        over: dimensions that the two do not have any more.
+    """
+    over = list(over)
+    processes = number_of_processes()
+    if processes == 1:
+        variance, mean = torch.var_mean(values, over, correction=0)
+        return mean, variance
+    count = processes * math.prod(values.shape[dimension] for dimension in over)
+    mean = sum_over_processes(values.sum(over, keepdim=True)) / count
+    variance = sum_over_processes((values - mean).square().sum(over)) / count
+    return mean.view_as(variance), variance
+
+
 class _SumOverProcesses(torch.autograd.Function):
     @staticmethod
     def forward(ctx, values: Tensor) -> Tensor:
@@ -41,4 +62,4 @@ class _SumOverProcesses(torch.autograd.Function):
         return _SumOverProcesses.apply(gradient.contiguous())
 
 
-__all__ = ["number_of_processes", "rows_of_all_processes", "sum_over_processes"]
+__all__ = ["moments_over_processes", "number_of_processes", "rows_of_all_processes", "sum_over_processes"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hf_arae.nn.across_processes import number_of_processes, sum_over_processes
+from hf_arae.nn.across_processes import moments_over_processes, number_of_processes
 
 
 class _OverProcesses:
@@ -37,15 +37,13 @@ class _OverProcesses:
         over = [0, *range(2, inputs.dim())]
         shape = [1, -1, *[1] * (inputs.dim() - 2)]  # of one number a feature
         count = inputs.numel() // inputs.shape[1] * processes
-        mean = sum_over_processes(inputs.sum(over)) / count
-        centred = inputs - mean.view(shape)
-        variance = sum_over_processes(centred.square().sum(over)) / count
+        mean, variance = moments_over_processes(inputs, over)
         if self.tracking:
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        normalized = centred * (variance + self.eps).rsqrt().view(shape)
+        normalized = (inputs - mean.view(shape)) * (variance + self.eps).rsqrt().view(shape)
         return self.weight.view(shape) * normalized + self.bias.view(shape) if self.affine else normalized
 
 

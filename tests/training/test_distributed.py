@@ -31,6 +31,8 @@ TRAIN = """
         if variant == "weight clipping":
             clipped = AraeObjectiveArguments(lipschitz="weight_clipping")
             tests.build_objective = lambda model: AraeObjective(model, clipped)
+        if variant == "ladder":
+            tests = tests.build_model.__globals__["TestLadder"]()
         torch.manual_seed(0)
         model = tests.build_model()
         for module in model.modules():  # what a process drops is its own
@@ -94,7 +96,7 @@ WRITE = """
 """
 
 
-CASES = [*FAMILIES, "arae, weight clipping", "rnn_lm, options"]
+CASES = [*FAMILIES, "arae, weight clipping", "rnn_lm, options", "ebgan, ladder"]
 
 
 def run(script: str, folder: Path, processes: int, *arguments: str) -> None:

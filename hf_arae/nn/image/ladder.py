@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hf_arae.nn.across_processes import moments_over_processes
 from hf_arae.nn.batch_norm import BatchNorm
 from hf_arae.nn.image.networks import with_std
 
@@ -156,7 +157,7 @@ def layer_costs(guesses: Sequence[Tensor], clean: LadderPass) -> list[Tensor]:
     """
     costs = []
     for guess, wanted, sums in zip(guesses[1:], clean.laterals[1:], clean.sums, strict=True):
-        variance, mean = torch.var_mean(sums, 0, correction=0)
+        mean, variance = moments_over_processes(sums)
         costs.append(((guess - mean) * (variance + 1e-5).rsqrt() - wanted).square().mean())
     return costs
 

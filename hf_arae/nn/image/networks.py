@@ -132,8 +132,8 @@ def _growing(
 
 
 def linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
-    """A linear layer whose first weights keep signals after a ReLU at their size (He et al. 2015)."""
-    return with_std(nn.Linear(inputs, outputs, bias=bias), (2 / inputs) ** 0.5)
+    """A linear layer whose first weights deviate as much as torch's own do."""
+    return with_std(nn.Linear(inputs, outputs, bias=bias), (3 * inputs) ** -0.5)
 
 
 def with_std(layer: nn.Module, std: float) -> nn.Module:
