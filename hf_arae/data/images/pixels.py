@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+
+try:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+except ImportError as error:
+    raise ImportError("pillow is not installed: pip install pillow, or hf_arae[images]") from error
 
 _TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 
