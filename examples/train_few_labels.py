@@ -21,7 +21,7 @@ from transformers import set_seed
 from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.images.image_arrays import ImageArrays, draw_labels
 from hf_arae.data.images.labelled_images import LabelledImages
-from hf_arae.data.images.loading import ImageDataArguments, load_images
+from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
 from hf_arae.evaluation.image_classification import ImageClassificationEvaluator
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.ebgan.modeling_ebgan import EbganForImageClassification
@@ -100,7 +100,7 @@ def main() -> None:
         for name, value in found.items():
             print(f"  {name:34s} {value:7.2f}")
     about = {"family": "ebgan", "labelled_images": len(labelled)}
-    trainer.finish(about | found, command.parts, preset=command.preset, measured_split=split)
+    trainer.finish(about | found, command.parts, preset=command.preset, measured_split=measured_split(data))
 
 
 def with_unlabelled(train: LabelledImages, more: LabelledImages) -> LabelledImages:

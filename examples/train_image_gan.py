@@ -20,7 +20,7 @@ import torch
 from transformers import set_seed
 
 from hf_arae.data.images.image_arrays import ImageArrays
-from hf_arae.data.images.loading import ImageDataArguments, load_images
+from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
 from hf_arae.evaluation.image_generation import ImageGenerationEvaluator
 from hf_arae.evaluation.image_judge import judge_for
 from hf_arae.evaluation.image_pixels import pixel_values
@@ -120,7 +120,7 @@ def main() -> None:
             print(f"  {name:32s} {value:10.3f}")
         print("\n".join(f"  {path}" for path in evaluation.samples))
     found = {"family": "ebgan", "draws_images": model.draws_images} | evaluation.metrics
-    trainer.finish(found, command.parts, preset=command.preset, measured_split=split)
+    trainer.finish(found, command.parts, preset=command.preset, measured_split=measured_split(data))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class LabelledImages:
         pixels: `(n, height, width, channels)` uint8; 1 channel is grey, 3 are red, green and blue.
         labels: `(n,)` int64, numbers of `label_names`, -100 for an image without a label; `None`: none has one.
         label_names: what the labels are called.
+        split_off: they are a validation split that was taken from training images.
 
     Raises:
         ValueError: shapes or types are others, or a label has no name.
@@ -27,6 +28,7 @@ class LabelledImages:
     pixels: np.ndarray
     labels: np.ndarray | None = None
     label_names: Sequence[str] = ()
+    split_off: bool = False
 
     def __post_init__(self):
         pixels, labels = self.pixels, self.labels
@@ -54,7 +56,7 @@ class LabelledImages:
         """The images of these row numbers, in their order."""
         rows = rows if isinstance(rows, slice) else np.asarray(rows, np.int64)
         labels = None if self.labels is None else self.labels[rows]
-        return LabelledImages(self.pixels[rows], labels, self.label_names)
+        return LabelledImages(self.pixels[rows], labels, self.label_names, self.split_off)
 
     def digest(self) -> str:
         """A short name of what the rows hold, and of their order."""

@@ -105,8 +105,15 @@ def load_images(arguments: ImageDataArguments, image_size: int, num_channels: in
             shape = (image_size, num_channels)
             pixels, kept = decoded(cells, rows, split, shape, arguments.num_workers, arguments.drop_incomplete)
             own = None if labels is None else labels[source][rows[kept]]
-            loaded[split] = LabelledImages(pixels, own, label_names)
+            loaded[split] = LabelledImages(pixels, own, label_names, split_off=source != split)
     return loaded if "validation" in splits else _without_shared(loaded)
+
+
+def measured_split(splits: Mapping[str, LabelledImages]) -> str:
+    """Which images a run's last numbers are of: "test", "validation" or, of the training data, "split off"."""
+    if "test" in splits:
+        return "test"
+    return "split off" if splits["validation"].split_off else "validation"
 
 
 def _glyphs(arguments: ImageDataArguments, image_size: int, num_channels: int) -> dict[str, LabelledImages]:
@@ -257,4 +264,4 @@ def _free_memory() -> int | None:
         return None
 
 
-__all__ = ["ImageDataArguments", "load_images"]
+__all__ = ["ImageDataArguments", "load_images", "measured_split"]

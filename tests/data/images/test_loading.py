@@ -13,7 +13,7 @@ from datasets import Image as ImageFeature
 from PIL import Image
 
 from hf_arae.data.images import loading
-from hf_arae.data.images.loading import ImageDataArguments, load_images
+from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
 
 MNIST = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "mnist"
 
@@ -83,6 +83,7 @@ def test_a_folder_with_splits_and_class_labels(folder):
         assert [values(images) for images in found.values()] == [[10, 200, 20], [30], [40, 50]]
         assert [images.labels.tolist() for images in found.values()] == [[0, 1, 0], [1], [1, -100]]
         assert found["train"].label_names == ["dark", "light"]
+        assert measured_split(found) == "test" and measured_split({"validation": found["validation"]}) == "validation"
     assert load(folder, label_column="none")["train"].labels is None
 
 
@@ -198,6 +199,7 @@ def test_a_validation_split_is_held_out_of_the_training_rows(folder, caplog):
     assert len(found["validation"]) <= 5 < 94 < len(found["train"])
     assert sorted(values(found["train"]) + values(found["validation"])) == list(range(100))
     assert 9 in found["train"].labels and values(load(folder)["train"]) == values(found["train"])
+    assert measured_split(found) == "split off"
     small = load(folder, max_train_samples=20, max_eval_samples=2)
     assert len(small["train"]) == 20 and len(small["validation"]) == 2
     assert set(values(small["train"])) < set(values(found["train"]))
