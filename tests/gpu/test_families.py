@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from device_runs import FAMILIES, train_and_resume, use_model
 from family_tests import family_tests
 from safetensors.torch import load_file
@@ -14,6 +15,14 @@ from hf_arae.models.images.image_model import ImageModel
 
 STEPS = 8
 IMAGES = [name for name in FOLDERS if issubclass(family(name).model, ImageModel)]
+
+
+@pytest.fixture(autouse=True)
+def any_device():
+    """accelerate keeps the device of the first training in a process for all that follow."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def check(folder, family: str, device: str, bf16: bool) -> None:
