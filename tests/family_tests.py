@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from image_mixins import ImageFamilyTests
 from testing_mixins import FamilyTests, TextAutoencoderTests
 from transformers import PreTrainedModel
 
@@ -32,6 +33,11 @@ def family_tests(name: str) -> FamilyTests:
 def text_autoencoders() -> tuple[str, ...]:
     """Names of the families that are text autoencoders."""
     return tuple(name for name in FAMILIES if isinstance(family_tests(name), TextAutoencoderTests))
+
+
+def image_families() -> tuple[str, ...]:
+    """Names of the families of images."""
+    return tuple(name for name in FAMILIES if isinstance(family_tests(name), ImageFamilyTests))
 
 
 def narrow_model(name: str, vocab_size: int, auto_class: str | None = None, **changes: Any) -> PreTrainedModel:

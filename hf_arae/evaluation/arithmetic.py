@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hf_arae.evaluation.caption_parts import PARTS, CaptionParts, Parser, parse_captions
-from hf_arae.latent.space import LatentSpace, word_precision
+from hf_arae.latent.texts import LatentTexts, word_precision
 
 
 class Transform(NamedTuple):
@@ -63,7 +63,7 @@ class ParsedSentences:
     @classmethod
     def drawn(
         cls,
-        latent: LatentSpace,
+        latent: LatentTexts,
         num_sentences: int = 1_000_000,
         seed: int = 0,
         parse: Parser = parse_captions,
@@ -77,7 +77,7 @@ class ParsedSentences:
 
     @classmethod
     def encoded(
-        cls, latent: LatentSpace, texts: Sequence[str], parse: Parser = parse_captions, truncation: bool = False
+        cls, latent: LatentTexts, texts: Sequence[str], parse: Parser = parse_captions, truncation: bool = False
     ) -> ParsedSentences:
         """Encodes sentences, and keeps them as the model reads them: without the words that it does not know."""
         return cls(latent.as_read(texts), latent.encode(texts, truncation), parse(texts), "code")
@@ -182,7 +182,7 @@ class TransformScore:
 
 
 def score_transform(
-    latent: LatentSpace,
+    latent: LatentTexts,
     sentences: ParsedSentences,
     transform: Transform,
     num_originals: int = 100,
@@ -201,7 +201,7 @@ def score_transform(
         num_samples: texts drawn for each original.
         seed: of the draws.
         parse: finds the parts of the samples; the one that parsed `sentences`.
-        generate_arguments: see `LatentSpace.decode`.
+        generate_arguments: see `LatentTexts.decode`.
 
     Raises:
         ValueError: no sentence has the wanted word, or none can be transformed; a number is below 1.

@@ -1,12 +1,10 @@
-"""Texts to points of a latent space and back, with the checks of both.
-
-A point is a *code*, which the encoder gives and the decoder reads, or, for a model with a generator, a *z*: noise that
-the generator maps to a code. The thesis works on z (sections 4.6.3 and 4.8); sentences have codes.
-"""
+"""Texts to points of a latent space and back, with the checks of both, and arithmetic on sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +16,7 @@ from hf_arae.data.text.cutting import cut_ids
 from hf_arae.data.text.inputs import check_arguments, check_inputs, check_length, check_text, place_of
 from hf_arae.data.text.reading import batches_by_length
 from hf_arae.latent.paths import check_min
+from hf_arae.latent.points import LatentPoints
 from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
 from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
 from hf_arae.models.recurrent.writing_settings import check_writing
@@ -25,7 +24,6 @@ from hf_arae.nn.text.decoding import MAX_ROWS
 from hf_arae.utils.display import progress, shown
 from hf_arae.utils.seeding import seeded
 
-SPACES = ("code", "z")
 # One point gives one text here; `decode_samples` draws several, and faster than `generate` does.
 _REFUSED = ("num_return_sequences", "return_dict_in_generate")
 _ACCEPTED = ("precision", *(name for name in GENERATE_ARGUMENTS if name not in _REFUSED))
@@ -33,8 +31,27 @@ _ACCEPTED = ("precision", *(name for name in GENERATE_ARGUMENTS if name not in _
 Texts = str | Iterable[str]
 
 
-class LatentTexts:
-    """Reads and writes texts by a text autoencoder; what lies between them is [`~hf_arae.latent.space.LatentSpace`]'s.
+class Neighbour(NamedTuple):
+    """A text near another one.
+
+    Args:
+        text: the neighbour.
+        similarity: cosine of the two codes, in -1..1.
+        row: its place among the texts that were searched.
+    """
+
+    text: str
+    similarity: float
+    row: int
+
+
+class LatentTexts(LatentPoints):
+    """The latent space of a text autoencoder, see [`~hf_arae.LatentSpace`], which makes it.
+
+    Generation arguments go to the model's `decode`; greedy decoding and plain sampling take its fast path. The same
+    call with the same seed gives the same texts, whatever was drawn before, and leaves torch's own generators as they
+    were; with a seed of `None` draws are torch's own. Unless `max_new_tokens` or `max_length` is given, what is
+    written is never longer than what can be encoded. Lists are shown as tables.
 
     Args:
         model: a model with `encode`, `decode` and `sample_codes`, as an `AraeModel` has. It is put in evaluation mode.
@@ -73,23 +90,6 @@ class LatentTexts:
         """Whether the model maps z to codes."""
         return callable(getattr(self.model, "generate_codes", None))
 
-    @property
-    def native_space(self) -> str:
-        """Where new sentences come from: "z" for a model with a generator, else "code"."""
-        return "z" if self.has_generator else "code"
-
-    def width(self, space: str = "code") -> int:
-        """The width of codes or of z.
-
-        Raises:
-            ValueError: the space is unknown, or z is asked of a model without a generator.
-        """
-        if space not in SPACES:
-            raise ValueError(f"space must be one of {', '.join(map(repr, SPACES))}; got {space!r}")
-        if space == "z" and not self.has_generator:
-            raise ValueError(f"a {type(self.model).__name__} has no generator, so it has no z: give space='code'")
-        return self.model.config.code_size if space == "code" else self.model.config.latent_size
-
     def encode(self, texts: Texts, truncation: bool = False) -> Tensor:
         """Returns the codes of texts, `(rows, code_size)`, on the model's device.
 
@@ -102,12 +102,6 @@ class LatentTexts:
             ValueError: a text is empty or too long; it is named.
         """
         return self._encode(self._checked_texts(texts, truncation))
-
-    @torch.no_grad()
-    def to_codes(self, z: Tensor) -> Tensor:
-        """Maps z `(rows, latent_size)` to codes `(rows, code_size)` by the model's generator."""
-        parts = self._points(z, "z", "z").split(self.batch_size)
-        return torch.cat([self._codes(part, "z") for part in parts]) if len(z) else self._codes(z, "z")
 
     def decode(self, points: Tensor, space: str = "code", seed: int | None = 0, **generate_arguments) -> list[str]:
         """Writes a text from each row of `points`, `(rows, width)`; greedily, unless told otherwise.
@@ -169,6 +163,49 @@ class LatentTexts:
         limit = self.tokenizer.model_max_length - 2
         return self.tokenizer.batch_decode([cut_ids(ids, limit) for ids in read], skip_special_tokens=True)
 
+    # Arithmetic
+
+    def arithmetic(
+        self,
+        base: Texts | Tensor,
+        minus: Texts | Tensor,
+        plus: Texts | Tensor,
+        num_samples: int = 100,
+        wanted: Callable[[str], bool] | None = None,
+        space: str = "code",
+        seed: int | None = 0,
+        **generate_arguments,
+    ) -> list[list[str]]:
+        """Moves each row of `base` by `offset(minus, plus)` and draws texts there (section 4.8).
+
+        Args:
+            base: sentences or points.
+            minus, plus: see `offset`.
+            num_samples: texts drawn for each row; the thesis draws 100.
+            wanted: tells a text in which the change has happened. Only those are returned, each once, and those that
+                keep most of the original's words first: the search of the thesis. The originals of points are what
+                they decode to.
+            space: "code" or "z".
+            seed: of the draws.
+            generate_arguments: see `decode`; `do_sample` is on.
+
+        Returns:
+            For each row all samples, or, with `wanted`, the matching ones: none where the search failed.
+        """
+        self._check_writing(generate_arguments)  # before large classes are encoded
+        check_min("num_samples", num_samples, 1)
+        points = self._points(base, space, "base")
+        moved = points + self.offset(minus, plus, space)
+        samples = self.decode_samples(moved, num_samples, space, seed, **generate_arguments)
+        if wanted is None:
+            return samples
+        originals = self.decode(points, space) if isinstance(base, Tensor) else self.as_read(base)
+        found = []
+        for original, texts in zip(originals, samples, strict=True):
+            matches = [text for text in dict.fromkeys(texts) if wanted(text)]
+            found.append(sorted(matches, key=lambda text, original=original: -word_precision(text, original)))
+        return shown(found)
+
     # Inside
 
     def _checked_texts(self, texts: Texts, truncation: bool, name: str | None = None) -> list[str]:
@@ -209,30 +246,17 @@ class LatentTexts:
         if values > 1 and self.attribute is None:
             raise ValueError(f"attribute is needed to write: this model has {values} decoders, one a value")
 
-    def _points(self, given: Texts | Tensor, space: str, name: str) -> Tensor:
-        """Rows of the space's width, of the model's dtype and on its device."""
-        width = self.width(space)
-        if not isinstance(given, Tensor):
-            if space == "z":
-                raise ValueError(
-                    f"{name} must be a tensor of z, (rows, {width}): a sentence has a code, but no z is known for it"
-                )
-            return self._encode(self._checked_texts(given, False, name))
-        if given.ndim != 2 or given.shape[1] != width:
-            hint = ""
-            if self.has_generator and given.shape[-1:] == (self.width("z" if space == "code" else "code"),):
-                hint = "; space says which of the two it is, 'code' or 'z'"
-            kind = "codes" if space == "code" else "z"
-            raise ValueError(f"{name} must be {kind} of shape (rows, {width}), got {tuple(given.shape)}{hint}")
-        if not given.is_floating_point():
-            raise ValueError(f"{name} must hold floating-point numbers, got {given.dtype}")
-        if not given.isfinite().all():
-            row = int((~given.isfinite()).any(1).nonzero()[0])
-            raise ValueError(f"{name} holds a value that is not finite, in row {row}")
-        return given.to(self.model.device, self.model.dtype)
+    def _read(self, given: Texts, name: str) -> Tensor:
+        return self._encode(self._checked_texts(given, False, name))
 
-    def _codes(self, points: Tensor, space: str) -> Tensor:
-        return points if space == "code" else self.model.generate_codes(points)
+    def _drawing(self, seed: int | None) -> dict[str, int | None]:
+        return {"seed": seed}
+
+    def _grouped(self, made: list, size: int) -> list[list]:
+        return in_groups(made, size)
+
+    def _neighbour(self, item: str, similarity: float, row: int) -> Neighbour:
+        return Neighbour(item, similarity, row)
 
     @torch.no_grad()
     def _write(self, points: Tensor, space: str, seed: int, copies: int, generate_arguments: dict) -> list[str]:
@@ -256,4 +280,13 @@ def in_groups(texts: list[str], size: int) -> list[list[str]]:
     return shown(texts[start : start + size] for start in range(0, len(texts), size))
 
 
-__all__ = ["LatentTexts", "Texts", "in_groups"]
+def word_precision(text: str, original: str) -> float:
+    """Share of a text's words that its original has too, in 0..1; each of the original's words counts once.
+
+    "Prec" of Figure 4.4. A text without a word has precision 0.
+    """
+    words, others = Counter(text.split()), Counter(original.split())
+    return (words & others).total() / max(words.total(), 1)
+
+
+__all__ = ["LatentTexts", "Neighbour", "Texts", "in_groups", "word_precision"]

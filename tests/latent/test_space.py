@@ -6,7 +6,8 @@ from family_tests import narrow_model, text_autoencoders
 from linear_autoencoder import SENTENCES, LinearAutoencoder
 
 from hf_arae import RnnLmConfig, RnnLmForCausalLM
-from hf_arae.latent.space import LatentSpace, word_precision
+from hf_arae.latent.space import LatentSpace
+from hf_arae.latent.texts import word_precision
 
 A, B = "a man is sleeping .", "two dog is walking ."
 

@@ -45,11 +45,11 @@ class AraeObjective(AdversarialObjective, AeObjective):
     """
 
     settings: AraeObjectiveArguments
+    encoder_parts = ("embeddings", "encoder")
 
     def __init__(self, model: AraeModel, settings: AraeObjectiveArguments | None = None):
         super().__init__(model, settings or AraeObjectiveArguments())
         self.with_attributes = model.config.num_attributes > 1
-        self.players = self.players | {"critic": ("critic",), "generator": ("generator",)}
         if self.with_attributes:
             self.players["classifier"] = ("classifier",)
 

@@ -20,7 +20,7 @@ class AraeImageObjectiveArguments(AdversarialArguments, AeImageObjectiveArgument
     critic_learning_rate: float = other_default(AdversarialArguments, "critic_learning_rate", 5e-4)
     generator_learning_rate: float = other_default(AdversarialArguments, "generator_learning_rate", 5e-4)
     gradient_penalty: float = other_default(AdversarialArguments, "gradient_penalty", 10.0)
-    critic_scale: float = other_default(AdversarialArguments, "critic_scale", 0.2)
+    encoder_learning_rate: float = other_default(AdversarialArguments, "encoder_learning_rate", 5e-5)
 
 
 class AraeImageObjective(AdversarialObjective, AeImageObjective):
@@ -35,8 +35,6 @@ class AraeImageObjective(AdversarialObjective, AeImageObjective):
     Raises:
         ValueError: a gradient penalty is asked of a critic with batch norm.
     """
-
-    players = AeImageObjective.players | {"critic": ("critic",), "generator": ("generator",)}
 
     def __init__(self, model: AraeImageModel, settings: AraeImageObjectiveArguments | None = None):
         super().__init__(model, settings or AraeImageObjectiveArguments())

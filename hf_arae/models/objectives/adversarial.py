@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hf_arae.losses.wasserstein import clip_weights, gradient_penalty, wasserstein_distance
-from hf_arae.models.objectives.autoencoder import AutoencoderArguments, AutoencoderObjective
+from hf_arae.models.objectives.autoencoder import AutoencoderArguments, AutoencoderObjective, BatchAutoencoder
 from hf_arae.training.objective import Batch, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
 from hf_arae.utils.validation import check_choice, check_range
@@ -30,6 +30,13 @@ class AdversarialArguments(AutoencoderArguments):
         metadata={
             "help": "An iteration has so many updates of the encoder against the critic, on one batch, after the "
             "critic's and the generator's."
+        },
+    )
+    encoder_learning_rate: float = field(
+        default=0.0,
+        metadata={
+            "help": "Against the critic, the encoder has an Adam optimizer of its own with this learning rate, and "
+            "critic_scale is of no meaning; 0: the autoencoder's optimizer makes those updates too."
         },
     )
     critic_learning_rate: float = field(default=1e-4, metadata={"help": "The critic's learning rate, Adam's, > 0."})
@@ -69,7 +76,7 @@ class AdversarialArguments(AutoencoderArguments):
         check_choice(self, "adversary_schedule", SCHEDULES)
         check_range(self, "(0, inf)", "critic_learning_rate", "generator_learning_rate", "weight_clip")
         check_range(self, "[0, 1)", "adversary_beta1")
-        check_range(self, "[0, inf)", "gradient_penalty", "critic_scale")
+        check_range(self, "[0, inf)", "gradient_penalty", "critic_scale", "encoder_learning_rate")
         check_range(self, "[1, inf)", "critic_steps", "encoder_steps")
 
 
@@ -80,10 +87,12 @@ class AdversarialObjective(AutoencoderObjective):
     minimises `-mean f(g(z))`; the encoder minimises `mean f(enc(x))`. (The thesis and its released code use opposite
     signs for the critic; the two are the same by symmetry.)
 
-    The critic's updates of one iteration are all on one batch, and so are the encoder's.
+    The critic's updates of one iteration are all on one batch, and so are the encoder's. Under Adam, an optimizer that
+    reconstruction and adversary share makes the adversary's update mostly of the momentum of reconstruction, whatever
+    `critic_scale`: with `encoder_learning_rate` the encoder has one for each.
 
-    A subclass names the players "autoencoder", "critic" and "generator"; the model has modules of the latter two names
-    and `generate_codes`.
+    A subclass names the players "autoencoder", "critic" and "generator", and in `encoder_parts` the modules that make
+    codes; the model has modules `critic` and `generator`, and `generate_codes`.
 
     Args:
         model: a [`~hf_arae.models.objectives.autoencoder.BatchAutoencoder`] with critic and generator.
@@ -91,14 +100,24 @@ class AdversarialObjective(AutoencoderObjective):
     """
 
     settings: AdversarialArguments
+    encoder_parts: tuple[str, ...] = ("encoder",)
+
+    def __init__(self, model: BatchAutoencoder, settings: AdversarialArguments):
+        super().__init__(model, settings)
+        self.players = self.players | {"critic": ("critic",), "generator": ("generator",)}
+        if settings.encoder_learning_rate:
+            self.players["encoder"] = self.encoder_parts
 
     def optimizers(self) -> dict[str, OptimizerSettings]:
         s = self.settings
         adversary = {"name": "adam", "betas": (s.adversary_beta1, 0.999), "schedule": s.adversary_schedule}
-        return super().optimizers() | {
+        found = super().optimizers() | {
             "critic": OptimizerSettings(learning_rate=s.critic_learning_rate, **adversary),
             "generator": OptimizerSettings(learning_rate=s.generator_learning_rate, **adversary),
         }
+        if s.encoder_learning_rate:
+            found["encoder"] = OptimizerSettings(learning_rate=s.encoder_learning_rate, **adversary)
+        return found
 
     def phases(self) -> tuple[Phase, ...]:
         s = self.settings
@@ -118,7 +137,7 @@ class AdversarialObjective(AutoencoderObjective):
             Phase("generator", "generator", self.imitate),
             Phase(
                 "encoder",
-                "autoencoder",
+                "encoder" if "encoder" in self.players else "autoencoder",
                 self.conceal,
                 repeat=s.encoder_steps,
                 max_grad_norm=norm,
