@@ -14,7 +14,8 @@ from linear_autoencoder import SENTENCES, LinearAutoencoder
 from transformers import pipeline
 from transformers.utils import logging
 
-from hf_arae.latent.space import LatentSpace, Neighbour
+from hf_arae.latent.space import LatentSpace
+from hf_arae.latent.texts import Neighbour
 from hf_arae.utils import display
 from hf_arae.utils.display import ShownList, shown
 
