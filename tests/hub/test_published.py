@@ -177,7 +177,7 @@ def test_what_will_be_public_is_said_before_the_training(local_hub, tokenizer, t
         assert fact in said, fact
     assert SECRET not in published(local_hub, "alice/open")[1]
     said = train("closed", hub_private_repo=True, publish_samples=True)
-    assert "private" in said and "PUBLIC" not in said and "sentences of the data" in said
+    assert "private" in said and "PUBLIC" not in said and "sentences or pictures of the data" in said
     assert SECRET in published(local_hub, "alice/closed")[1]
 
 
