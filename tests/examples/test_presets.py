@@ -8,8 +8,10 @@ from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from hf_arae import EbganConfig, EbganModel, EbganObjective
 from hf_arae.models.auto import family
 from hf_arae.utils import command_line
 from hf_arae.utils.presets import presets_for, read_preset, script_of
@@ -57,6 +59,18 @@ def test_a_preset_says_what_it_is_and_is_read_by_its_script(read, preset):
         config = family(values["family"]).config
         (sizes,) = [part for part in command.parts if type(part).__name__ == f"{config.__name__}Arguments"]
         config(**vars(sizes))
+
+
+@pytest.mark.parametrize("preset", presets_for(EXAMPLES / "train_image_gan.py"))
+def test_the_networks_of_an_image_preset_fit_together(read, preset):
+    _, images, sizes, settings, _ = read(EXAMPLES / "train_image_gan.py", "--preset", preset).parts
+    shape = {"image_size": images.image_size, "num_channels": images.num_channels}
+    with torch.device("meta"):
+        model = EbganModel(EbganConfig(**vars(sizes), **shape, discriminator=settings.discriminator))
+        EbganObjective(model, settings)
+        made = model.images_from_z(torch.zeros(2, model.config.latent_size))
+        assert made.shape == (2, images.num_channels, images.image_size, images.image_size)
+        assert model.rate(made)[1].shape == (2,)
 
 
 def test_a_published_preset_is_the_defaults_of_the_family_but_for_what_it_says(read):
