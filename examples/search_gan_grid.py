@@ -12,10 +12,13 @@ classifier that is trained here; those that diverged count as 0. Of a run only i
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import multiprocessing
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -46,6 +49,7 @@ from hf_arae.models.images.image_processing import AraeImageProcessor
 from hf_arae.storage.files import delete
 from hf_arae.storage.run_files import read_log
 from hf_arae.training import PhaseTrainer, TrainingArguments
+from hf_arae.training.interruption import EXIT_CODE, TrainingInterrupted
 from hf_arae.training.non_finite import NonFiniteLossError
 from hf_arae.training.objective import OPTIMIZERS
 from hf_arae.training.run_folder import RunFolder
@@ -215,8 +219,10 @@ def share(what: Shared) -> None:
     global shared
     shared = what
     logging.set_verbosity_error()
-    if what.script.num_parallel_runs > 1:
+    if (parent := multiprocessing.parent_process()) is not None:
         torch.set_num_threads(1)
+        # A search that is killed takes its runs along.
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def made_of(run: dict[str, Any], script: ScriptArguments) -> tuple[EbganConfig, EbganObjectiveArguments]:
@@ -262,8 +268,10 @@ def train(run: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
             disable_tqdm=True,
         )
         data = ImageArrays(shared.train, AraeImageProcessor.for_config(config))
+        # What the loop says at a stop, of going on from a checkpoint, is not for a run whose folder goes.
         try:
-            PhaseTrainer(model, EbganObjective(model, settings), arguments, data).train()
+            with contextlib.redirect_stdout(io.StringIO()):
+                PhaseTrainer(model, EbganObjective(model, settings), arguments, data).train()
         except NonFiniteLossError:
             return {**run, "diverged": True, "i_prime": 0.0, "seconds": time.perf_counter() - began}, None
     samples = new_images(model.eval(), script.num_samples, seed=0)
@@ -351,12 +359,16 @@ def main() -> None:
         for left in output_dir.glob(".run-*"):  # of a search that was killed
             delete(left)
         pictures, ended = output_dir / "samples", results(missing, Shared(data["train"], judge, real, script))
-        for run, samples in tqdm(ended, total=len(missing), desc="Runs", unit="run"):
-            append(path, run)
-            known[identity(run, settings)] = run
-            if script.draw_samples and samples is not None:
-                pictures.mkdir(exist_ok=True)
-                image_grid(samples, _DRAWN).save(pictures / f"{name_of(run)}.png")
+        try:
+            for run, samples in tqdm(ended, total=len(missing), desc="Runs", unit="run"):
+                append(path, run)
+                known[identity(run, settings)] = run
+                if script.draw_samples and samples is not None:
+                    pictures.mkdir(exist_ok=True)
+                    image_grid(samples, _DRAWN).save(pictures / f"{name_of(run)}.png")
+        except (KeyboardInterrupt, TrainingInterrupted):
+            print(f"Stopped: {len(known)} runs are in {path}; the same command goes on with the others.")
+            raise SystemExit(EXIT_CODE) from None
         found = [known[identity(run, settings)] for run in wanted]
 
     # 5. Comparison
