@@ -21,6 +21,7 @@ from transformers import set_seed
 
 from hf_arae.data.images.image_arrays import ImageArrays
 from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
+from hf_arae.evaluation.image_anomaly import ImageAnomalyEvaluator
 from hf_arae.evaluation.image_codes import ImageCodeEvaluator
 from hf_arae.evaluation.image_generation import ImageGenerationEvaluator
 from hf_arae.evaluation.image_judge import judge_for
@@ -57,6 +58,12 @@ class ScriptArguments:
             "help": "Pixels become black or white by half of the brightest (threshold), are drawn with their grey "
             "values, anew at every visit (stochastic), or stay as they are (none).",
             "choices": ["threshold", "stochastic", "none"],
+        },
+    )
+    measure_anomalies: bool = field(
+        default=False,
+        metadata={
+            "help": "Evaluations measure how well errors of reconstruction find anomalies of several kinds, too."
         },
     )
     num_samples: int = field(
@@ -113,9 +120,11 @@ def main() -> None:
     classes = None if script.minus_label is None else (script.minus_label, script.plus_label)
 
     def evaluators(split: str, num_samples: int) -> SeveralEvaluators:
+        anomalies = [ImageAnomalyEvaluator(processor, data[split])] if script.measure_anomalies else []
         return SeveralEvaluators(
             ImageGenerationEvaluator(processor, judge, data[split], train, num_samples, pictures),
             ImageCodeEvaluator(processor, judge, data[split], train, classes, num_samples),
+            *anomalies,
         )
 
     # 6. Training

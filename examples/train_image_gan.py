@@ -21,9 +21,11 @@ from transformers import set_seed
 
 from hf_arae.data.images.image_arrays import ImageArrays
 from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
+from hf_arae.evaluation.image_anomaly import ImageAnomalyEvaluator
 from hf_arae.evaluation.image_generation import ImageGenerationEvaluator
 from hf_arae.evaluation.image_judge import judge_for
 from hf_arae.evaluation.image_pixels import pixel_values
+from hf_arae.evaluation.several import SeveralEvaluators
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.ebgan.margin import estimate_margin
 from hf_arae.models.ebgan.modeling_ebgan import EbganModel
@@ -46,6 +48,10 @@ class ScriptArguments:
     )
     judge_dir: str = field(
         default="runs/judges", metadata={"help": "The judge of each set of images is kept in this folder."}
+    )
+    measure_anomalies: bool = field(
+        default=False,
+        metadata={"help": "Evaluations measure how well the energy finds anomalies of several kinds, too."},
     )
     estimate_margin: bool = field(
         default=False,
@@ -101,6 +107,8 @@ def main() -> None:
     evaluator = ImageGenerationEvaluator(
         processor, judge, data["validation"], data["train"], script.num_samples, pictures
     )
+    if script.measure_anomalies:
+        evaluator = SeveralEvaluators(evaluator, ImageAnomalyEvaluator(processor, data["validation"]))
 
     # 6. Training
     train = ImageArrays(data["train"], processor)

@@ -33,7 +33,7 @@ def judges(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("game", ["ebgan", "gan"])
 def test_a_gan_is_measured_and_its_pictures_are_drawn(game, judges, tmp_path):
     settings = ["--generator_layers", "20", "--discriminator_layers", "12", "--per_device_train_batch_size", "32"]
-    more = ["--estimate_margin"] if game == "ebgan" else []
+    more = ["--estimate_margin"] if game == "ebgan" else ["--measure_anomalies"]
     settings += ["--game", game, "--num_samples", "40", "--judge_dir", str(judges)]
     done = run("train_image_gan.py", *settings, *more, "--output_dir", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr
@@ -42,6 +42,8 @@ def test_a_gan_is_measured_and_its_pictures_are_drawn(game, judges, tmp_path):
     assert {"frechet_distance", "real_frechet_distance", "i_prime", "judge_accuracy"} <= report.keys()
     assert report["updates"] == 4 and report["measured_split"] == "test"
     assert list((tmp_path / "run" / "pictures").glob("*.png"))
+    log = (tmp_path / "run" / "training_log.jsonl").read_text()
+    assert ("eval/auroc_noise" in log) == (game == "gan")
     model = EbganModel.from_pretrained(tmp_path / "run")
     assert model.sample(3, seed=0).shape == (3, 1, 16, 16)
     assert model.rebuilds_images == (game == "ebgan")
