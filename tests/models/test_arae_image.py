@@ -7,7 +7,13 @@ import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from image_mixins import SIZE, ImageFamilyTests
 
-from hf_arae import AraeImageConfig, AraeImageModel, AraeImageObjective, AraeImageObjectiveArguments
+from hf_arae import (
+    AeImageObjectiveArguments,
+    AraeImageConfig,
+    AraeImageModel,
+    AraeImageObjective,
+    AraeImageObjectiveArguments,
+)
 
 SIZES = {"image_size": SIZE, "encoder_sizes": [12, 8], "decoder_sizes": [8, 12], "code_size": 5}
 SIZES |= {"latent_size": 3, "generator_sizes": [6], "critic_sizes": [7, 6]}
@@ -87,3 +93,8 @@ def test_wrong_sizes_are_refused_by_name(wrong):
 def test_wrong_settings_are_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         AraeImageObjectiveArguments(**wrong)
+
+
+def test_the_autoencoder_is_trained_as_the_plain_one():
+    ours, plain = AraeImageObjectiveArguments(), AeImageObjectiveArguments()
+    assert {name: getattr(ours, name) for name in vars(plain)} == vars(plain)

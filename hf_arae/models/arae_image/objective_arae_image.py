@@ -11,7 +11,7 @@ from hf_arae.utils.defaults import other_default
 
 
 @dataclass
-class AraeImageObjectiveArguments(AdversarialArguments, AeImageObjectiveArguments):
+class AraeImageObjectiveArguments(AeImageObjectiveArguments, AdversarialArguments):  # the first one's defaults win
     """Settings of the objective, each of them a flag; those of both bases.
 
     The defaults are those that were measured to be better on digits than the published ones, which a preset has.
