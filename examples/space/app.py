@@ -1,10 +1,10 @@
-"""A page to try the models on: style transfer, summaries, and the latent space.
+"""A page to try the models on: style transfer, summaries, the latent space, and images.
 
     python examples/space/app.py --transfer_model model_cards/arae-yelp --latent_model model_cards/arae-flickr30k \
-        --summary_model model_cards/headline-selector-news --port 7860
+        --summary_model model_cards/headline-selector-news --image_model model_cards/ebgan-mnist --port 7860
 
 It needs `pip install hf_arae[space]`. The folder is a Space of the Hub as it is; there the models are named by the
-variables TRANSFER_MODEL, SUMMARY_MODEL and LATENT_MODEL. The page asks no other host for anything.
+variables TRANSFER_MODEL, SUMMARY_MODEL, LATENT_MODEL and IMAGE_MODEL. The page asks no other host for anything.
 """
 
 from __future__ import annotations
@@ -18,20 +18,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
+import images_tab
 import interpolation_tab
 import map_tab
 import summary_tab
 import transfer_tab
 import walk_tab
 from checkpoints import checkpoints
+from gradio import processing_utils
+from pictures import MAX_MEGABYTES
 
 from hf_arae.utils.command_line import read_command_line, run_script
 
 _WAITING = 100  # requests in the queue; further ones are told that it is full
 _AT_ONCE = 4  # requests of a kind under way: one computes, and others may wait for a model to load
-_HEADING = """# Text models that learn without pairs
-Rewrite a sentence, shorten one, and walk through the space in which the models keep sentences. The models are small:
-each knows only the kind of text that it was trained on, and what it writes is often wrong."""
+_CLEANED = (600, 3600)  # seconds: so often what was uploaded is looked through, and goes at this age
+_HEADING = """# Models of texts and images that learn without pairs
+Rewrite a sentence, shorten one, walk through the space in which the models keep sentences, and draw images. The models
+are small: each knows only the kind of text or image that it was trained on, and what it makes is often wrong."""
 
 
 def _named(variable: str, folder: str):
@@ -46,6 +50,7 @@ class ScriptArguments:
     transfer_model: str = _named("transfer_model", "arae-yelp")
     summary_model: str = _named("summary_model", "headline-selector-news")
     latent_model: str = _named("latent_model", "arae-flickr30k")
+    image_model: str = _named("image_model", "ebgan-mnist")
     folders: str = field(
         default=os.environ.get("MODEL_FOLDERS", "model_cards"),
         metadata={
@@ -64,8 +69,9 @@ def build(script: ScriptArguments) -> gr.Blocks:
     """Builds the page, with a queue that holds back what it cannot answer at once."""
     checkpoints.max_kept = max(1, script.models_kept)
     folders = [folder.strip() for folder in script.folders.split(",") if folder.strip()]
-    checkpoints.show(*folders, script.transfer_model, script.summary_model, script.latent_model)
-    with gr.Blocks(title="hf_arae", analytics_enabled=False) as page:
+    models = (script.transfer_model, script.summary_model, script.latent_model, script.image_model)
+    checkpoints.show(*folders, *models)
+    with gr.Blocks(title="hf_arae", analytics_enabled=False, delete_cache=_CLEANED) as page:
         gr.Markdown(_HEADING)
         for name, tab, model in (
             ("Style transfer", transfer_tab, script.transfer_model),
@@ -73,6 +79,7 @@ def build(script: ScriptArguments) -> gr.Blocks:
             ("Interpolation", interpolation_tab, script.latent_model),
             ("Walks and samples", walk_tab, script.latent_model),
             ("Map", map_tab, script.latent_model),
+            ("Images", images_tab, script.image_model),
         ):
             with gr.Tab(name):
                 tab.build(model)
@@ -93,8 +100,14 @@ def _theme() -> gr.themes.Base:
     )
 
 
+async def _fetch_nothing(*arguments, **options) -> str:
+    """Stands for gradio's download of an address that a program names in place of a text or an uploaded picture."""
+    raise gr.Error("Addresses are not read here: upload the picture", print_exception=False)
+
+
 def serve(page: gr.Blocks, **options) -> None:
     """Starts the server; `options` are those of `launch`."""
+    processing_utils.async_ssrf_protected_download = _fetch_nothing
     page.launch(
         theme=_theme(),
         css_paths=Path(__file__).with_name("style.css"),
@@ -102,7 +115,7 @@ def serve(page: gr.Blocks, **options) -> None:
         run_history=False,
         ssr_mode=False,
         share=False,
-        max_file_size="1kb",  # nothing here takes a file, but gradio's upload address is open all the same
+        max_file_size=f"{MAX_MEGABYTES}mb",
         state_session_capacity=500,
         **options,
     )

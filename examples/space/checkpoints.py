@@ -19,13 +19,18 @@ import torch
 import transformers
 from fetching import fetch
 from foreign import CONFIG, FILES, check_size, check_tokenizer, read_config, rules_of
+from foreign_images import check_work, read_processor
 from transformers import AutoTokenizer, Pipeline, pipeline
 
-from hf_arae import LatentSpace
-from hf_arae.models.auto import families
+from hf_arae import AraeImageProcessor, LatentSpace
+from hf_arae.latent.images import LatentImages
+from hf_arae.models.auto import Family, families
+from hf_arae.models.images.image_config import ImageConfig
+from hf_arae.models.images.image_model import ImageModel
 from hf_arae.storage.downloads import check_downloaded_weights
 
-_AUTO_CLASSES = {"AutoModelForSeq2SeqLM", "AutoModelForTokenClassification"}  # of what the tabs do
+_AUTO_CLASSES = {"AutoModelForSeq2SeqLM", "AutoModelForTokenClassification"}  # of what the tabs do with texts
+_IMAGES_AT_ONCE = 8
 _LONGEST_NAME = 300
 _MILLION = 1_000_000
 _PATH = re.compile(r"(?<![\w<:/])(?:\.{0,2}/)(?:[^\s/'\"]+/)*(?=[^\s/])")  # of a file, up to its name
@@ -33,14 +38,14 @@ _PATH = re.compile(r"(?<![\w<:/])(?:\.{0,2}/)(?:[^\s/'\"]+/)*(?=[^\s/])")  # of 
 
 @dataclass
 class Checkpoint:
-    """A model and its tokenizer, and what the tabs do with them.
+    """A model and its tokenizer or image processor, and what the tabs do with them.
 
     Its properties raise the library's own ValueError or TypeError for a model that cannot do a task.
     """
 
     name: str
     model: transformers.PreTrainedModel
-    tokenizer: transformers.PreTrainedTokenizerBase
+    processor: transformers.PreTrainedTokenizerBase | AraeImageProcessor
 
     @property
     def labels(self) -> list[str]:
@@ -57,20 +62,43 @@ class Checkpoint:
 
     @cached_property
     def rewrite(self) -> Pipeline:
-        return pipeline("text-style-transfer", model=self.model, tokenizer=self.tokenizer)
+        self._check_kind(images=False)
+        return pipeline("text-style-transfer", model=self.model, tokenizer=self.processor)
 
     @cached_property
     def summarize(self) -> Pipeline:
-        return pipeline("text-summarization", model=self.model, tokenizer=self.tokenizer)
+        self._check_kind(images=False)
+        return pipeline("text-summarization", model=self.model, tokenizer=self.processor)
+
+    @cached_property
+    def images(self) -> LatentImages:
+        """The latent space of a model of images."""
+        self._check_kind(images=True)
+        return LatentSpace(self.model, self.processor, batch_size=_IMAGES_AT_ONCE)
+
+    @cached_property
+    def detect(self) -> Pipeline:
+        self._check_kind(images=True)
+        return pipeline("image-anomaly-detection", model=self.model, image_processor=self.processor)
 
     def latent(self, label: str | None = None) -> LatentSpace:
-        """The latent space, written with a label: by default the first one, where the model has labels."""
+        """The latent space of texts, written with a label: by default the first one, where the model has labels."""
+        self._check_kind(images=False)
         if not self.labels:
-            return LatentSpace(self.model, self.tokenizer)
+            return LatentSpace(self.model, self.processor)
         label = label or self.labels[0]
         if label not in self.labels:
             raise ValueError(f"label must be one of {', '.join(map(repr, self.labels))}; got {label!r}")
-        return LatentSpace(self.model, self.tokenizer, attribute=label)
+        return LatentSpace(self.model, self.processor, attribute=label)
+
+    def _check_kind(self, images: bool) -> None:
+        if isinstance(self.model, ImageModel) == images:
+            return
+        if images:
+            raise ValueError(f"the model {self.name} is one of texts, and this tab needs one of images")
+        raise ValueError(
+            f"the model {self.name} is one of images, and this tab needs one of texts: see the tab Images"
+        )
 
 
 class Checkpoints:
@@ -181,12 +209,15 @@ class Checkpoints:
             for file in FILES:
                 if (folder / file).exists():
                     check_size(file, (folder / file).stat().st_size, self.max_parameters)
-            accepted = {family.name: family for family in families() if _AUTO_CLASSES & family.models.keys()}
+            accepted = {family.name: family for family in families() if _auto_class(family)}
             fields = read_config(folder, accepted)
-            check_tokenizer(folder, self._trusted)
             family = accepted[fields["model_type"]]
+            images = _of_images(family)
+            if not images:
+                check_tokenizer(folder, self._trusted)
             config = family.config.from_dict(fields)
-            auto_class = getattr(transformers, min(_AUTO_CLASSES & family.models.keys()))
+            processor = read_processor(folder, config) if images else None
+            auto_class = getattr(transformers, _auto_class(family))
             # False, as without it transformers asks at the server's terminal whether to run a repository's code.
             local = {"trust_remote_code": False, "local_files_only": True}
             with torch.device("meta"):
@@ -197,10 +228,25 @@ class Checkpoints:
                     f"it has {size / _MILLION:.0f} million parameters; at most "
                     f"{self.max_parameters / _MILLION:.0f} million are loaded here"
                 )
+            if images:
+                check_work(empty)
             model = auto_class.from_pretrained(folder, config=config, use_safetensors=True, **local)
-            return Checkpoint(name, model.eval(), AutoTokenizer.from_pretrained(folder, **local))
+            if images:
+                model.check_processor(processor)
+            else:
+                processor = AutoTokenizer.from_pretrained(folder, **local)
+            return Checkpoint(name, model.eval(), processor)
         except Exception as error:
             raise ValueError(f"the model {name} cannot be loaded: {_first_line(error, folder)}") from error
+
+
+def _of_images(family: Family) -> bool:
+    return issubclass(family.config, ImageConfig)
+
+
+def _auto_class(family: Family) -> str | None:
+    """What builds a family's model for the tabs, if they have a use for it."""
+    return "AutoModel" if _of_images(family) else min(_AUTO_CLASSES & family.models.keys(), default=None)
 
 
 def _tensors(model: torch.nn.Module) -> Iterable[torch.Tensor]:

@@ -17,9 +17,10 @@ from tokenizers.models import WordLevel
 from hf_arae.data.text.news import news_normalizer
 from hf_arae.data.text.tokenization import sentence_normalizer
 
-CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
+CONFIG, TOKENIZER, PROCESSOR = "config.json", "tokenizer.json", "preprocessor_config.json"
+WEIGHTS = "model.safetensors"
 _GENERATION, _TOKENIZER_CONFIG = "generation_config.json", "tokenizer_config.json"
-FILES = (CONFIG, _GENERATION, TOKENIZER, _TOKENIZER_CONFIG, WEIGHTS)
+FILES = (CONFIG, _GENERATION, TOKENIZER, _TOKENIZER_CONFIG, PROCESSOR, WEIGHTS)
 _MEGABYTE = 2**20
 _MAX_BYTES = {TOKENIZER: 50 * _MEGABYTE}
 _MAX_BYTES_OF_OTHERS = _MEGABYTE
@@ -37,8 +38,9 @@ _MAX = {
     "max_summary_length": 100,
     "longest_headline": 100,
     "vocab_size": 1_000_000,
+    "image_size": 256,
 }
-_MAX_OF_OTHERS, _LONGEST_LIST = 1_000_000, 50
+_MAX_OF_OTHERS, _LONGEST_LIST, _LONGEST_TEXT = 1_000_000, 50, 300
 # What transformers would act on beside the fields of a family.
 _PASSED_OVER = {"auto_map", "custom_pipelines", "kernel_config", "per_layer_config", "quantization_config"}
 _PASSED_OVER |= {"attn_implementation", "experts_implementation"}
@@ -60,7 +62,7 @@ def check_size(name: str, size: int | None, max_parameters: int) -> None:
 
 
 def read_config(folder: Path, accepted: Iterable[str]) -> dict:
-    """The fields of a folder's config.json, after all of the folder but its weights was looked through.
+    """The fields of a folder's config.json, after they and the settings for writing were looked through.
 
     Args:
         folder: of a model. Its files are known to be of no more bytes than `check_size` lets through.
@@ -69,7 +71,7 @@ def read_config(folder: Path, accepted: Iterable[str]) -> dict:
     Raises:
         ValueError: a file is damaged, holds what is too large, or what models of this library do not have.
     """
-    config = _read(folder / CONFIG)
+    config = read(folder / CONFIG)
     if config.get("model_type") not in accepted:
         raise ValueError(f"it is a model of type {config.get('model_type')!r:.80}; accepted are {', '.join(accepted)}")
     for name, value in config.items():
@@ -78,22 +80,24 @@ def read_config(folder: Path, accepted: Iterable[str]) -> dict:
             raise ValueError(f"its {name} is {value:.10g}; at most {limit:,} is read here")
         if isinstance(value, list | dict) and len(value) > _LONGEST_LIST:
             raise ValueError(f"its {name} has {len(value):,} entries; at most {_LONGEST_LIST} are read here")
+        if isinstance(value, str) and len(value) > _LONGEST_TEXT:  # it may name layers
+            raise ValueError(f"its {name} has {len(value):,} characters; at most {_LONGEST_TEXT} are read here")
     if (folder / _GENERATION).exists():
-        _check_generation(_read(folder / _GENERATION))
-    kind = _read(folder / _TOKENIZER_CONFIG).get("tokenizer_class")
-    if kind is not None and kind not in _TOKENIZER_CLASSES:
-        raise ValueError(f"its tokenizer is a {kind!r:.80}; accepted are tokenizers that hf_arae has trained")
+        _check_generation(read(folder / _GENERATION))
     return {name: value for name, value in config.items() if name.lstrip("_") not in _PASSED_OVER}
 
 
 def check_tokenizer(folder: Path, trusted: frozenset[str] = frozenset()) -> None:
-    """Raises ValueError for a tokenizer.json that does more than one of `hf_arae` does.
+    """Raises ValueError for a tokenizer of another class, or one that does more than one of `hf_arae` does.
 
     Args:
         folder: of a model.
         trusted: further rules that a tokenizer may read by, see `rules`.
     """
-    tokenizer = _read(folder / TOKENIZER)
+    kind = read(folder / _TOKENIZER_CONFIG).get("tokenizer_class")
+    if kind is not None and kind not in _TOKENIZER_CLASSES:
+        raise ValueError(f"its tokenizer is a {kind!r:.80}; accepted are tokenizers that hf_arae has trained")
+    tokenizer = read(folder / TOKENIZER)
     steps, known = rules(tokenizer), _own_rules() | trusted
     if any(step not in known for step in steps) or any(steps.count(step) > _MAX_TIMES for step in set(steps)):
         raise ValueError("its tokenizer reads by rules that are not hf_arae's: such a rule may never come to an end")
@@ -132,7 +136,7 @@ def rules(tokenizer: dict) -> list[str]:
 def rules_of(folder: Path) -> frozenset[str]:
     """The rules of a folder's tokenizer; none where it cannot be read."""
     try:
-        return frozenset(rules(_read(folder / TOKENIZER)))
+        return frozenset(rules(read(folder / TOKENIZER)))
     except ValueError:
         return frozenset()
 
@@ -163,7 +167,7 @@ def _check_generation(settings: dict) -> None:
         raise ValueError(f"its {_GENERATION} names max_new_tokens {longest!r:.80}; at most {_MAX_WRITTEN} are written")
 
 
-def _read(path: Path) -> dict:
+def read(path: Path) -> dict:
     """A JSON file's fields; raises ValueError, with the file's name alone, for what is none."""
     try:
         content = json.loads(path.read_bytes())

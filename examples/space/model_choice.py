@@ -16,6 +16,8 @@ _TRAINED_ON = {
     "arae-yelp": "It was trained on short reviews of restaurants and shops, and knows few words of anything else.",
     "arae-flickr30k": "It was trained on captions of photographs, and knows few words of anything else.",
     "headline-selector-news": "It chooses words, and was trained on first sentences of English news and on titles.",
+    "arae-mnist": "It was trained on handwritten digits in black and white, and knows no other images.",
+    "ebgan-mnist": "It was trained on handwritten digits, and knows no other images.",
     "ursae-news": "It writes, and was trained on first sentences of English news.",
 }
 

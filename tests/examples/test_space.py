@@ -3,6 +3,8 @@
 # ruff: noqa: E402 (what needs gradio is imported where it is installed)
 from __future__ import annotations
 
+import base64
+import io
 import json
 import math
 import re
@@ -12,9 +14,11 @@ from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 pytest.importorskip("gradio", reason="the Space needs gradio: pip install hf_arae[space]")
 
@@ -31,12 +35,22 @@ import transfer_tab
 import walk_tab
 from checkpoints import Checkpoints, checkpoints
 from conftest import SENTENCES
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from headline_selectors import untrained_selector
 from markup import mark, shared_words, table
 
-from hf_arae import AraeConfig, AraeModel, RnnLmConfig, RnnLmForCausalLM, UrsaeConfig, UrsaeForConditionalGeneration
+from hf_arae import (
+    AraeConfig,
+    AraeImageProcessor,
+    AraeModel,
+    EbganConfig,
+    EbganModel,
+    RnnLmConfig,
+    RnnLmForCausalLM,
+    UrsaeConfig,
+    UrsaeForConditionalGeneration,
+)
 from hf_arae.data.corpora.news import build_news
 from hf_arae.data.text.tokenization import train_tokenizer
 
@@ -65,6 +79,10 @@ def models(transfer_folder, tokenizer, tmp_path_factory) -> SimpleNamespace:
     writer = RnnLmForCausalLM(RnnLmConfig(vocab_size=len(tokenizer), embedding_size=4, hidden_size=4))
     kinds = {"latent": (model, tokenizer), "summary": (selector, news), "written": (summarizer, news)}
     kinds["writer"] = (writer, tokenizer)
+    images = EbganModel(EbganConfig(image_size=6, latent_size=4, generator_layers="8", discriminator_layers="5"))
+    for parameter in images.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    kinds["images"] = (images, AraeImageProcessor.for_config(images.config))
     for name, parts in kinds.items():
         for part in parts:
             part.save_pretrained(root / name)
@@ -73,7 +91,7 @@ def models(transfer_folder, tokenizer, tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def address(models):
-    page = app.build(app.ScriptArguments(models.transfer, models.summary, models.latent, models.root))
+    page = app.build(app.ScriptArguments(models.transfer, models.summary, models.latent, models.images, models.root))
     app.serve(page, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield page.local_url
     page.close()
@@ -225,7 +243,78 @@ def test_new_sentences_fill_the_box(client, models):
     assert picture.count("<circle") == len({line.strip() for line in lines if line.strip()})
 
 
+def drawn(html: str) -> list[np.ndarray]:
+    """The pixels of the pictures in HTML."""
+    found = re.findall(r"src='data:image/png;base64,([^']*)'", html)
+    assert len(found) == html.count("<img")
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int) for data in found]
+
+
+def test_new_images_follow_their_seed(client, models):
+    html = client.predict(models.images, 7, 3, api_name="/draw_images")
+    assert words(html.replace("</figcaption>", "</p>")) == [f"No. {n}" for n in range(1, 8)]
+    images = drawn(html)
+    assert len(images) == 7 and all(image.shape == (6, 6) for image in images) and not same(images[0], images[1])
+    fewer = drawn(client.predict(models.images, 2, 3, api_name="/draw_images"))
+    assert same(fewer[1], images[1])
+    assert not same(drawn(client.predict(models.images, 1, 4, api_name="/draw_images"))[0], images[0])
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.abs(a - b).max() <= 1)  # of 255: batches of other sizes are rounded otherwise
+
+
+def test_the_slider_goes_from_one_image_to_the_other(client, models):
+    images = drawn(client.predict(models.images, 5, 3, api_name="/draw_images"))
+    lines = [drawn(client.predict(models.images, 3, 2, 5, at, "z", api_name="/slide")) for at in (0, 50, 100)]
+    for first, _, second in lines:
+        assert same(first, images[1]) and same(second, images[4])
+    assert same(lines[0][1], images[1]) and same(lines[2][1], images[4])
+    assert not same(lines[1][1], images[1]) and not same(lines[1][1], images[4])
+    model = checkpoints.get(models.images)
+    first, between, second = drawn(client.predict(models.images, 3, 2, 5, 100, "code", api_name="/slide"))
+    rebuilt = model.images.decode(model.images.encode([images[row].astype(np.uint8) for row in (1, 4)]))
+    assert np.abs(first - np.asarray(rebuilt[0])).max() <= 3 and np.abs(second - np.asarray(rebuilt[1])).max() <= 3
+    assert same(between, second) and not same(first, images[1])
+
+
+def test_a_picture_is_compared_with_what_the_model_knows(client, models, tmp_path, monkeypatch):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 6), np.uint8))
+    wide = Image.new("L", (10, 6), 128)
+    wide.paste(picture, (2, 0))  # the middle square is read
+    kinds = {"a.png": picture, "wide.bmp": wide, "a.gif": picture, "colour.webp": wide.convert("RGB")}
+    for name, one in kinds.items():
+        one.save(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
+    checkpoint, score = checkpoints.get(models.images), checkpoints.get(models.images).detect.scores([picture])[0]
+    for name in kinds:
+        html = client.predict(models.images, handle_file(tmp_path / name), api_name="/judge")
+        read, rebuilt, difference = drawn(html)
+        assert same(read, np.asarray(picture).astype(int)) and np.abs(abs(read - rebuilt) - difference).max() <= 2
+        assert f"Energy {score:.4g}<" in html and "not calibrated" in html
+    monkeypatch.setattr(checkpoint.model.config, "anomaly_quantile", 0.95)
+    for threshold, said in ((score - 0.1, "beyond"), (score + 0.1, "within")):
+        monkeypatch.setattr(checkpoint.model.config, "anomaly_threshold", threshold)
+        html = client.predict(models.images, handle_file(tmp_path / "a.png"), api_name="/judge")
+        assert f", {said} the threshold of {threshold:.4g}" in html and "95% of the usual images" in html
+
+
 # What is refused, and how
+
+
+def test_models_of_the_other_kind_are_named(client, models):
+    for load in ("/load_map", "/load_transfer", "/load_summary"):
+        assert "is one of images, and this tab needs one of texts" in refusal(client, load, models.images)
+    assert "is one of images" in refusal(client, "/sample", models.images, 5, 0, 0, None)
+    assert "is one of texts, and this tab needs one of images" in refusal(client, "/load_images", models.latent)
+    assert "is one of texts" in refusal(client, "/draw_images", models.latent, 5, 0)
+
+
+def test_bad_numbers_of_images_are_refused_in_a_line(client, models):
+    assert "greater than maximum" in refusal(client, "/draw_images", models.images, 26, 0)
+    assert "The seed is empty" in refusal(client, "/draw_images", models.images, 5, None)
+    assert "The second image must be" in refusal(client, "/slide", models.images, 0, 1, None, 50, "z")
+    assert "not in the list" in refusal(client, "/slide", models.images, 0, 1, 2, 50, "w")
+    assert "There is no picture" in refusal(client, "/judge", models.images, None)
 
 
 def test_bad_texts_are_refused_in_a_line(client, models):
@@ -307,11 +396,12 @@ def test_an_unexpected_error_is_logged_and_not_shown(client, models, monkeypatch
 
 
 def test_a_model_that_fails_at_the_start_leaves_the_others_usable(models, tmp_path, capsys):
-    page = app.build(app.ScriptArguments(str(tmp_path), models.summary, models.latent))
+    page = app.build(app.ScriptArguments(str(tmp_path), models.summary, models.latent, models.images))
     assert "cannot be loaded" in capsys.readouterr().out
     shown = [block.value for block in page.blocks.values() if isinstance(block, gr.HTML)]
     assert sum("cannot be loaded" in value for value in shown if value) == 1
     assert sum("Loaded: AraeModel" in value for value in shown if value) == 3
+    assert sum("Loaded: EbganModel" in value for value in shown if value) == 1
 
 
 # The server
@@ -338,10 +428,10 @@ def test_the_page_names_no_other_host(address):
     assert loaded and not [link for link in loaded if re.match(r"(https?:)?//", link)]
 
 
-def test_the_queue_cannot_be_skipped_and_files_are_not_taken(address):
+def test_the_queue_cannot_be_skipped_and_large_files_are_not_taken(address):
     direct = httpx.post(f"{address}gradio_api/run/sample", json={"data": []})
     assert direct.status_code >= 400 and "does not accept direct HTTP POST" in direct.text
-    upload = httpx.post(f"{address}gradio_api/upload", files={"files": ("a.bin", b"0" * 100_000)})
+    upload = httpx.post(f"{address}gradio_api/upload", files={"files": ("a.bin", b"0" * 4_200_000)})
     assert upload.status_code == 413
 
 
@@ -365,7 +455,8 @@ def test_the_space_describes_itself_to_the_hub():
         "gray",
     }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (gradio,) = project["optional-dependencies"]["space"]
+    gradio, pillow = project["optional-dependencies"]["space"]
+    assert gradio.startswith("gradio") and pillow in project["optional-dependencies"]["images"]
     assert card["sdk_version"].startswith(re.search(r">=([\d.]+)", gradio)[1])
     (required,) = (SPACE / "requirements.txt").read_text().split()
     assert required.startswith("hf_arae[space]>=") and project["version"] in required.replace("0.1,", "0.1.0,")

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("gradio", reason="the Space needs gradio: pip install hf_arae[space]")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install hf_arae[browser]")
@@ -221,6 +222,25 @@ def test_the_map_is_clicked(visitor):
     visitor.press("Draw the map", "svg.map")
     assert 20 <= points.count() <= 25
     visitor.picture("map-of-samples")
+
+
+def test_images_are_drawn_and_compared(visitor, tmp_path):
+    visitor.open("Images")
+    visitor.press("Draw new images", ".pictures:not(.large)")
+    assert visitor.panel.locator(".pictures:not(.large) img").count() == 10
+    between = visitor.panel.locator(".pictures.large")
+    between.wait_for()
+    assert between.locator("figcaption").all_inner_texts() == ["No. 1", "50%", "No. 2"]
+    before = between.inner_html()
+    visitor.box("number input for Position in per cent of the way").fill("75")
+    visitor.changed(".pictures.large", before)
+    assert between.locator("figcaption").nth(1).inner_text() == "75%"
+    Image.new("L", (40, 60), 255).save(tmp_path / "white.png")
+    visitor.panel.locator("input[type=file]").set_input_files(tmp_path / "white.png")
+    visitor.panel.locator("[data-testid=image] img, .image-frame img").first.wait_for()
+    (said,) = visitor.press("Compare with what the model knows", ".result")
+    assert "Energy" in said and visitor.panel.locator(".result img").count() == 3
+    visitor.picture("images")
 
 
 def test_another_model_is_loaded_and_its_labels_are_offered(visitor):

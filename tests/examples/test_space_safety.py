@@ -6,13 +6,18 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import struct
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+import httpx
+import numpy as np
 import pytest
 import transformers
+from PIL import Image
 
 pytest.importorskip("gradio", reason="the Space needs gradio: pip install hf_arae[space]")
 
@@ -23,6 +28,7 @@ import app
 import checkpoints as checkpoints_module
 import fetching
 import gradio as gr
+import images_tab
 import interpolation_tab
 import map_tab
 import transfer_tab
@@ -33,7 +39,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from markup import readable, shared_words
 
-from hf_arae import UrsaeConfig, UrsaeForConditionalGeneration
+from hf_arae import AraeImageProcessor, EbganConfig, EbganModel, UrsaeConfig, UrsaeForConditionalGeneration
 from hf_arae.data.text.tokenization import train_tokenizer
 
 TEXT = SENTENCES["negative"][0]
@@ -64,6 +70,33 @@ def summary(tmp_path_factory) -> str:
         part.save_pretrained(folder)
     checkpoints.show(str(folder))
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("models") / "images"
+    model = EbganModel(EbganConfig(image_size=6, latent_size=4, generator_layers="8", discriminator_layers="5"))
+    for part in (model, AraeImageProcessor.for_config(model.config)):
+        part.save_pretrained(folder)
+    checkpoints.show(str(folder))
+    return str(folder)
+
+
+@pytest.fixture
+def foreign_images(images, tmp_path) -> Path:
+    """A folder of a model of images that a visitor may name, to be spoiled."""
+    folder = Path(shutil.copytree(images, tmp_path / "foreign"))
+    checkpoints._kept.clear()
+    checkpoints.show(str(folder))
+    return folder
+
+
+@pytest.fixture
+def uploads(tmp_path, monkeypatch) -> Path:
+    """The folder that gradio puts uploaded files into."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    (tmp_path / "uploads" / "abc").mkdir(parents=True)
+    return tmp_path / "uploads" / "abc"
 
 
 def change(path: Path, **values) -> None:
@@ -182,6 +215,192 @@ def test_a_tokenizer_reads_only_by_rules_that_are_known(foreign):
     assert "LlamaTokenizer" in refusal(foreign)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("image_size", 10**6),
+        ("image_size", 1000),
+        ("latent_size", 10**9),
+        ("num_channels", 10**7),
+        ("anomaly_threshold", math.nan),
+        ("generator_layers", "-".join(["8"] * 1000)),
+        ("discriminator_layers", "9" * 10**5),
+    ],
+)
+def test_sizes_of_models_of_images_are_bounded_before_anything_is_built(foreign_images, monkeypatch, name, value):
+    monkeypatch.setattr(transformers, "AutoModel", None)
+    change(foreign_images / "config.json", **{name: value})
+    assert f"its {name} " in refusal(foreign_images)
+
+
+@pytest.mark.parametrize(
+    ("layers", "meant"),
+    [
+        ("(1024)3c-(1024)3c-(1024)3c-(8)4c2s", "thousand million steps"),
+        ("(1000)1c-(1)1c-(1000)1c-(1)1c-(1000)1c-(8)4c2s", "million numbers"),
+        ("(999999)999c-(999999)999c", "million parameters"),
+    ],
+)
+def test_the_work_on_an_image_is_bounded(foreign_images, monkeypatch, layers, meant):
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", None)
+    conv = {"backbone": "conv", "generator_layers": None, "discriminator_layers": layers}
+    change(foreign_images / "config.json", image_size=128, **conv)
+    change(foreign_images / "preprocessor_config.json", size={"height": 128, "width": 128})
+    assert meant in refusal(foreign_images)
+
+
+def test_models_of_the_published_sizes_are_let_through(foreign_images):
+    for config in (
+        EbganConfig(),
+        EbganConfig(backbone="ladder", discriminator_layers="1000-500-250-250-250", num_labels=10),
+        EbganConfig(
+            backbone="conv",
+            image_size=64,
+            num_channels=3,
+            generator_layers="(1024)4c-(512)4c2s-(256)4c2s-(128)4c2s-(3)4c2s",
+            discriminator_layers="(64)4c2s-(128)4c2s-(256)4c2s",
+        ),
+    ):
+        shutil.rmtree(foreign_images)
+        model = EbganModel(config)
+        for part in (model, AraeImageProcessor.for_config(config)):
+            part.save_pretrained(foreign_images)
+        checkpoints._kept.clear()
+        assert checkpoints.get(str(foreign_images), wait=True).images.sample(1)[0].size[0] == config.image_size
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors"])
+def test_damaged_files_of_models_of_images_are_told_without_their_place(foreign_images, name):
+    for damage in (b"", b"[]", b'{"a": ', b"\xff", b"[" * 100_000):
+        (foreign_images / name).write_bytes(damage)
+        assert str(foreign_images.parent) not in refusal(foreign_images)
+    (foreign_images / name).unlink()
+    assert str(foreign_images.parent) not in refusal(foreign_images)
+
+
+def test_an_image_processor_does_only_what_hf_arae_s_does(foreign_images):
+    file = foreign_images / "preprocessor_config.json"
+    own = json.loads(file.read_text())
+    for settings in (
+        {"size": {"height": 10**6, "width": 10**6}},
+        {"size": 10**6},
+        {"auto_map": {"AutoImageProcessor": "code.Processor"}},
+        {"image_mean": [0.5], "image_std": [0.5]},
+        {"value_range": "signed"},
+        {"num_channels": 3},
+        {"do_resize": True},
+        {"image_mean": [math.nan], "image_std": [1]},
+        {"binarize": {}},
+    ):
+        file.write_text(json.dumps(own | settings))
+        message = refusal(foreign_images)
+        assert "preprocessor_config.json" in message or "the image processor is not the model's" in message
+    file.write_text(json.dumps(own | {"binarize": "threshold", "image_processor_type": "AnyOther"}))
+    assert checkpoints.get(str(foreign_images)).processor.binarize == "threshold"
+
+
+# What is uploaded
+
+
+def png(width: int, height: int, content: bytes = b"") -> bytes:
+    """A picture that says that it is of a size, whatever it holds."""
+    parts = b""
+    for name, data in (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(content)),
+        (b"IEND", b""),
+    ):
+        parts += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def judged(images: str, path: Path, content: bytes) -> str:
+    """What is said of an uploaded file."""
+    path.write_bytes(content)
+    message = said(images_tab.judge, images, str(path))
+    assert str(path.parent.parent) not in message and "went wrong" not in message
+    return message
+
+
+def test_uploaded_pictures_are_bounded_before_they_are_read(images, uploads, monkeypatch):
+    assert "too large: at most 20 million pixels" in judged(images, uploads / "a.png", png(10_000, 10_000))
+    assert "too large" in judged(images, uploads / "a.png", png(2**31 - 1, 2**31 - 1))
+    assert "MB; at most 4 MB" in judged(images, uploads / "a.png", png(6, 6) + b"0" * 2**23)
+    assert "damaged or cut off" in judged(images, uploads / "a.png", png(6, 6))
+    noise = png(64, 64, np.random.default_rng(0).bytes(64 * 65))
+    assert "damaged or cut off" in judged(images, uploads / "a.png", noise[:2000])
+    judged(images, uploads / "a.png", png(0, 6))
+    (uploads / "a.png").write_bytes(png(6, 6, bytes(42) + b"0" * 2**24))  # what comes after the pixels is left
+    assert "Energy" in images_tab.judge(images, str(uploads / "a.png"))
+
+
+def test_odd_kinds_of_pictures_are_refused_in_words(images, uploads):
+    for kind in ("TIFF", "ICO", "PPM", "TGA", "PDF", "EPS"):
+        Image.new("L", (16, 16)).save(uploads / "one", kind)
+        message = judged(images, uploads / "one.png", (uploads / "one").read_bytes())
+        assert "kind that is not read here; accepted are PNG, JPEG, WEBP, GIF, BMP" in message
+    svg = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    for content in (b"", svg, b"\xff\xd8\xff\xe0", b"%!PS-Adobe"):
+        judged(images, uploads / "one.svg", content)
+
+
+def test_pictures_of_every_mode_are_read(images, uploads):
+    source = np.random.default_rng(0).integers(0, 256, (9, 5, 4), np.uint8)
+    colour = Image.fromarray(source)
+    turned = colour.getexif()
+    turned[0x0112] = 6
+    for name, picture, options in (
+        ("a.png", colour, {}),
+        ("b.png", colour.convert("L").convert("1"), {}),
+        ("c.png", colour.convert("RGB").convert("P"), {"transparency": 0}),
+        ("d.png", Image.fromarray(source[:, :, 0].astype(np.uint16) * 257), {}),
+        ("e.jpg", colour.convert("CMYK"), {}),
+        ("f.jpg", colour.convert("RGB"), {"exif": turned}),
+        ("g.jpg", colour.convert("RGB"), {"exif": b"Exif\0\0nothing of the kind"}),
+        ("h.webp", colour, {"save_all": True, "append_images": [colour]}),
+        ("i.gif", colour, {"save_all": True, "append_images": [colour]}),
+        ("j.bmp", colour.convert("L").resize((1, 5000)), {}),
+    ):
+        picture.save(uploads / name, **options)
+        assert images_tab.judge(images, str(uploads / name)).count("<img") == 3
+
+
+def test_no_file_of_the_server_s_can_be_named_as_uploaded(images, uploads, tmp_path):
+    private = tmp_path / "private.png"
+    private.write_bytes(png(6, 6, bytes(42)))
+    (uploads / "link.png").symlink_to(private)
+    around = f"{uploads}/../../private.png"
+    for path in (private, uploads / "link.png", around, "/etc/passwd", "/etc/passwdx", uploads, "", 3, ["a"]):
+        assert said(images_tab.judge, images, str(path) if isinstance(path, Path) else path).startswith(
+            "There is no picture"
+        )
+
+
+def test_programs_cannot_have_files_or_addresses_read(images, transfer, summary, uploads, tmp_path):
+    private = tmp_path / "private.png"
+    private.write_bytes(png(6, 6, bytes(42)))
+    page = app.build(app.ScriptArguments(transfer, summary, transfer, images))
+    app.serve(page, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    try:
+        address, number = page.local_url, next(one._id for one in page.fns.values() if one.api_name == "judge")
+        meta, data = {"_type": "gradio.FileData"}, "data:image/png;base64,iVBORw0KGgo="
+        for given, error in (
+            ({"path": str(private), "meta": meta}, None),
+            ({"path": str(private)}, "There is no picture: upload one"),
+            ({"path": "http://192.0.2.1/a.png", "meta": meta}, "Addresses are not read here: upload the picture"),
+            ({"path": "http://192.0.2.1/a.png"}, "There is no picture: upload one"),
+            ({"path": None, "url": data, "meta": meta}, "There is no picture: upload one"),
+            ({"path": None, "url": f"file://{private}", "meta": meta}, "There is no picture: upload one"),
+        ):
+            asked = {"data": [images, given], "fn_index": number, "session_hash": "one"}
+            httpx.post(f"{address}gradio_api/queue/join", json=asked).raise_for_status()
+            answer = httpx.get(f"{address}gradio_api/queue/data", params={"session_hash": "one"}, timeout=600).text
+            (done,) = (line for line in answer.splitlines() if '"process_completed"' in line)
+            assert json.loads(done.removeprefix("data: "))["output"]["error"] == error
+    finally:
+        page.close()
+
+
 def test_every_style_of_tokenizer_is_accepted(foreign, transfer_model):
     for style in ("sentence", "news"):
         for texts in ([TEXT], [f"{TEXT} _num_"], [f"`` {TEXT} ''"]):
@@ -198,10 +417,8 @@ def test_staged_models_are_accepted():
         "ursae-news",
         "headline-selector-news",
     }
-    for folder in shown._folders.values():
-        fields = checkpoints_module.read_config(folder, ("arae", "ursae", "headline_selector"))
-        checkpoints_module.check_tokenizer(folder, shown._trusted)
-        assert fields["model_type"] in ("arae", "ursae", "headline_selector")
+    for name in shown._folders:
+        assert shown.get(name, wait=True).summary
 
 
 # Whose files are read
@@ -288,7 +505,7 @@ def test_words_are_matched_in_time(summary):
 # What is said
 
 
-def test_what_is_no_choice_is_named(transfer, summary):
+def test_what_is_no_choice_is_named(transfer, summary, images):
     lists = ["positive"]
     for call, arguments, meant in (
         (transfer_tab.rewrite, (transfer, TEXT, "", 2, "sampled", math.nan, 0), "temperature"),
@@ -303,6 +520,12 @@ def test_what_is_no_choice_is_named(transfer, summary):
         (walk_tab.sample, (transfer, 3, 0, 0, lists), "label"),
         (map_tab.draw_map, (transfer, TEXT, {}), "label"),
         (map_tab.new_sentences, (transfer, 3, 0, 1.5), "label"),
+        (images_tab.draw, (images, 10**9, 0), "number of images"),
+        (images_tab.draw, (images, math.nan, 0), "number of images"),
+        (images_tab.slide, (images, 0, 1, 26, 50, "z"), "second image"),
+        (images_tab.slide, (images, 0, 0, 2, 50, "z"), "first image"),
+        (images_tab.slide, (images, 0, 1, 2, math.inf, "z"), "position"),
+        (images_tab.slide, (images, 0, 1, 2, 50, ["z"]), "space"),
     ):
         message = said(call, *arguments)
         assert meant in message.lower() and "went wrong" not in message and "unhashable" not in message.lower()
@@ -319,23 +542,23 @@ def test_numbers_are_shown_as_such():
     assert readable("it cost $ _num_ .") == "It cost $[number]."
 
 
-def test_results_and_names_go_where_an_error_comes(transfer, summary):
-    page = app.build(app.ScriptArguments(transfer, summary, transfer))
+def test_results_and_names_go_where_an_error_comes(transfer, summary, images):
+    page = app.build(app.ScriptArguments(transfer, summary, transfer, images))
     named = {one.api_name: one for one in page.fns.values()}
     failures = [one for one in page.fns.values() if one.trigger_only_on_failure]
-    asked = {"rewrite", "summarize", "interpolate", "walk", "sample", "draw_map"}
+    asked = {"rewrite", "summarize", "interpolate", "walk", "sample", "draw_map", "draw_images", "slide", "judge"}
     for name in asked:
         (after,) = (one for one in failures if one.trigger_after == named[name]._id)
         assert after.outputs == named[name].outputs
         empty = after.fn()
         assert not any(empty if isinstance(empty, list) else [empty])
-    for name in ("load_transfer", "load_summary", "load_map"):
+    for name in ("load_transfer", "load_summary", "load_map", "load_images"):
         (after,) = (one for one in failures if one.trigger_after == named[name]._id)
         assert after.outputs == named[name].inputs and after.fn("the one before") == "the one before"
 
 
-def test_headings_are_of_the_next_level(transfer, summary):
-    page = app.build(app.ScriptArguments(transfer, summary, transfer))
+def test_headings_are_of_the_next_level(transfer, summary, images):
+    page = app.build(app.ScriptArguments(transfer, summary, transfer, images))
     texts = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     levels = [len(text) - len(text.lstrip("#")) for text in texts if text.startswith("#")]
     assert levels[0] == 1 and set(levels[1:]) == {2}

@@ -55,7 +55,7 @@ def square_pixels(picture: Image.Image | np.ndarray, size: int, num_channels: in
     """
     if isinstance(picture, np.ndarray):
         picture = picture_of_array(picture)
-    picture = _eight_bits(ImageOps.exif_transpose(picture))
+    picture = _eight_bits(_upright(picture))
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
@@ -92,6 +92,13 @@ def picture_of_array(values: Any) -> Image.Image:
             f"an image must be (height, width), or have 1, 3 or 4 channels first or last; got {values.shape}"
         )
     return Image.fromarray(_bytes(values))
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # what a camera wrote beside the pixels is damaged, for which PIL has errors of many kinds
+        return picture
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

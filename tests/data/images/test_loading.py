@@ -157,6 +157,13 @@ def test_a_picture_is_turned_as_its_camera_says_and_its_middle_is_taken(folder, 
     assert "2 images" in caplog.text
 
 
+def test_a_camera_s_damaged_note_does_not_cost_the_picture(folder):
+    damaged = encoded(grey(7), exif=b"Exif\0\0nothing of the kind")
+    write(folder, "train", [damaged])
+    write(folder, "validation", [grey(1)])
+    assert values(load(folder)["train"]) == [7]
+
+
 @pytest.mark.parametrize("broken", [encoded(Image.effect_noise((64, 64), 90))[:900], b"no picture", b"", None])
 def test_what_cannot_be_read_is_named_or_left_out(folder, broken, caplog):
     for split in ("train", "validation"):

@@ -1,0 +1,67 @@
+"""What a model of images that anyone may name is let do, beside what `foreign.py` sees to: its processor, its work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from foreign import PROCESSOR, read
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from hf_arae import AraeImageProcessor
+from hf_arae.models.images.image_config import ImageConfig
+from hf_arae.models.images.image_model import ImageModel
+
+_SETTINGS = {"size", "num_channels", "value_range", "image_mean", "image_std", "binarize"}
+# What transformers writes beside them.
+_PASSED_OVER = {"image_processor_type", "transformers_version"}
+_MAX_FLOPS, _MAX_VALUES = 20_000_000_000, 20_000_000  # for one image, read and drawn
+
+
+def read_processor(folder: Path, config: ImageConfig) -> AraeImageProcessor:
+    """The image processor of a folder, from its settings alone.
+
+    Raises:
+        ValueError: it has none, or settings that are not those of this library's for such a model.
+    """
+    settings = {name: value for name, value in read(folder / PROCESSOR).items() if name not in _PASSED_OVER}
+    if not settings.keys() <= _SETTINGS:
+        raise ValueError(f"its {PROCESSOR} has settings that hf_arae's image processor does not have")
+    expected = AraeImageProcessor.for_config(config)
+    size = settings.get("size", expected.size)
+    if size not in (expected.size, config.image_size):  # before anything is made that large
+        raise ValueError(f"its {PROCESSOR} is not the model's: it makes images of another size")
+    try:
+        return AraeImageProcessor.for_config(config, **settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its {PROCESSOR} is damaged: {error}") from error
+
+
+def check_work(empty: ImageModel) -> None:
+    """Raises ValueError for a model that computes for too long, or keeps too many numbers, for one image.
+
+    Args:
+        empty: the model on the device "meta", where nothing is computed. It is of no use afterwards.
+    """
+    values = 0
+
+    def count(module: torch.nn.Module, given: tuple, made: object) -> None:
+        nonlocal values
+        values += made.numel() if isinstance(made, Tensor) else 0
+
+    for module in empty.eval().modules():
+        module.register_forward_hook(count)
+    empty.check_pixels = lambda pixels: pixels  # there are none
+    config = empty.config
+    size = (1, config.num_channels, config.image_size, config.image_size)
+    with torch.no_grad(), torch.device("meta"), FlopCounterMode(display=False) as counter:
+        empty(torch.empty(size))
+        if empty.draws_images:
+            empty.images_from_z(torch.empty(1, config.latent_size))
+    flops = counter.get_total_flops()
+    if flops > _MAX_FLOPS or values > _MAX_VALUES:
+        raise ValueError(
+            f"it takes {flops / 1e9:,.0f} thousand million steps and {values / 1e6:,.0f} million numbers for an "
+            f"image; at most {_MAX_FLOPS / 1e9:.0f} and {_MAX_VALUES / 1e6:.0f} are let through here"
+        )
