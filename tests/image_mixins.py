@@ -152,3 +152,13 @@ class ImageFamilyTests(FamilyTests):
                 pytest.fail(f"{name} was taken")
         with pytest.raises(TypeError, match="pixel_valeus"):
             model(images, pixel_valeus=images)
+
+    def test_a_training_takes_the_calibrated_threshold_back(self, tmp_path):
+        torch.manual_seed(0)
+        model = self.build_model()
+        model.config.anomaly_threshold, model.config.anomaly_quantile = 0.3, 0.95
+        trainer = self.trainer(tmp_path, model, max_steps=1)
+        assert model.config.anomaly_threshold == 0.3  # the weights are still those that it was found with
+        trainer.train()
+        for config in (model.config, type(model.config).from_pretrained(tmp_path)):
+            assert config.anomaly_threshold is None and config.anomaly_quantile is None

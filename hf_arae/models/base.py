@@ -230,6 +230,9 @@ class FamilyModel(PushedWithCode, PreTrainedModel):
     def _after_loading(self) -> None:
         """Called at the end of `from_pretrained`."""
 
+    def begin_training(self) -> None:
+        """Called before a training's first iteration, for what is known of the weights as they were."""
+
     def check_processor(self, processor: Any | None) -> None:
         """Makes sure that a processor (a tokenizer, or what makes tensors of images) is this model's.
 

@@ -200,6 +200,8 @@ class PhaseTrainer(RunSaving, RunPublishing):
                 run_folder.adopt(source, self._best_checkpoint(source.parent), self.output_dir)
         elif main:
             run_folder.go_back(self.output_dir, source, self.step, self._best_checkpoint(self.output_dir))
+        if hasattr(self.model, "begin_training"):
+            self.model.begin_training()
         self.accelerator.wait_for_everyone()
 
     def _run(self, interruption: Interruption) -> None:

@@ -322,7 +322,7 @@ def judged(images: str, path: Path, content: bytes) -> str:
     return message
 
 
-def test_uploaded_pictures_are_bounded_before_they_are_read(images, uploads, monkeypatch):
+def test_uploaded_pictures_are_bounded_before_they_are_read(images, uploads):
     assert "too large: at most 20 million pixels" in judged(images, uploads / "a.png", png(10_000, 10_000))
     assert "too large" in judged(images, uploads / "a.png", png(2**31 - 1, 2**31 - 1))
     assert "MB; at most 4 MB" in judged(images, uploads / "a.png", png(6, 6) + b"0" * 2**23)

@@ -20,7 +20,8 @@ class ImageConfig(FamilyConfig):
         image_size: height and width in pixels; images are square.
         num_channels: 1 for grey, 3 for colour.
         value_range: pixels lie in [0, 1] (`"unit"`) or in [-1, 1] (`"signed"`).
-        anomaly_threshold: scores above it are those of anomalous images; `None`: it has not been calibrated.
+        anomaly_threshold: scores above it are those of anomalous images; `None`: it has not been calibrated since the
+            model was trained.
         anomaly_quantile: share of the images that it was calibrated with whose scores are not above it.
     """
 

@@ -153,6 +153,12 @@ class ImageModel(FamilyModel):
         values = torch.linspace(low, high, 2 * config.num_pixels, device=self.device)
         return {"pixel_values": values.view(2, config.num_channels, config.image_size, config.image_size)}
 
+    # Training
+
+    def begin_training(self) -> None:
+        """Takes the threshold of anomalies back, which is that of the scores before."""
+        self.config.anomaly_threshold = self.config.anomaly_quantile = None
+
     # Checks
 
     def check_processor(self, processor: Any | None) -> None:
