@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,8 +31,15 @@ NUMBERS = {
 logger = logging.get_logger(__name__)
 
 NUM_FEATURES = 64
+# Updates of the rounds of a training, each at least one pass over the images.
+_ROUNDS = (150, 600, 2400, 2400)
+_GOOD = 98.0  # accuracy (%) at which no further round is made
+_RISE = 1.0  # points that a later round must gain for another one to follow
+_SHIFT = 2  # pixels that images are moved by, at most, from the second round on
+_MANY = 2000  # images from which on a twentieth is held off, to decide on further rounds
+_LEAST_GAIN = 0.25  # share of the errors of always naming the commonest class that a judge must not make
 _LARGEST = 64  # pixels; larger images are averaged down to this before the first layer
-_VERSION = "1"  # of the network and its training: a judge saved by another one is not taken
+_VERSION = "2"  # of the network and its training: a judge saved by another one is not taken
 
 
 class Readings(NamedTuple):
@@ -48,7 +55,7 @@ class Readings(NamedTuple):
 
 
 class ImageJudge(nn.Module):
-    """A small convolutional classifier: blocks that halve the image, 64 rectified features, the classes.
+    """A small convolutional classifier: blocks that halve the image, 64 rectified features, the classes, batch norm.
 
     Called on pixels it returns the features, as torchmetrics wants of a `feature` network (`num_features` is there
     too). Distances in these features depend on the judge: compare numbers of one judge only.
@@ -67,15 +74,17 @@ class ImageJudge(nn.Module):
         self.image_size, self.num_channels = image_size, num_channels
         self.label_names, self.accuracy = list(label_names), accuracy
         size, width, blocks = min(image_size, _LARGEST), num_channels, []
-        while size > 8 or not blocks:
+        while size > 4 or not blocks:
             wider = min(16 * 2 ** len(blocks), 64)
-            blocks.append(
-                nn.Sequential(nn.Conv2d(width, wider, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True))
-            )
+            convolution = nn.Conv2d(width, wider, 3, padding=1, bias=False)
+            pool = nn.MaxPool2d(2, ceil_mode=True)
+            blocks.append(nn.Sequential(convolution, nn.BatchNorm2d(wider), nn.ReLU(), pool))
             size, width = -(-size // 2), wider
         self.blocks = nn.Sequential(*blocks)
-        self.to_features = nn.Linear(width * size**2, NUM_FEATURES)
+        features = nn.Linear(width * size**2, NUM_FEATURES, bias=False)
+        self.to_features = nn.Sequential(features, nn.BatchNorm1d(NUM_FEATURES))
         self.to_logits = nn.Linear(NUM_FEATURES, len(self.label_names))
+        self.eval()
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Features `(images, 64)` of pixels `(images, channels, size, size)` in [0, 1]."""
@@ -151,7 +160,7 @@ def train_judge(
     held_out: LabelledImages | None = None,
     folder: str | os.PathLike | None = None,
     *,
-    epochs: float = 2,
+    rounds: Sequence[int] = _ROUNDS,
     batch_size: int = 50,
     learning_rate: float = 3e-3,
     seed: int = 0,
@@ -159,18 +168,23 @@ def train_judge(
 ) -> ImageJudge:
     """Trains a classifier of the images, or loads the one that was trained on the same images before.
 
-    Everything is fixed but the data, so that two calls give one judge: Adam, its rate falling linearly to 0, a fixed
-    number of passes. MNIST takes about 25 seconds of one CPU core, and the judge is right about 98.9 % of its test
-    images. Rows without a label are left out. Torch's global generators are left as they were. May be called inside an
+    Two calls give one judge. Adam's rate rises and falls to 0 in each round of updates. After a round the judge is
+    asked about a twentieth of the images, at most 1000, that it does not learn from (of fewer than 2000 images, about
+    those it learns from). Rounds end where it is right about 98 % or, after the third, where it gained less than a
+    point; from the second round on, which only harder images need, these are moved by up to two pixels. MNIST takes
+    about 20 seconds of one CPU core, and the judge is right about 99 % of its test images; 7600 images of SVHN take
+    about two minutes, for over 90 %. A judge that is hardly better than naming the commonest class is warned of.
+
+    Rows without a label are left out. Torch's global generators are left as they were. May be called inside an
     evaluation: gradients are switched on.
 
     Args:
         images: of the training split, as the model sees them (binarised, for a model of binarised images).
         held_out: images that its accuracy is measured on, which is kept in `ImageJudge.accuracy`.
         folder: the judge is looked for in it, by a digest of all that it depends on, and saved there if it is new.
-        epochs: passes over the images, > 0.
+        rounds: the updates of each round, >= 1; a round is at least one pass over the images.
         batch_size: images an update.
-        learning_rate: of Adam, at the start.
+        learning_rate: the highest one of Adam.
         seed: of initialisation and order.
         device: what it is trained on, and stays on.
 
@@ -190,21 +204,23 @@ def train_judge(
         raise ValueError("a judge tells labels apart: the training images have fewer than two")
     path = None
     if folder is not None:
-        settings = repr((_VERSION, epochs, batch_size, learning_rate, seed, list(images.label_names), pixels.shape))
+        settings = repr((_VERSION, *rounds, batch_size, learning_rate, seed, list(images.label_names), pixels.shape))
         parts = [settings.encode(), np.ascontiguousarray(pixels), np.ascontiguousarray(labels)]
         if measured is not None:
             parts += [np.ascontiguousarray(held_out.pixels[measured]), np.ascontiguousarray(held_out.labels[measured])]
         path = Path(folder, f"judge-{digest(*parts)}.safetensors")
         if path.is_file():
-            return ImageJudge.load(path).to(device)
+            judge = ImageJudge.load(path).to(device)
+            if measured is not None:
+                _warn_of_bad_judge(judge, held_out.labels[measured])
+            return judge
     with torch.random.fork_rng([]), torch.enable_grad():
         torch.manual_seed(seed)
         judge = ImageJudge(pixels.shape[1], pixels.shape[3], images.label_names).to(device)
-        _fit(judge, pixels, torch.from_numpy(labels), epochs, batch_size, learning_rate)
-    judge.eval()
+        _fit(judge, pixels, labels, rounds, batch_size, learning_rate)
     if measured is not None:
-        found = judge.probabilities(held_out.pixels[measured]).argmax(1).numpy()
-        judge.accuracy = 100 * float((found == held_out.labels[measured]).mean())
+        judge.accuracy = _accuracy(judge, held_out.pixels[measured], held_out.labels[measured])
+        _warn_of_bad_judge(judge, held_out.labels[measured])
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         judge.save(path)
@@ -248,20 +264,82 @@ def _labelled(images: LabelledImages, name: str) -> np.ndarray:
     return np.flatnonzero(images.labels >= 0)
 
 
+def _accuracy(judge: ImageJudge, pixels: np.ndarray, labels: np.ndarray) -> float:
+    """How often the judge is right, in percent."""
+    return 100 * float((judge.probabilities(pixels).argmax(1).numpy() == labels).mean())
+
+
+def _warn_of_bad_judge(judge: ImageJudge, labels: np.ndarray) -> None:
+    """Warns where the judge is hardly better on held-out images of these labels than naming the commonest one."""
+    commonest = 100 * np.bincount(labels).max() / len(labels)
+    if judge.accuracy < commonest + _LEAST_GAIN * (100 - commonest):
+        logger.warning(
+            "The judge is right about %.1f %% of held-out images, always naming the commonest class about %.1f %%: it "
+            "has not learnt these classes, and Frechet distance, I', inception score, precision, recall and shares "
+            "of classes that are measured by it mean nothing.",
+            judge.accuracy,
+            commonest,
+        )
+
+
 def _fit(
-    judge: ImageJudge, pixels: np.ndarray, labels: Tensor, epochs: float, batch_size: int, learning_rate: float
+    judge: ImageJudge,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    rounds: Sequence[int],
+    batch_size: int,
+    learning_rate: float,
 ) -> None:
-    """Trains the judge in place; order from torch's generator of the CPU."""
-    device, updates = judge.to_logits.weight.device, max(round(epochs * len(labels) / batch_size), 1)
+    """Trains the judge in place; order and moves come from torch's generator of the CPU."""
+    rows = torch.randperm(len(labels)).numpy()
+    held_off = rows[: min(len(rows) // 20, 1000)] if len(rows) >= _MANY else rows[:1000]
+    if len(rows) >= _MANY:
+        rows = rows[len(held_off) :]
     optimizer = torch.optim.Adam(judge.parameters(), learning_rate, fused=True)
-    order = torch.empty(0, dtype=torch.long)
+    judge.to(memory_format=torch.channels_last)
+    best = 0.0
+    for number, updates in enumerate(rounds):
+        shift = _SHIFT if number else 0
+        _run_round(judge, optimizer, pixels, labels, rows, max(updates, len(rows) // batch_size), batch_size, shift)
+        accuracy = _accuracy(judge, pixels[held_off], labels[held_off])
+        if accuracy >= _GOOD or (number >= 2 and accuracy < best + _RISE):
+            break
+        best = max(best, accuracy)
+    judge.to(memory_format=torch.contiguous_format)
+
+
+def _run_round(
+    judge: ImageJudge,
+    optimizer: torch.optim.Optimizer,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    updates: int,
+    batch_size: int,
+    shift: int,
+) -> None:
+    """Updates on the rows, the rate rising for a tenth of them, for 100 at most, and then falling to 0."""
+    device, order, batch_size = judge.to_logits.weight.device, rows[:0], min(batch_size, len(rows))
+    highest, rising = optimizer.defaults["lr"], min(100, updates // 10 + 1)
+    judge.train()
     for update in range(updates):
         while len(order) < batch_size:
-            order = torch.cat([order, torch.randperm(len(labels))])
-        rows, order = order[:batch_size], order[batch_size:]
-        logits = judge.to_logits(judge(to_unit(pixels[rows.numpy()]).to(device)))
-        loss = functional.cross_entropy(logits, labels[rows].to(device))
-        optimizer.param_groups[0]["lr"] = learning_rate * (1 - update / updates)
+            order = np.concatenate([order, rows[torch.randperm(len(rows)).numpy()]])
+        chosen, order = order[:batch_size], order[batch_size:]
+        some = _moved(pixels[chosen], shift) if shift else pixels[chosen]
+        loss = functional.cross_entropy(
+            judge.to_logits(judge(to_unit(some).to(device))), torch.from_numpy(labels[chosen]).to(device)
+        )
+        optimizer.param_groups[0]["lr"] = highest * min(1, (update + 1) / rising) * (1 - update / updates)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    judge.eval()
+
+
+def _moved(pixels: np.ndarray, most: int) -> np.ndarray:
+    """Each image moved by up to so many pixels both ways, its edge being drawn out."""
+    height, width = pixels.shape[1:3]
+    wider = np.pad(pixels, ((0, 0), (most, most), (most, most), (0, 0)), mode="edge")
+    places = torch.randint(2 * most + 1, (len(pixels), 2)).tolist()
+    return np.stack([one[y : y + height, x : x + width] for one, (y, x) in zip(wider, places, strict=True)])

@@ -26,7 +26,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def judge(images):
-    return train_judge(images, images, epochs=10)
+    return train_judge(images, images, rounds=[60])
 
 
 def made(name: str):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from hf_arae.data.images.labelled_images import LabelledImages
+from hf_arae.evaluation import image_judge
 from hf_arae.evaluation.image_judge import ImageJudge, judge_for, train_judge
 from hf_arae.evaluation.image_pixels import to_unit
 from hf_arae.models.images.image_processing import AraeImageProcessor
@@ -22,10 +23,10 @@ def bars(count, size=28, channels=1, seed=0, labelled=True):
     return LabelledImages(pixels, labels if labelled else None, ["standing", "lying"] if labelled else [])
 
 
-@pytest.mark.parametrize(("size", "channels", "epochs"), [(28, 1, 4), (32, 3, 4), (96, 1, 7)])
-def test_it_learns_classes_of_images_of_any_size(size, channels, epochs):
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (32, 3), (96, 1)])
+def test_it_learns_classes_of_images_of_any_size(size, channels):
     held_out = bars(60, size, channels, seed=1)
-    judge = train_judge(bars(400, size, channels), held_out, epochs=epochs)
+    judge = train_judge(bars(400, size, channels), held_out, rounds=[40])
     assert judge.accuracy > 90
     read = judge.read(held_out.pixels)
     assert read.features.shape == (60, 64)
@@ -39,18 +40,19 @@ def test_it_is_trained_once_and_the_same_again(tmp_path):
     images, held_out = bars(200), bars(40, seed=1)
     before = torch.random.get_rng_state()
     with torch.no_grad():  # as in an evaluation
-        first = train_judge(images, held_out, tmp_path / "judges", epochs=1)
+        first = train_judge(images, held_out, tmp_path / "judges", rounds=[5])
     assert torch.equal(torch.random.get_rng_state(), before)
-    again = train_judge(images, held_out, epochs=1)
+    assert not first.training
+    again = train_judge(images, held_out, rounds=[5])
     (path,) = (tmp_path / "judges").iterdir()
     stamp = path.stat().st_mtime_ns
-    loaded = train_judge(images, held_out, tmp_path / "judges", epochs=1)
+    loaded = train_judge(images, held_out, tmp_path / "judges", rounds=[5])
     assert path.stat().st_mtime_ns == stamp
     assert first.accuracy == again.accuracy == loaded.accuracy
     assert loaded.label_names == ["standing", "lying"]
     for other in (again, loaded):
         assert all(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
-    train_judge(bars(200, seed=2), held_out, tmp_path / "judges", epochs=1)  # other images, another judge
+    train_judge(bars(200, seed=2), held_out, tmp_path / "judges", rounds=[5])  # other images, another judge
     assert len(list((tmp_path / "judges").iterdir())) == 2
 
 
@@ -59,9 +61,47 @@ def test_rows_without_a_label_are_left_out():
     labels = images.labels.copy()
     labels[:50] = -100
     some = LabelledImages(images.pixels, labels, images.label_names)
-    whole, part = train_judge(some, epochs=1), train_judge(images.take(np.arange(50, 200)), epochs=1)
+    whole, part = train_judge(some, rounds=[5]), train_judge(images.take(np.arange(50, 200)), rounds=[5])
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), part.parameters(), strict=True))
     assert np.isnan(whole.accuracy)
+
+
+def test_a_judge_that_learnt_nothing_is_warned_of_whenever_it_is_taken(tmp_path, caplog):
+    images, held_out = bars(100), bars(60, seed=1)
+    labels = np.random.default_rng(0).integers(0, 2, 100)
+    for _ in ("trained", "loaded"):
+        caplog.clear()
+        judge = train_judge(LabelledImages(images.pixels, labels, images.label_names), held_out, tmp_path, rounds=[10])
+        assert judge.accuracy < 75
+        assert f"{judge.accuracy:.1f} %" in caplog.text
+        assert "mean nothing" in caplog.text
+    caplog.clear()
+    train_judge(images, held_out, rounds=[40])
+    assert not caplog.text
+
+
+def test_harder_images_have_more_rounds_until_nothing_is_gained(monkeypatch):
+    made, found = [], iter([20.0, 20.0, 80.0, 80.5, 99.0])
+    monkeypatch.setattr(image_judge, "_accuracy", lambda *_: next(found))
+    monkeypatch.setattr(image_judge, "_run_round", lambda *about: made.append(about[5:]))
+    train_judge(bars(100), rounds=[1, 2, 3, 4, 5])
+    assert made == [(2, 50, 0), (2, 50, 2), (3, 50, 2), (4, 50, 2)]  # two updates are a pass over 100 images
+    found, made[:] = iter([98.0]), []
+    train_judge(bars(100), rounds=[1, 2])
+    assert len(made) == 1
+
+
+def test_images_are_moved_with_their_edges_drawn_out():
+    images = bars(50, 12).pixels
+    moved = image_judge._moved(images, 2)
+    assert moved.shape == images.shape
+    assert not np.array_equal(moved, images)
+    for before, after in zip(images, moved, strict=True):
+        assert any(
+            np.array_equal(np.roll(before, (down, right), (0, 1))[2:-2, 2:-2], after[2:-2, 2:-2])
+            for down in range(-2, 3)
+            for right in range(-2, 3)
+        )
 
 
 def test_data_without_labels_have_no_judge(caplog):
