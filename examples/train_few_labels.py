@@ -63,6 +63,10 @@ def main() -> None:
     data_arguments, script, sizes, objective_arguments, arguments = command.parts
     set_seed(arguments.seed)
     check_start(arguments)
+    chosen = vars(sizes) | {"backbone": "ladder", "image_size": script.image_size, "num_channels": script.num_channels}
+    if not objective_arguments.adversarial_weight:
+        chosen["generator_layers"] = None
+    EbganConfig(**chosen)  # refuses what is wrong before data are read
 
     # 2. Data and labels
     data = load_images(data_arguments, script.image_size, script.num_channels)
@@ -72,17 +76,18 @@ def main() -> None:
     images = with_unlabelled(data["train"], data["validation"])
 
     # 3. Image processor; and 4. Model
-    chosen = vars(sizes) | {"backbone": "ladder", "image_size": script.image_size, "num_channels": script.num_channels}
-    if not objective_arguments.adversarial_weight:
-        chosen["generator_layers"] = None
     config = EbganConfig(**chosen, id2label=dict(enumerate(images.label_names)))
     processor = AraeImageProcessor.for_config(config)
     model = EbganForImageClassification(config)
     objective = EbganLadderObjective(model, objective_arguments)
     print(f"{len(images)} images, {len(labelled)} labels, {model.num_parameters() / 1e6:.1f} M parameters")
 
-    # 5. Evaluator
+    # 5. Evaluators, of validation images, and of test images or, where none has a label, of the same
+    if "test" in data and (data["test"].labels is None or not (data["test"].labels != NO_LABEL).any()):
+        print("No test image has a label: the last numbers are those of the validation split.")
+        del data["test"]
     evaluator = ImageClassificationEvaluator(processor, data["validation"])
+    last = ImageClassificationEvaluator(processor, data["test"]) if "test" in data else evaluator
 
     # 6. Training
     train = ImageArrays(images, processor, labelled, script.labelled_batch_size)
@@ -93,7 +98,7 @@ def main() -> None:
     # 7. Error on the test split (the validation split, where there is no test split)
     split = "test" if "test" in data else "validation"
     model.eval()
-    found = ImageClassificationEvaluator(processor, data[split])(model).metrics
+    found = dict(last(model).metrics)
     found |= {f"validation_{name}": value for name, value in evaluator(model).metrics.items()}
     if trainer.accelerator.is_main_process:
         print(f"\n{len(data[split])} images of the {split} split, in percent:")

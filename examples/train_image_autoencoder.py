@@ -116,6 +116,8 @@ def main() -> None:
     # 5. Judge and evaluators
     device = "cuda" if torch.cuda.is_available() and not arguments.use_cpu else "cpu"
     judge = judge_for(data, processor, script.judge_dir, device)
+    if judge is None and script.minus_label is not None:
+        raise ValueError("minus_label and plus_label are classes, and the training images have no labels")
     pictures, train = Path(arguments.output_dir), data["train"]
     classes = None if script.minus_label is None else (script.minus_label, script.plus_label)
 
@@ -126,6 +128,9 @@ def main() -> None:
             ImageCodeEvaluator(processor, judge, data[split], train, classes, num_samples),
             *anomalies,
         )
+
+    split = "test" if "test" in data else "validation"
+    last = evaluators(split, 10_000)
 
     # 6. Training
     trainer = PhaseTrainer(
@@ -140,9 +145,8 @@ def main() -> None:
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
 
     # 7. The test split's numbers (the validation split's, where there is no test split)
-    split = "test" if "test" in data else "validation"
     model.eval()
-    evaluation = evaluators(split, 10_000)(model)
+    evaluation = last(model)
     if trainer.accelerator.is_main_process:
         print(f"\n{len(data[split])} images of the {split} split:")
         for name, value in evaluation.metrics.items():

@@ -73,6 +73,8 @@ def main() -> None:
     }
     command = read_command_line(__file__, __doc__, groups, "ebgan-pt-glyphs", {EbganConfig: ("ladder_noise",)})
     data_arguments, script, sizes, objective_arguments, arguments = command.parts
+    if script.estimate_margin and objective_arguments.game != "ebgan":
+        raise ValueError(f"estimate_margin is of --game ebgan alone: {objective_arguments.game} has no margin")
     set_seed(arguments.seed)
     check_start(arguments)
     config = EbganConfig(
@@ -95,7 +97,7 @@ def main() -> None:
 
     # 5. Judge and evaluator
     device = "cuda" if torch.cuda.is_available() and not arguments.use_cpu else "cpu"
-    if script.estimate_margin and objective_arguments.game == "ebgan":
+    if script.estimate_margin:
         some = pixel_values(data["train"].take(slice(10_000)), processor)
         objective_arguments.margin = estimate_margin(model.to(device), some, seed=arguments.seed)
         objective = EbganObjective(model, objective_arguments)
@@ -107,6 +109,9 @@ def main() -> None:
     evaluator = ImageGenerationEvaluator(
         processor, judge, data["validation"], data["train"], script.num_samples, pictures
     )
+    split = "test" if "test" in data else "validation"
+    count = min(len(data[split]), 10_000)
+    last = ImageGenerationEvaluator(processor, judge, data[split], data["train"], count, pictures)
     if script.measure_anomalies:
         evaluator = SeveralEvaluators(evaluator, ImageAnomalyEvaluator(processor, data["validation"]))
 
@@ -117,9 +122,6 @@ def main() -> None:
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")
 
     # 7. The test split's numbers (the validation split's, where there is no test split)
-    split = "test" if "test" in data else "validation"
-    count = min(len(data[split]), 10_000)
-    last = ImageGenerationEvaluator(processor, judge, data[split], data["train"], count, pictures)
     model.eval()
     evaluation = last(model)
     if trainer.accelerator.is_main_process:

@@ -108,8 +108,31 @@ class ImageFamilyTests(FamilyTests):
         torch.testing.assert_close(model.sample(6, seed=5, batch_size=4), first)
         assert not torch.equal(model.sample(2), model.sample(2))
         for wrong in (0, -1, 1.5, True):
-            with pytest.raises(ValueError, match="num_samples"):
-                model.sample(wrong)
+            for name in ("num_samples", "batch_size"):
+                with pytest.raises(ValueError, match=name):
+                    model.sample(**({"num_samples": 2} | {name: wrong}))
+        for wrong in (-1, 0.5, "0"):
+            with pytest.raises(ValueError, match="seed"):
+                model.sample(2, seed=wrong)
+        with pytest.raises(ValueError, match="z must be"):
+            model.images_from_z(torch.zeros(2, model.config.latent_size + 1))
+
+    @torch.no_grad()
+    def test_drawing_in_the_middle_of_a_training_changes_nothing(self):
+        model = self.build_model()
+        if not model.draws_images:
+            pytest.skip("the family draws no images")
+        expected, z = model.eval().sample(3, seed=5), model.sample_z(2)
+        line = model.interpolate(z[:1], z[1:], space="z")
+        resting = next(module for module in reversed(list(model.modules())) if module is not model)
+        model.train()
+        resting.eval()
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        assert torch.equal(model.sample(3, seed=5), expected)
+        torch.testing.assert_close(model.sample(1, seed=5), expected[:1])
+        assert torch.equal(model.interpolate(z[:1], z[1:], space="z"), line)
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+        assert model.training and not resting.training
 
     @torch.no_grad()
     def test_lines_end_at_their_ends(self, model):
@@ -127,7 +150,7 @@ class ImageFamilyTests(FamilyTests):
             torch.testing.assert_close(lines[:, 0], model.images_from_z(z[:2]))
             torch.testing.assert_close(lines[:, -1], model.images_from_z(z[2:]))
             torch.testing.assert_close(lines[:, 1], model.images_from_z((z[:2] + z[2:]) / 2))
-            for wrong in ({"steps": 1}, {"space": "codes"}):
+            for wrong in ({"steps": 1}, {"steps": 2.5}, {"space": "codes"}):
                 with pytest.raises(ValueError, match=next(iter(wrong))):
                     model.interpolate(z[:2], z[2:], **({"space": "z"} | wrong))
             with pytest.raises(ValueError, match="first and second"):
@@ -144,12 +167,17 @@ class ImageFamilyTests(FamilyTests):
             "another number of channels": torch.cat([images, images], 1),
             "too bright": images + 1,
             "bytes": (images * 255).round(),
+            "whole numbers": images.round().long(),
             "no number": images.masked_fill(images == images.max(), torch.nan),
         }
         for name, given in wrong.items():
             with pytest.raises(ValueError, match="pixel_values"):
                 model.encode(given)
                 pytest.fail(f"{name} was taken")
+            with pytest.raises(ValueError, match="pixel_values"):
+                model.train()(given)
+                pytest.fail(f"{name} was taken in a training")
+            model.eval()
         with pytest.raises(TypeError, match="pixel_valeus"):
             model(images, pixel_valeus=images)
 

@@ -23,6 +23,17 @@ def reconstruction_energy(images: Tensor, reconstructions: Tensor, kind: str = "
     return squares.sum(1) if kind == "squared" else squares.mean(1)
 
 
+def highest_energy(kind: str, num_numbers: int, width: float) -> float:
+    """The highest energy that an image can have, every number of it being wrong by the whole width of its range.
+
+    Args:
+        kind: as in `reconstruction_energy`.
+        num_numbers: pixels times channels.
+        width: of the range that pixels and their reconstructions lie in.
+    """
+    return {"norm": num_numbers**0.5 * width, "squared": num_numbers * width**2, "mean_squared": width**2}[kind]
+
+
 def energy_hinge(energies: Tensor, margin: float) -> Tensor:
     """Mean of max(0, m - D) over examples, a scalar: what pushes energies of generated images up to the margin.
 
@@ -35,4 +46,4 @@ def energy_hinge(energies: Tensor, margin: float) -> Tensor:
     return (margin - energies).clamp(min=0).mean()
 
 
-__all__ = ["ENERGIES", "energy_hinge", "reconstruction_energy"]
+__all__ = ["ENERGIES", "energy_hinge", "highest_energy", "reconstruction_energy"]

@@ -9,6 +9,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from hf_arae.models.auto import FAMILIES, family
 from hf_arae.pipelines.feature_extraction import CodePipeline
 from hf_arae.pipelines.image_anomaly_detection import ImageAnomalyDetectionPipeline
+from hf_arae.pipelines.image_classification import ImageLabelPipeline
 from hf_arae.pipelines.image_feature_extraction import ImageCodePipeline
 from hf_arae.pipelines.text_generation import WordGenerationPipeline
 from hf_arae.pipelines.text_style_transfer import TextStyleTransferPipeline
@@ -34,6 +35,7 @@ def register() -> None:
     PIPELINE_REGISTRY.supported_tasks["feature-extraction"]["impl"] = CodePipeline
     PIPELINE_REGISTRY.supported_tasks["text-generation"]["impl"] = WordGenerationPipeline
     PIPELINE_REGISTRY.supported_tasks["image-feature-extraction"]["impl"] = ImageCodePipeline
+    PIPELINE_REGISTRY.supported_tasks["image-classification"]["impl"] = ImageLabelPipeline
 
 
 def auto_class(*classes: type) -> type:

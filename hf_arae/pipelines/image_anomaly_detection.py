@@ -67,13 +67,15 @@ class ImageAnomalyDetectionPipeline(ImagePipeline):
             batch_size: how many images are scored at once.
 
         Raises:
-            ValueError: the quantile is out of range, there are no images, or one cannot be read.
+            ValueError: the quantile is out of range, there are no images, one cannot be read or has no finite score.
         """
         if isinstance(quantile, bool) or not isinstance(quantile, (int, float)) or not 0 < quantile < 1:
             raise ValueError(f"quantile must lie in (0, 1), got {quantile!r}")
         scores = self.scores(images, batch_size)
         if not scores:
             raise ValueError("there are no images to calibrate with")
+        if not np.isfinite(scores).all():
+            raise ValueError(f"{np.sum(~np.isfinite(scores))} of {len(scores)} images have a score that is not finite")
         threshold = float(np.quantile(scores, quantile))
         self.model.config.anomaly_threshold, self.model.config.anomaly_quantile = threshold, float(quantile)
         return threshold
@@ -117,10 +119,13 @@ class ImageAnomalyDetectionPipeline(ImagePipeline):
     def _forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         pixels = inputs["pixel_values"]
         outputs = self.model(pixels)
-        found = outputs.reconstruction if outputs.reconstruction is not None else self.model.reconstruct(pixels)
+        found, energy = (getattr(outputs, name, None) for name in ("reconstruction", "energy"))  # none of a classifier
+        found = self.model.reconstruct(pixels) if found is None else found
+        if energy is None and hasattr(self.model, "energy"):
+            energy = self.model.energy(pixels)
         low, high = VALUE_RANGES[self.model.config.value_range]
         difference = (pixels - found).abs() / (high - low)
-        score = difference.square().flatten(1).mean(1) if outputs.energy is None else outputs.energy
+        score = difference.square().flatten(1).mean(1) if energy is None else energy
         return {"score": score, "reconstruction": found, "difference": difference}
 
     def postprocess(self, outputs: dict[str, Tensor], threshold: float | None, scores_only: bool) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from transformers import MODEL_MAPPING, AutoModel, Pipeline, PreTrainedConfig
 
 from hf_arae.models.base import PushedWithCode
+from hf_arae.models.images.image_model import ImageModel
 
 
 class ImagePipeline(PushedWithCode, Pipeline):
@@ -44,3 +45,24 @@ class ImagePipeline(PushedWithCode, Pipeline):
 
 
 __all__ = ["ImagePipeline"]
+
+
+class OwnPictures(PushedWithCode):
+    """Mixin for transformers' pipelines of images: this package's models read pictures by their processor alone.
+
+    transformers makes colour of a picture first: what is transparent becomes what happens to lie below it, and sixteen
+    bits are cut off at eight, so that a model would see other pixels than in its training.
+
+    Raises:
+        ValueError: the image processor is not the model's.
+    """
+
+    def __init__(self, *positional, **named):
+        super().__init__(*positional, **named)
+        if isinstance(self.model, ImageModel):
+            self.model.check_processor(self.image_processor)
+
+    def preprocess(self, image, timeout=None, **settings) -> Any:
+        if not isinstance(self.model, ImageModel):
+            return super().preprocess(image, timeout=timeout, **settings)
+        return self.image_processor(images=image, return_tensors="pt", **settings).to(self.dtype)

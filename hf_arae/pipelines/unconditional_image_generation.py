@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hf_arae.pipelines.image_pipeline import ImagePipeline
+from hf_arae.utils.validation import check_number
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,7 +38,7 @@ class UnconditionalImageGenerationPipeline(ImagePipeline):
             batch_size: how many are made at once.
 
         Raises:
-            ValueError: the number of images or the batch size is not a positive whole number.
+            ValueError: the number of images, the batch size or the seed is not a whole number, or too small.
         """
         return self.run_single(num_images, *self._sanitize_parameters(seed=seed, batch_size=batch_size))
 
@@ -49,9 +50,8 @@ class UnconditionalImageGenerationPipeline(ImagePipeline):
 
     def _forward(self, inputs: dict[str, int], seed: int | None, batch_size: int) -> dict[str, Any]:
         wanted = inputs["num_images"]
-        for name, value in (("num_images", wanted), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        check_number("num_images", wanted, "[1, inf)", whole=True)
+        check_number("batch_size", batch_size, "[1, inf)", whole=True)
         # The last batch is filled up: in a smaller one sums could be rounded otherwise.
         drawn = self.model.sample(-(-wanted // batch_size) * batch_size, seed=seed, batch_size=batch_size)
         return {"images": drawn[:wanted]}

@@ -27,7 +27,7 @@ def check_range(settings: Any, interval: str, *names: str, whole: bool = False) 
     """
     declared = {field.name: field.type for field in fields(settings)} if is_dataclass(settings) else {}
     for name in names:
-        _check(name, getattr(settings, name), interval, whole or declared.get(name) in (int, "int"))
+        check_number(name, getattr(settings, name), interval, whole or declared.get(name) in (int, "int"))
 
 
 def check_widths(settings: Any, *names: str) -> None:
@@ -37,7 +37,7 @@ def check_widths(settings: Any, *names: str) -> None:
         if not isinstance(widths, (list, tuple)):
             raise ValueError(f"{name} must be a list of whole numbers, got {widths!r}")
         for width in widths:
-            _check(f"each of {name}", width, WIDTHS, True)
+            check_number(f"each of {name}", width, WIDTHS, True)
 
 
 # Far beyond what can be trained, and small enough for the error to come before the memory or the patience ends.
@@ -46,7 +46,8 @@ LAYERS = "[1, 1000]"
 VOCABULARY = "[1, 100000000]"
 
 
-def _check(name: str, value: Any, interval: str, whole: bool) -> None:
+def check_number(name: str, value: Any, interval: str, whole: bool = False) -> None:
+    """Raises `ValueError`, which names the value, unless it is a number in an interval; see `check_range`."""
     if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
         raise ValueError(f"{name} must be a {'whole ' if whole else ''}number in {interval}, got {value!r}")
     low, high = (float(bound) for bound in interval[1:-1].split(","))

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset
 from PIL import Image
 from transformers import pipeline
 from warm_python import run_python
 
 from hf_arae import EbganForImageClassification, EbganModel
+from hf_arae.data.corpora.glyphs import build_glyphs
 
 ROOT = Path(__file__).parents[2]
 FEW = ["--max_train_samples", "240", "--max_eval_samples", "40", "--image_size", "16", "--use_cpu"]
@@ -68,12 +70,25 @@ def test_few_labels_are_learnt_alone_and_against_a_generator(tmp_path):
     assert torch.isfinite(torch.tensor([one["score"] for one in found])).all()
 
 
+def test_test_images_without_labels_are_no_reason_to_fail_after_a_training(tmp_path):
+    for split, images in build_glyphs(16, sizes={"train": 80, "validation": 40, "test": 20}).items():
+        rows = {"image": [Image.fromarray(one[..., 0]) for one in images.pixels], "label": images.labels.tolist()}
+        columns = {name: rows[name] for name in rows if (split, name) != ("test", "label")}
+        Dataset.from_dict(columns).to_parquet(tmp_path / "data" / f"{split}.parquet")
+    settings = ["--dataset_name", str(tmp_path / "data"), "--labelled_images", "12", "--labelled_batch_size", "12"]
+    settings += ["--discriminator_layers", "12", "--per_device_train_batch_size", "32"]
+    done = run("train_few_labels.py", *settings, "--output_dir", str(tmp_path / "run"))
+    assert done.returncode == 0 and "No test image has a label" in done.stdout, done.stderr
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["measured_split"] == "validation"
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
         ("train_image_gan.py", ["--margin", "0"], "margin must lie in (0, inf)"),
         ("train_image_gan.py", ["--generator_layers", "(8)4c"], "layer 1 of '(8)4c' is '(8)4c'"),
         ("train_image_gan.py", ["--backbone", "ladder"], "EbganLadderObjective"),
+        ("train_image_gan.py", ["--game", "gan", "--estimate_margin"], "--game ebgan alone"),
         ("train_image_gan.py", ["--per_device_train_batch_size", "1"], "at least 2, got 1"),
         ("train_few_labels.py", ["--labelled_images", "5"], "5 labels do not reach"),
         ("train_few_labels.py", ["--labelled_images", "9000"], "9000 labels"),

@@ -56,7 +56,7 @@ def test_both_ranges_of_values_mean_the_same_images():
 
 
 def test_codes_of_another_width_are_refused():
-    with pytest.raises(ValueError, match=r"codes must be \(batch, 5\)"):
+    with pytest.raises(ValueError, match="codes must be"):
         TestAeImage().build_model().eval().decode(torch.zeros(2, 4))
 
 

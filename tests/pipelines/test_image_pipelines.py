@@ -178,3 +178,44 @@ def test_classes_are_named(name, tmp_path, caplog):
     for found, wanted in zip(classify(pictures(3), batch_size=2), shares, strict=True):
         assert found[0] == {"label": f"glyph {wanted.argmax()}", "score": pytest.approx(wanted.max().item(), abs=1e-5)}
     assert "not supported" not in caplog.text
+    with pytest.raises(ValueError, match="processor"):
+        pipeline("image-classification", model=model, image_processor=AraeImageProcessor(size=99))
+
+
+@pytest.mark.parametrize("name", [name for name in IMAGE_FAMILIES if CLASSIFIER in family(name).models])
+def test_every_pipeline_sees_the_pixels_that_training_saw(name, tmp_path):
+    """Transparent pictures and ones of sixteen bits too, which transformers would bring to colour in its own way."""
+    model = narrow_model(name, 0, CLASSIFIER)
+    processor, source = AraeImageProcessor.for_config(model.config), np.random.default_rng(0)
+    colour = Image.fromarray(source.integers(0, 256, (9, 9, 3), np.uint8))
+    clear = colour.copy()
+    clear.putalpha(Image.fromarray(source.choice(np.array([0, 255], np.uint8), (9, 9))))
+    deep = Image.fromarray(source.integers(0, 65536, (9, 9)).astype(np.uint16))
+    paths = []
+    for number, picture in enumerate((clear, clear.convert("LA"), deep, colour)):
+        paths.append(str(tmp_path / f"{number}.png"))
+        picture.save(paths[-1])
+    values = processor(paths, return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        shares, energies, codes = model(values).logits.softmax(1).amax(1), model.energy(values), model.encode(values)
+    parts = {"model": model, "image_processor": processor}
+    found = pipeline("image-classification", **parts)(paths)
+    assert [one[0]["score"] for one in found] == pytest.approx(shares.tolist(), abs=1e-5)
+    assert pipeline("image-anomaly-detection", **parts).scores(paths) == pytest.approx(energies.tolist(), rel=1e-4)
+    extracted = pipeline("image-feature-extraction", **parts)(paths, return_tensors=True)
+    torch.testing.assert_close(torch.cat(extracted).squeeze(1), codes)
+
+
+def test_a_model_without_labels_classifies_nothing(drawing):
+    parts = {"model": AutoModel.from_pretrained(drawing), "image_processor": AraeImageProcessor()}
+    with pytest.raises(ValueError, match="no labels"):
+        pipeline("image-classification", **parts)
+
+
+def test_scores_that_are_no_numbers_calibrate_nothing(rebuilding):
+    detect = pipeline("image-anomaly-detection", model=rebuilding)
+    with torch.no_grad():
+        next(detect.model.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match="finite"):
+        detect.calibrate(pictures(3))
+    assert detect.model.config.anomaly_threshold is None

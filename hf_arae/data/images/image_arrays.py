@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hf_arae.data.batch_sources import RowBatches
 from hf_arae.data.batching import NO_LABEL, LengthGroupedBatchSampler
-from hf_arae.data.images.labelled_images import LabelledImages
+from hf_arae.data.images.labelled_images import LabelledImages, row_numbers
 from hf_arae.storage.processors import describe_processor
 from hf_arae.utils.digests import digest
 from hf_arae.utils.validation import check_range
@@ -38,11 +38,12 @@ class ImageArrays:
     Args:
         images: their size and channels are the processor's.
         processor: makes values of bytes.
-        labelled_rows: the rows whose labels may be learnt from; `None`: none.
+        labelled_rows: the rows whose labels may be learnt from, their numbers or a mask; `None`: none.
         labelled_batch_size: how many of these a batch holds on each process.
 
     Raises:
-        ValueError: one of the last two is given without the other, or a row is not there or has no label.
+        ValueError: one of the last two is given without the other, a row is not there or has no label, or the
+            processor is of other images.
     """
 
     def __init__(
@@ -53,12 +54,13 @@ class ImageArrays:
         labelled_batch_size: int = 0,
     ):
         self.images, self.processor, self.labelled_batch_size = images, processor, labelled_batch_size
-        self.labelled_rows = None if labelled_rows is None else np.asarray(labelled_rows, np.int64)
+        self.labelled_rows = None if labelled_rows is None else row_numbers(labelled_rows, len(images))
         check_range(self, "[0, inf)", "labelled_batch_size", whole=True)
         if (self.labelled_rows is None) != (labelled_batch_size == 0):
             raise ValueError("labelled_rows and labelled_batch_size go together: give both or neither")
         if self.labelled_rows is not None:
             self._check_labelled(self.labelled_rows)
+        processor.scale(images.pixels[:1])  # raises now, if it is of other images
 
     def batches(self, batch_size: int, seed: int, rank: int, world_size: int) -> RowBatches:
         """Returns the batches of one process; the last, incomplete one of a pass is left out.

@@ -53,8 +53,12 @@ class LabelledImages:
         return self.pixels.shape[3]
 
     def take(self, rows: Sequence[int] | np.ndarray | slice) -> LabelledImages:
-        """The images of these row numbers, in their order."""
-        rows = rows if isinstance(rows, slice) else np.asarray(rows, np.int64)
+        """The images of these row numbers, in their order; of a mask, those where it is true.
+
+        Raises:
+            ValueError: they are neither whole numbers nor a mask of as many truth values as there are images.
+        """
+        rows = rows if isinstance(rows, slice) else row_numbers(rows, len(self))
         labels = None if self.labels is None else self.labels[rows]
         return LabelledImages(self.pixels[rows], labels, self.label_names, self.split_off)
 
@@ -64,4 +68,22 @@ class LabelledImages:
         return digest(str(self.pixels.shape).encode(), np.ascontiguousarray(self.pixels), labels)
 
 
-__all__ = ["LabelledImages"]
+def row_numbers(rows: Sequence[int] | np.ndarray, count: int) -> np.ndarray:
+    """Row numbers as int64; of a mask, those of the rows where it is true.
+
+    Args:
+        rows: whole numbers, or `count` truth values, which as numbers would be rows 0 and 1.
+        count: how many rows there are.
+
+    Raises:
+        ValueError: they are neither.
+    """
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (count,):
+        return np.flatnonzero(rows)
+    if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
+        raise ValueError(f"rows must be whole numbers, or {count} truth values, got {rows.dtype} {rows.shape}")
+    return rows.astype(np.int64)
+
+
+__all__ = ["LabelledImages", "row_numbers"]

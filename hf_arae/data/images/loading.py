@@ -24,7 +24,7 @@ from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.data.source_arguments import SourceArguments, check_source_arguments, files_of_splits
 from hf_arae.data.sources import DataError, load_named, located
 from hf_arae.data.splits import SPLITS, VALIDATION_SHARE, sample_rows, split_names, usual_splits
-from hf_arae.utils.validation import check_range
+from hf_arae.utils.validation import check_number, check_range
 
 logger = logging.get_logger(__name__)
 
@@ -86,12 +86,16 @@ def load_images(arguments: ImageDataArguments, image_size: int, num_channels: in
     Raises:
         FileNotFoundError: a file is missing, or `dataset_name` is neither a folder nor a dataset that the Hub gave
             out.
-        ValueError: contradictory arguments; a missing column, or one that is none of images or labels, or several that
-            could be meant; an image that cannot be read (its row is named); a label that training data do not have; no
-            training split; an empty split; more images than there is free memory for.
+        ValueError: contradictory arguments, or a size or number of channels that cannot be; a missing column, or one
+            that is none of images or labels, or several that could be meant; an image that cannot be read (its row is
+            named); a label that training data do not have; no training split; an empty split; more images than there
+            is free memory for.
     """
     check_source_arguments(arguments)
     check_range(arguments, "[0, inf)", "num_workers", whole=True)
+    check_number("image_size", image_size, "[1, inf)", whole=True)
+    if num_channels not in (1, 3):
+        raise ValueError(f"num_channels must be 1 (grey) or 3 (colour), got {num_channels!r}")
     if arguments.image_column is not None and arguments.image_column == arguments.label_column:
         raise ValueError(f"image_column and label_column are the same: {arguments.image_column!r}.")
     if arguments.dataset_name is None and arguments.train_file is None:

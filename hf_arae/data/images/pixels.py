@@ -51,14 +51,20 @@ def square_pixels(picture: Image.Image | np.ndarray, size: int, num_channels: in
         num_channels: 1 or 3.
 
     Raises:
-        ValueError: the picture holds other numbers than pixels, or no pixel.
+        ValueError: the picture is damaged, holds other numbers than pixels, or no pixel.
     """
     if isinstance(picture, np.ndarray):
         picture = picture_of_array(picture)
+    try:
+        picture.load()
+    except (OSError, SyntaxError) as error:  # opened, and not read until now
+        raise ValueError(f"the picture is damaged or cut off: {error}") from error
     picture = _eight_bits(_upright(picture))
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
+        picture = picture.convert({"La": "LA"}.get(picture.mode, "RGBA")).convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    if picture.mode not in ("1", "L"):  # grey comes from colour, whatever the picture was
+        picture = picture.convert("RGB")
     picture = picture.convert("L" if num_channels == 1 else "RGB")
     width, height = picture.size
     if not width or not height:

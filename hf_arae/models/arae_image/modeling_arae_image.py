@@ -9,6 +9,7 @@ from transformers import initialization as init
 
 from hf_arae.models.arae_image.configuration_arae_image import AraeImageConfig
 from hf_arae.models.images.autoencoder import ImageAutoencoder
+from hf_arae.models.images.image_model import check_rows
 from hf_arae.nn.mlp import Mlp
 
 
@@ -64,7 +65,7 @@ class AraeImageModel(ImageAutoencoder):
 
     def generate_codes(self, z: Tensor) -> Tensor:
         """Maps z `(batch, latent_size)` to generated codes `(batch, code_size)` in (-1, 1)."""
-        return self.generator(z)
+        return self.generator(check_rows("z", z, self.config.latent_size))
 
 
 __all__ = ["AraeImageModel"]

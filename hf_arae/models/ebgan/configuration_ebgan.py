@@ -101,6 +101,8 @@ class EbganConfig(ImageConfig):
     def validate_ladder(self):
         if self.backbone != "ladder":
             return
+        if self.num_labels < 2:
+            raise ValueError(f"a ladder tells labels apart: it has at least 2, got {self.num_labels}")
         if self.discriminator != "autoencoder":
             raise ValueError("a ladder is an autoencoder: its discriminator cannot be a critic")
         if self.discriminator_batch_norm or self.dropout:

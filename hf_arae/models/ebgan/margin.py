@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hf_arae.models.ebgan.modeling_ebgan import EbganModel
+from hf_arae.utils.validation import check_number
 
 
 def estimate_margin(
@@ -27,8 +28,8 @@ def estimate_margin(
         model: its discriminator, an autoencoder, is trained as a copy; itself it stays as it is.
         images: real ones, `(rows, channels, size, size)`, in the model's range; some thousand are enough.
         learning_rate: of Adam.
-        batch_size: images an update.
-        max_epochs: passes over the images at most.
+        batch_size: images an update, >= 2.
+        max_epochs: passes over the images at most, >= 1.
         tolerance: it ends with a pass that lowers the mean energy by less than this share.
         seed: of the order, and of noise.
 
@@ -36,29 +37,35 @@ def estimate_margin(
         The mean energy of the last pass, > 0, on the scale of the model's energy.
 
     Raises:
-        ValueError: the discriminator is a critic, which has no energy to begin with, or there are no images.
+        ValueError: the discriminator is a critic, which has no energy to begin with; there are fewer than two images;
+            or a number is out of range.
     """
     if model.config.discriminator == "critic":
         raise ValueError("a critic's energy has no scale of its own, and its game no margin")
-    images = model.check_pixels(images.to(model.device))
-    if not len(images):
-        raise ValueError("images are needed to estimate a margin")
+    check_number("batch_size", batch_size, "[2, inf)", whole=True)
+    check_number("max_epochs", max_epochs, "[1, inf)", whole=True)
+    check_number("learning_rate", learning_rate, "(0, inf)")
+    images = model.check_pixels(images).to(model.device)
+    if len(images) < 2:
+        raise ValueError(f"at least 2 images are needed to estimate a margin, got {len(images)}")
     copied, last = copy.deepcopy(model).train(), float("inf")
     parts = [copied.ladder] if model.config.backbone == "ladder" else [copied.encoder, copied.decoder]
     parameters = [parameter for part in parts for parameter in part.parameters()]
     optimizer = torch.optim.Adam(parameters, learning_rate, betas=(0.5, 0.999), fused=True)
     source = torch.Generator().manual_seed(seed)
     for _ in range(max_epochs):
-        total = torch.zeros((), device=images.device)
+        total, count = torch.zeros((), device=images.device), 0
         for rows in torch.randperm(len(images), generator=source).split(batch_size):
+            if len(rows) == 1:  # batch norm has no deviation of it
+                continue
             energies = copied.rate(images[rows.to(images.device)])[1]
             for parameter, gradient in zip(
                 parameters, torch.autograd.grad(energies.mean(), parameters, allow_unused=True), strict=True
             ):
                 parameter.grad = gradient
             optimizer.step()
-            total += energies.detach().sum()
-        mean = total.item() / len(images)
+            total, count = total + energies.detach().sum(), count + len(rows)
+        mean = total.item() / count
         if mean > (1 - tolerance) * last:
             return mean
         last = mean

@@ -10,7 +10,7 @@ from transformers.modeling_outputs import ImageClassifierOutput
 
 from hf_arae.losses.energy import reconstruction_energy
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
-from hf_arae.models.images.image_model import ImageModel, ImageModelOutput
+from hf_arae.models.images.image_model import ImageModel, ImageModelOutput, check_rows
 from hf_arae.nn.image.ladder import Combinator, LadderNetwork
 from hf_arae.nn.image.layer_strings import read_layers, read_sizes, sizes_down
 from hf_arae.nn.image.networks import (
@@ -119,12 +119,13 @@ class EbganModel(ImageModel):
         """Maps codes `(batch, code size)` to images.
 
         Raises:
-            ValueError: the discriminator is a critic, or a ladder, whose decoder sees each layer, not a code alone.
+            ValueError: the discriminator is a critic, or a ladder, whose decoder sees each layer, not a code alone; or
+                the codes have another shape.
         """
         if self._is_ladder:
             raise ValueError("a ladder's decoder sees each layer of its encoder, not a code alone: reconstruct()")
         self._check_autoencoder()
-        return self.decoder(codes)
+        return self.decoder(check_rows("codes", codes, self.code_size))
 
     def reconstruct(self, pixel_values: Tensor) -> Tensor:
         """What the discriminator makes of images.
@@ -142,11 +143,11 @@ class EbganModel(ImageModel):
         """Maps noise `(batch, latent_size)` to images.
 
         Raises:
-            ValueError: there is no generator.
+            ValueError: there is no generator, or z has another shape.
         """
         if self.generator is None:
             raise ValueError(f"this {type(self).__name__} was made without a generator: it has no images of its own")
-        return self.generator(z)
+        return self.generator(check_rows("z", z, self.config.latent_size))
 
     # The same for training: nothing is looked at on the way
 

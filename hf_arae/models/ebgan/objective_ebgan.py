@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from transformers.utils import logging
 
-from hf_arae.losses.energy import energy_hinge
+from hf_arae.losses.energy import energy_hinge, highest_energy
 from hf_arae.losses.least_squares import distance_to_fake, distance_to_real
 from hf_arae.losses.logistic import taken_for_fake, taken_for_real
 from hf_arae.losses.pulling_away import pulling_away
 from hf_arae.losses.wasserstein import gradient_penalty
 from hf_arae.models.ebgan.modeling_ebgan import EbganModel
+from hf_arae.models.images.image_config import VALUE_RANGES
 from hf_arae.nn.across_processes import rows_of_all_processes
 from hf_arae.nn.batch_norm import still_statistics
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
 from hf_arae.utils.validation import check_choice, check_range
+
+logger = logging.get_logger(__name__)
 
 GAMES = ("ebgan", "gan", "lsgan", "wgan_gp")
 
@@ -136,6 +140,17 @@ class EbganObjective(Objective):
                 "the gradient penalty is each image's own, and batch norm ties a batch's images together: wgan_gp "
                 "takes discriminator_batch_norm=False"
             )
+        if s.game == "ebgan":
+            low, high = VALUE_RANGES[config.value_range]
+            highest = highest_energy(config.energy, config.num_pixels, high - low)
+            if s.margin >= highest:
+                logger.warning(
+                    "margin=%g is out of reach: the energy %r of such images is at most %g, so the hinge never closes "
+                    "and generated images are pushed away without end.",
+                    s.margin,
+                    config.energy,
+                    highest,
+                )
         self.pulling_away_weight = s.weight_of_pulling_away()
         parts = ("encoder", "decoder" if s.game == "ebgan" else "head")
         self.players = {"discriminator": parts, "generator": ("generator",)}

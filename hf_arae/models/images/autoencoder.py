@@ -9,7 +9,7 @@ from transformers import initialization as init
 
 from hf_arae.models.images.autoencoder_config import ImageAutoencoderConfig
 from hf_arae.models.images.image_config import VALUE_RANGES
-from hf_arae.models.images.image_model import ImageModel, ImageModelOutput
+from hf_arae.models.images.image_model import ImageModel, ImageModelOutput, check_rows
 from hf_arae.nn.mlp import Mlp
 
 
@@ -72,9 +72,7 @@ class ImageAutoencoder(ImageModel):
         Raises:
             ValueError: the codes have another shape.
         """
-        if codes.dim() != 2 or codes.shape[1] != self.config.code_size:
-            raise ValueError(f"codes must be (batch, {self.config.code_size}), got {tuple(codes.shape)}")
-        return self.decoder(codes)
+        return self.decoder(check_rows("codes", codes, self.config.code_size))
 
     def decode(self, codes: Tensor) -> Tensor:
         """Maps codes `(batch, code_size)` to images: each pixel's probability, in the config's value range."""
@@ -86,7 +84,12 @@ class ImageAutoencoder(ImageModel):
         Args:
             codes: `(batch, code_size)`.
             pixel_values: the images, in the config's value range.
+
+        Raises:
+            ValueError: the codes have another shape, or shape or values of the images are not the model's.
         """
+        if not self.training:
+            self.check_pixels(pixel_values)
         logits = self.decoder_logits(codes)
         wanted = self._shares(pixel_values).to(logits.dtype)
         if self.config.pixel_loss == "squared_error":
@@ -133,7 +136,7 @@ class ImageAutoencoder(ImageModel):
             ValueError: shape or values of the images are not the model's.
         """
         self._refuse_unknown(kwargs)
-        codes = self.encode(pixel_values)
+        codes = self.encode(self.check_pixels(pixel_values))
         loss = self.negative_log_likelihood(codes, pixel_values).mean()
         output = ImageModelOutput(codes.unsqueeze(1), loss, self.decode(codes))
         return output if return_dict is not False else output.to_tuple()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from transformers.utils import ModelOutput
 
 from hf_arae.models.base import FamilyModel
 from hf_arae.models.images.image_config import VALUE_RANGES, ImageConfig
+from hf_arae.utils.validation import check_number
 
 
 @dataclass
@@ -94,44 +97,55 @@ class ImageModel(FamilyModel):
 
     @torch.no_grad()
     def sample(self, num_samples: int, seed: int | None = None, batch_size: int = 256) -> Tensor:
-        """Draws new images `(num_samples, num_channels, image_size, image_size)`.
+        """Draws new images `(num_samples, num_channels, image_size, image_size)`, in evaluation mode.
 
-        Image i of a seed is the same for every number of images, and but for rounding for every batch size.
+        Image i of a seed is the same for every number of images, and but for rounding for every batch size. Training,
+        if the model is at it, goes on as if nothing had been drawn.
 
         Args:
             num_samples: how many, >= 1.
-            seed: `None`: torch's own generator draws.
-            batch_size: how many are made at once.
+            seed: >= 0; `None`: torch's own generator draws.
+            batch_size: how many are made at once, >= 1.
 
         Raises:
-            ValueError: the number of samples is not positive, or the family does not know where new images lie.
+            ValueError: a number is not whole or too small, or the family does not know where new images lie.
         """
-        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(f"num_samples must be a whole number of at least 1, got {num_samples!r}")
+        check_number("num_samples", num_samples, "[1, inf)", whole=True)
+        check_number("batch_size", batch_size, "[1, inf)", whole=True)
+        if seed is not None:
+            check_number("seed", seed, "[0, 18446744073709551616)", whole=True)
         if not self.draws_images:
             raise ValueError(
                 f"{type(self).__name__} does not know where codes of new images lie: decode() codes of your own"
             )
         source = None if seed is None else torch.Generator().manual_seed(seed)
         points = self.sample_z(num_samples, source)
-        return torch.cat([self.images_from_z(part) for part in points.split(batch_size)])
+        with _evaluating(self):
+            return torch.cat([self.images_from_z(part) for part in points.split(batch_size)])
 
     @torch.no_grad()
     def interpolate(self, first: Tensor, second: Tensor, steps: int = 10, space: str = "code") -> Tensor:
-        """Images on straight lines between points, `(rows, steps, num_channels, image_size, image_size)`.
+        """Images on straight lines between points, in evaluation mode as `sample`.
 
         Args:
             first, second: `(rows, width)` codes or z, or images, whose codes are then taken.
             steps: points of a line, both ends among them, >= 2.
             space: what the points are: "code" or "z".
 
+        Returns:
+            `(rows, steps, num_channels, image_size, image_size)`.
+
         Raises:
-            ValueError: the shapes differ, there are fewer than two steps, or the space is unknown.
+            ValueError: the shapes differ or are not the model's, there are fewer than two steps, or the space is
+                unknown.
         """
         if space not in ("code", "z"):
             raise ValueError(f"space must be 'code' or 'z', got {space!r}")
-        if steps < 2:
-            raise ValueError(f"steps must be at least 2, got {steps}")
+        check_number("steps", steps, "[2, inf)", whole=True)
+        with _evaluating(self):
+            return self._lines(first, second, steps, space)
+
+    def _lines(self, first: Tensor, second: Tensor, steps: int, space: str) -> Tensor:
         if first.dim() == 4 and space == "code":
             first, second = self.encode(first), self.encode(second)
         if first.shape != second.shape or first.dim() != 2:
@@ -150,7 +164,7 @@ class ImageModel(FamilyModel):
         """Small valid inputs of `forward`, the same at each call: two images from the lowest value to the highest."""
         config = self.config
         low, high = VALUE_RANGES[config.value_range]
-        values = torch.linspace(low, high, 2 * config.num_pixels, device=self.device)
+        values = torch.linspace(low, high, 2 * config.num_pixels, device=self.device).to(self.dtype)
         return {"pixel_values": values.view(2, config.num_channels, config.image_size, config.image_size)}
 
     # Training
@@ -194,7 +208,7 @@ class ImageModel(FamilyModel):
         """Returns the images, or refuses them.
 
         Raises:
-            ValueError: their shape is not the model's, or values are not finite or outside its range.
+            ValueError: their shape is not the model's, or values are whole numbers, not finite or outside its range.
         """
         config = self.config
         wanted = (config.num_channels, config.image_size, config.image_size)
@@ -202,6 +216,11 @@ class ImageModel(FamilyModel):
             found = tuple(pixel_values.shape) if isinstance(pixel_values, Tensor) else type(pixel_values).__name__
             raise ValueError(f"pixel_values must be a tensor (batch, {', '.join(map(str, wanted))}), got {found}")
         low, high = VALUE_RANGES[config.value_range]
+        if not pixel_values.is_floating_point():
+            raise ValueError(
+                f"pixel_values must be fractions in [{low:g}, {high:g}], as the model's image processor makes them, "
+                f"got {pixel_values.dtype}"
+            )
         if pixel_values.numel():
             least, most = torch.aminmax(pixel_values.detach())
             if not (least >= low - 1e-3 and most <= high + 1e-3):  # NaN is in no range
@@ -212,4 +231,27 @@ class ImageModel(FamilyModel):
         return pixel_values
 
 
-__all__ = ["ImageModel", "ImageModelOutput"]
+def check_rows(name: str, rows: Any, width: int) -> Tensor:
+    """Returns points of a latent space, or raises `ValueError` unless they are `(rows, width)`."""
+    if not isinstance(rows, Tensor) or rows.dim() != 2 or rows.shape[1] != width:
+        found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+        raise ValueError(f"{name} must be a tensor (rows, {width}), got {found}")
+    return rows
+
+
+@contextmanager
+def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Within, the model is in evaluation mode, and afterwards each part of it as it was.
+
+    In training mode batch norm would make an image depend on the others, and remember them.
+    """
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+__all__ = ["ImageModel", "ImageModelOutput", "check_rows"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 import numpy as np
@@ -17,6 +18,7 @@ from transformers.utils import TensorType
 
 from hf_arae.data.images.pixels import open_picture, square_pixels
 from hf_arae.models.images.image_config import VALUE_RANGES
+from hf_arae.utils.validation import check_number
 
 
 class AraeImageProcessorKwargs(TypedDict, total=False):
@@ -29,6 +31,10 @@ class AraeImageProcessorKwargs(TypedDict, total=False):
     image_std: float | list[float] | tuple[float, ...] | None
     binarize: str | None
     return_tensors: str | TensorType | None
+
+
+# What transformers writes beside the settings.
+_WRITTEN = ("auto_map", "feature_extractor_type", "image_processor_type", "processor_class")
 
 
 class AraeImageProcessor(PilBackend):
@@ -48,7 +54,8 @@ class AraeImageProcessor(PilBackend):
             draws the same for the same picture; in training each visit has draws of its own. `None`: all values.
 
     Raises:
-        ValueError: a setting is not one of these.
+        TypeError: there is no such setting.
+        ValueError: a setting has a value that it cannot have.
     """
 
     valid_kwargs = AraeImageProcessorKwargs
@@ -61,12 +68,14 @@ class AraeImageProcessor(PilBackend):
     binarize = None
 
     def __init__(self, **settings: Any):
+        self._refuse_unknown(name for name in settings if name not in _WRITTEN and not name.startswith("_"))
         super().__init__(**settings)
-        size = {"height": self.size, "width": self.size} if isinstance(self.size, int) else dict(self.size)
-        self.size = {name: size.get(name) for name in ("height", "width")}
+        size = self.size if isinstance(self.size, Mapping) else {"height": self.size, "width": self.size}
         self.return_tensors = None
-        if not isinstance(size.get("height"), int) or size["height"] != size.get("width") or size["height"] < 1:
-            raise ValueError(f"size must be one number of pixels for height and width, got {size}")
+        if set(size) != {"height", "width"} or size["height"] != size["width"]:
+            raise ValueError(f"size must be one number of pixels for height and width, got {self.size!r}")
+        check_number("size", size["height"], "[1, inf)", whole=True)
+        self.size = {name: int(size[name]) for name in ("height", "width")}
         if self.num_channels not in (1, 3):
             raise ValueError(f"num_channels must be 1 (grey) or 3 (colour), got {self.num_channels!r}")
         if self.value_range not in VALUE_RANGES:
@@ -80,10 +89,18 @@ class AraeImageProcessor(PilBackend):
             if min(self.image_std) <= 0:
                 raise ValueError(f"image_std must be positive, got {self.image_std}")
 
+    @classmethod
+    def _refuse_unknown(cls, names: Iterable[str]) -> None:
+        accepted = AraeImageProcessorKwargs.__annotations__
+        for name in names:
+            if name not in accepted:
+                raise TypeError(f"{cls.__name__} has no setting {name!r}. Accepted: {', '.join(accepted)}")
+
     def _each(self, name: str) -> list[float]:
         """A setting with one number for each channel."""
         values = np.ravel(getattr(self, name))
-        if len(values) not in (1, self.num_channels) or not np.isfinite(values).all():
+        numbers = np.issubdtype(values.dtype, np.number) and np.isfinite(values).all()
+        if not numbers or len(values) not in (1, self.num_channels):
             raise ValueError(f"{name} must hold a number for each of {self.num_channels} channel(s), got {values}")
         return np.broadcast_to(values, self.num_channels).astype(float).tolist()
 
@@ -186,10 +203,7 @@ class AraeImageProcessor(PilBackend):
             TypeError: there is no such setting.
             ValueError: an image is damaged or holds other numbers than pixels; its number is named.
         """
-        unknown = [name for name in settings if name not in AraeImageProcessorKwargs.__annotations__]
-        if unknown:
-            accepted = ", ".join(AraeImageProcessorKwargs.__annotations__)
-            raise TypeError(f"{type(self).__name__} has no setting {unknown[0]!r}. Accepted: {accepted}")
+        self._refuse_unknown(settings)
         processor = type(self)(**(self._settings() | settings)) if settings else self
         size, channels = processor.size["height"], processor.num_channels
         listed, pixels = _listed(images), []
@@ -229,7 +243,8 @@ def _opened(image: Any) -> Image.Image | np.ndarray:
     if isinstance(image, Image.Image):
         return image
     if isinstance(image, Tensor):
-        return image.detach().cpu().numpy()
+        image = image.detach().cpu()
+        return (image.float() if image.dtype == torch.bfloat16 else image).numpy()  # numpy has no such type
     if isinstance(image, np.ndarray):
         return image
     if isinstance(image, str) and image.startswith(("http://", "https://", "data:")):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hf_arae.models.images.autoencoder import ImageAutoencoder
 from hf_arae.models.images.autoencoder_config import ImageAutoencoderConfig
+from hf_arae.models.images.image_model import check_rows
 from hf_arae.nn.priors import FixedPrior
 
 
@@ -41,7 +42,7 @@ class PriorImageAutoencoder(ImageAutoencoder):
 
     def generate_codes(self, z: Tensor) -> Tensor:
         """Draws of the prior, which are codes as they are."""
-        return z
+        return check_rows("z", z, self.config.latent_size)
 
 
 __all__ = ["PriorImageAutoencoder", "PriorImageAutoencoderConfig"]

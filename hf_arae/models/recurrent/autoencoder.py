@@ -5,8 +5,6 @@ Decoders by label are a part of their own, `hf_arae.models.recurrent.labelled_de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig
@@ -14,6 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
 from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
+from hf_arae.models.recurrent.autoencoder_output import TextAutoencoderOutput
 from hf_arae.models.recurrent.example_sentences import example_sentences
 from hf_arae.models.recurrent.initialization import initialize
 from hf_arae.models.recurrent.text_model import RecurrentTextModel
@@ -25,24 +24,6 @@ from hf_arae.nn.text.rnn import RecurrentDecoder, RecurrentEncoder
 from hf_arae.nn.text.token_log_probs import token_log_probs
 from hf_arae.nn.text.vocabulary import VocabularyProjection
 from hf_arae.utils.seeding import seeded
-
-
-@dataclass
-class TextAutoencoderOutput(ModelOutput):
-    """Output of a [`TextAutoencoder`].
-
-    Args:
-        encoder_last_hidden_state: the code, `(batch, 1, code_size)`. First, so that the feature-extraction pipeline
-            returns it.
-        loss: reconstruction cross-entropy in nats per token, if `labels` were given.
-        logits: `(batch, sequence, vocab_size)`, if `decoder_input_ids` or `labels` were given.
-        cache: the decoder's state after the last token, if `use_cache`.
-    """
-
-    encoder_last_hidden_state: Tensor | None = None
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    cache: RecurrentCache | None = None
 
 
 class TextAutoencoder(RecurrentTextModel):
@@ -399,4 +380,4 @@ class TextAutoencoder(RecurrentTextModel):
         return None
 
 
-__all__ = ["TextAutoencoder", "TextAutoencoderOutput"]
+__all__ = ["TextAutoencoder"]

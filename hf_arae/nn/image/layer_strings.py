@@ -47,9 +47,10 @@ def read_layers(text: str) -> tuple[ConvLayer, ...]:
         text: `(MAPS)KERNELc` or `(MAPS)KERNELcSTRIDEs` a layer, with `-` between them.
 
     Raises:
-        ValueError: names the part that is none.
+        ValueError: names the part that is none, or it is no string.
     """
     layers = []
+    _check_string(text, "(64)4c2s-(128)4c2s")
     for place, part in enumerate(text.split("-"), 1):
         found = _LAYER.fullmatch(part.strip())
         if found is None:
@@ -68,9 +69,10 @@ def read_sizes(text: str) -> list[int]:
         text: `WIDTH` a layer, with `-` between them.
 
     Raises:
-        ValueError: names the part that is none.
+        ValueError: names the part that is none, or it is no string.
     """
     sizes = []
+    _check_string(text, "400-400")
     for place, part in enumerate(text.split("-"), 1):
         if re.fullmatch(r"[1-9]\d{0,5}", part.strip()) is None:
             raise ValueError(
@@ -78,6 +80,11 @@ def read_sizes(text: str) -> list[int]:
             )
         sizes.append(int(part))
     return sizes
+
+
+def _check_string(text: str, example: str) -> None:
+    if not isinstance(text, str):
+        raise ValueError(f"layers are written as a string, such as {example!r}, got {text!r}")
 
 
 def sizes_down(layers: tuple[ConvLayer, ...], image_size: int) -> list[int]:

@@ -35,6 +35,25 @@ def test_glyphs_are_the_same_for_a_seed_and_their_first_ones_for_every_number(im
         build_glyphs(8)
 
 
+def test_a_mask_takes_the_images_where_it_is_true(images):
+    own = images.labels == images.labels[0]
+    assert np.array_equal(images.take(own).pixels, images.take(np.flatnonzero(own)).pixels)
+    assert np.array_equal(images.take(own.tolist()).labels, images.labels[own])
+    processor = AraeImageProcessor(size=16)
+    assert np.array_equal(ImageArrays(images, processor, own, 4).labelled_rows, np.flatnonzero(own))
+    for wrong in (own[1:], np.array([0.5]), np.zeros((2, 2), int)):
+        with pytest.raises(ValueError, match="rows"):
+            images.take(wrong)
+        with pytest.raises(ValueError, match="rows"):
+            ImageArrays(images, processor, wrong, 4)
+
+
+def test_a_processor_of_other_images_is_refused(images):
+    for wrong in ({"size": 28}, {"size": 16, "num_channels": 3}):
+        with pytest.raises(ValueError, match="pixels"):
+            ImageArrays(images, AraeImageProcessor(**wrong))
+
+
 def test_images_refuse_other_shapes_and_labels_without_a_name():
     pixels = np.zeros((2, 4, 4, 1), np.uint8)
     assert len(LabelledImages(pixels, np.array([0, -100]), ["zero"]).take([1, 0, 1])) == 3

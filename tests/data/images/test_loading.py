@@ -255,6 +255,9 @@ def test_wrong_data_are_refused(folder, monkeypatch):
     for wrong in ({"num_workers": -1}, {"max_train_samples": 0}, {"train_file": "x.png"}):
         with pytest.raises(ValueError):
             load(folder / "other", **wrong)
+    for size, channels in ((0, 1), (-1, 1), (2.5, 1), (28, 2), (28, 4)):
+        with pytest.raises(ValueError, match="image_size" if channels == 1 else "num_channels"):
+            load_images(ImageDataArguments(dataset_name=str(folder / "one")), size, channels)
     monkeypatch.setattr(loading, "_free_memory", lambda: 100)
     write(folder / "other", "validation", [grey(1)], ["a"], Value("string"))
     with pytest.raises(ValueError, match="max_train_samples"):

@@ -1,5 +1,7 @@
 """From pictures to pixel values and back."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -83,6 +85,11 @@ def test_wrong_settings_and_inputs_are_refused(tmp_path):
         {"num_channels": 2},
         {"value_range": "byte"},
         {"binarize": "half"},
+        {"size": 28.0},
+        {"size": "28"},
+        {"size": True},
+        {"size": {"shortest_edge": 28}},
+        {"image_mean": "a", "image_std": 1.0},
         {"image_mean": 0.5},
         {"image_mean": 0.5, "image_std": 0.0},
         {"image_mean": [0.5, 0.5], "image_std": [1.0, 1.0]},
@@ -90,8 +97,11 @@ def test_wrong_settings_and_inputs_are_refused(tmp_path):
         with pytest.raises(ValueError):
             AraeImageProcessor(**wrong)
     processor = AraeImageProcessor(size=8)
-    with pytest.raises(TypeError):
-        processor(RAMP, do_resize=False)
+    for unknown in ({"do_resize": False}, {"valuerange": "signed"}):
+        with pytest.raises(TypeError, match="Accepted"):
+            processor(RAMP, **unknown)
+        with pytest.raises(TypeError, match="Accepted"):
+            AraeImageProcessor(**unknown)
     with pytest.raises(FileNotFoundError):
         processor(tmp_path / "none.png")
     (tmp_path / "notes.png").write_text("no picture")
@@ -106,10 +116,21 @@ def test_wrong_settings_and_inputs_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError):
             processor(wrong)
-    with pytest.raises(ValueError, match="image 1"):
-        processor([RAMP, RAMP / 100.0])
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(whole, "PNG")
+    for wrong in (RAMP / 100.0, Image.open(io.BytesIO(whole.getvalue()[:900]))):  # the latter is read now only
+        with pytest.raises(ValueError, match="image 1"):
+            processor([RAMP, wrong])
     with pytest.raises(ValueError):
         processor.post_process(torch.full((1, 1, 8, 8), torch.nan))
+
+
+def test_tensors_of_half_precision_and_pictures_premultiplied_are_read():
+    processor = AraeImageProcessor(size=8)
+    for kind in (torch.bfloat16, torch.float16):
+        values = processor(torch.eye(8, dtype=kind), return_tensors="pt")["pixel_values"]
+        assert torch.equal(values[0, 0], torch.eye(8))
+    assert (processor(Image.new("La", (8, 8)), return_tensors="pt")["pixel_values"] == 1).all()  # seen before white
 
 
 def test_a_model_s_processor_has_its_size_channels_and_range():
