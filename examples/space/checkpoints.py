@@ -229,7 +229,7 @@ class Checkpoints:
                     f"{self.max_parameters / _MILLION:.0f} million are loaded here"
                 )
             if images:
-                check_work(empty)
+                check_work(config)
             model = auto_class.from_pretrained(folder, config=config, use_safetensors=True, **local)
             if images:
                 model.check_processor(processor)

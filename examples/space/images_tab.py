@@ -106,10 +106,12 @@ def build(default: str) -> None:
     judging = gr.Button("Compare with what the model knows", variant="primary")
     result = gr.HTML(min_height=60)
     model.draw()
-    cleared(drawing.click(draw, [model.box, count, seed], images, api_name="draw_images"), images)
+    latest = {"trigger_mode": "always_last"}  # of many positions, or digits of a seed, the last one is what is wanted
+    again = [drawing.click, seed.change]  # numbers of images are those of the seed, above and below
+    asked = gr.on(again, draw, [model.box, count, seed], images, api_name="draw_images", **latest)
+    cleared(asked, images)
     inputs = [model.box, seed, first, second, position, space]
-    changed = [drawing.click, position.change, space.change, first.change, second.change, seed.change]
-    # Of many positions in a row, the last one is what is wanted.
-    moved = gr.on(changed, slide, inputs, between, api_name="slide", trigger_mode="always_last")
+    changed = [*again, position.change, space.change, first.change, second.change]
+    moved = gr.on(changed, slide, inputs, between, api_name="slide", **latest)
     cleared(moved, between)
     cleared(judging.click(judge, [model.box, picture], result, api_name="judge"), result)

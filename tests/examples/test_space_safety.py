@@ -35,14 +35,18 @@ import transfer_tab
 import walk_tab
 from checkpoints import Checkpoints, checkpoints
 from conftest import SENTENCES
+from family_tests import narrow_model
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 from markup import readable, shared_words
 
 from hf_arae import AraeImageProcessor, EbganConfig, EbganModel, UrsaeConfig, UrsaeForConditionalGeneration
 from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.models.auto import FAMILIES, family
+from hf_arae.models.images.image_config import ImageConfig
 
 TEXT = SENTENCES["negative"][0]
+IMAGE_FAMILIES = [name for name in FAMILIES if issubclass(family(name).config, ImageConfig)]
 
 
 @pytest.fixture
@@ -267,6 +271,26 @@ def test_models_of_the_published_sizes_are_let_through(foreign_images):
             part.save_pretrained(foreign_images)
         checkpoints._kept.clear()
         assert checkpoints.get(str(foreign_images), wait=True).images.sample(1)[0].size[0] == config.image_size
+
+
+@pytest.mark.parametrize("kind", IMAGE_FAMILIES)
+def test_every_family_of_images_is_shown_or_refused_in_words(foreign_images, uploads, kind):
+    shutil.rmtree(foreign_images)
+    model = narrow_model(kind, 0)
+    for part in (model, AraeImageProcessor.for_config(model.config)):
+        part.save_pretrained(foreign_images)
+    name, picture = str(foreign_images), uploads / "a.png"
+    picture.write_bytes(png(6, 6, bytes(42)))
+    for able, call, arguments in (
+        (model.draws_images, images_tab.draw, (name, 3, 0)),
+        (model.draws_images, images_tab.slide, (name, 0, 1, 2, 50, "z")),
+        (model.draws_images and model.decodes_codes, images_tab.slide, (name, 0, 1, 2, 50, "code")),
+        (model.rebuilds_images, images_tab.judge, (name, str(picture))),
+    ):
+        if able:
+            assert call(*arguments).count("<img") == 3
+        else:
+            assert "went wrong" not in said(call, *arguments)
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors"])
