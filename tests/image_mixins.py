@@ -117,6 +117,12 @@ class ImageFamilyTests(FamilyTests):
         with pytest.raises(ValueError, match="z must be"):
             model.images_from_z(torch.zeros(2, model.config.latent_size + 1))
 
+    def test_a_training_on_pixels_of_another_range_is_refused_at_once(self, tmp_path):
+        low, _ = VALUE_RANGES[self.build_model().config.value_range]
+        trainer, batch = self.trainer(tmp_path), self.batch()
+        with pytest.raises(ValueError, match="pixel_values"):
+            trainer.run_phase(trainer.phases[0], batch | {"pixel_values": batch["pixel_values"] * 2 - 1 + low})
+
     @torch.no_grad()
     def test_drawing_in_the_middle_of_a_training_changes_nothing(self):
         model = self.build_model()

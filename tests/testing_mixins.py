@@ -98,6 +98,11 @@ class FamilyTests:
             moved |= changed
         assert {name for name, _ in model.named_parameters()} - moved == self.never_moved
 
+    def test_a_run_in_bfloat16_is_finite(self, tmp_path):
+        trainer = self.trainer(tmp_path, bf16=True, max_steps=2, save_steps=0)
+        trainer.train()
+        assert all(torch.isfinite(value).all() for value in trainer.model.state_dict().values())
+
     def test_a_checkpoint_loads_to_the_same_parameters(self, tmp_path):
         model = self.build_model().eval()
         model.save_pretrained(tmp_path)

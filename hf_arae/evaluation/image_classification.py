@@ -21,6 +21,8 @@ _ROWS = 1000  # images that a model reads at once
 class ImageClassificationEvaluator:
     """Evaluator for the loop: `classification_error` and `calibration_error` on held-out images, in percent.
 
+    Labels of model and images are matched by their names; an evaluation of a model that lacks one is a `ValueError`.
+
     Args:
         processor: the model's.
         images: with labels; those without are left out.
@@ -34,6 +36,7 @@ class ImageClassificationEvaluator:
             raise ValueError("none of the held-out images has a label, so no error can be measured on them")
         images = images.take(np.flatnonzero(images.labels != NO_LABEL))
         self.pixel_values, self.labels = pixel_values(images, processor), images.labels
+        self.label_names = list(images.label_names)
 
     def metric_names(self, model: PreTrainedModel) -> list[str]:
         """The names of the metrics of an evaluation."""
@@ -44,6 +47,12 @@ class ImageClassificationEvaluator:
 
     @torch.no_grad()
     def _evaluate(self, model: PreTrainedModel) -> Evaluation:
+        numbers = {name: number for number, name in model.config.id2label.items()}
+        unknown = [name for name in self.label_names if name not in numbers]
+        if unknown:
+            raise ValueError(f"the model does not know the label {unknown[0]!r}; its labels: {', '.join(numbers)}")
+        # The same names may stand in another order, in data that were read otherwise.
+        labels = np.array([numbers[name] for name in self.label_names])[self.labels]
         parts = self.pixel_values.split(_ROWS)
         logits = torch.cat([model(part.to(model.device, model.dtype)).logits.double().cpu() for part in parts])
-        return Evaluation(CalibrationError().compute(predictions=logits.softmax(1), references=self.labels))
+        return Evaluation(CalibrationError().compute(predictions=logits.softmax(1), references=labels))

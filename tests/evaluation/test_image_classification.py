@@ -1,5 +1,7 @@
 """The errors of a classifier of images."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ class Halves(torch.nn.Module):
     """Says with 3/4 that dark images are of the class 0, and others of the class 1."""
 
     device, dtype = torch.device("cpu"), torch.float32
+    config = SimpleNamespace(id2label={0: "dark", 1: "light"})
 
     def forward(self, pixel_values):
         light = (pixel_values.flatten(1).mean(1) > 0.5).float()
@@ -30,6 +33,12 @@ def test_errors_are_those_of_labelled_images():
     assert set(found) == set(evaluator.metric_names(model))
     assert found["classification_error"] == pytest.approx(20)
     assert found["calibration_error"] == pytest.approx(100 * abs(0.75 - 0.8), abs=1e-4)
+    # The names count, not their order.
+    turned = LabelledImages(pixels, np.array([1, 0, 1, 1, -100, 1]), ["light", "dark"])
+    assert ImageClassificationEvaluator(AraeImageProcessor(size=4), turned)(model).metrics == found
+    others = LabelledImages(pixels, images.labels, ["dark", "grey"])
+    with pytest.raises(ValueError, match="'grey'"):
+        ImageClassificationEvaluator(AraeImageProcessor(size=4), others)(model)
 
 
 def test_images_without_labels_are_refused():

@@ -173,7 +173,7 @@ class EbganObjective(Objective):
     def discriminate(self, batch: Batch) -> Terms:
         """The discriminator's loss, and its mean energies (of a critic, ratings) of real and generated images."""
         s, model = self.settings, self.model
-        real = batch["pixel_values"]
+        real = model.check_first_batch(batch["pixel_values"])
         with torch.no_grad(), still_statistics(model.generator):
             fake = model.generator(self.draw_z(real))
         if model.config.discriminator_batch_norm:  # each is normalised by itself

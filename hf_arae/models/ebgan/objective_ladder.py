@@ -133,7 +133,7 @@ class EbganLadderObjective(Objective):
     def discriminate(self, batch: Batch) -> Terms:
         """CE + lambda C0 + lambda_adv hinge, and its parts; `accuracy` is that of the noisy pass on labelled rows."""
         s, ladder, margin = self.settings, self.model.ladder, self.margin()
-        labels, unlabelled = batch["labels"], batch["pixel_values"].flatten(1)
+        labels, unlabelled = batch["labels"], self.model.check_first_batch(batch["pixel_values"]).flatten(1)
         targets = [unlabelled]
         if margin > 0:
             with torch.no_grad(), still_statistics(self.model.generator):

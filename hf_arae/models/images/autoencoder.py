@@ -97,8 +97,12 @@ class ImageAutoencoder(ImageModel):
         return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(1)
 
     def encoder_inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor]:
-        """What `encode` takes of a training's batch."""
-        return (batch["pixel_values"],)
+        """What `encode` takes of a training's batch.
+
+        Raises:
+            ValueError: shape or values of the first batch's images are not the model's.
+        """
+        return (self.check_first_batch(batch["pixel_values"]),)
 
     def batch_loss(self, codes: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         """`negative_log_likelihood` of a training's batch, summed over its images, and their number."""

@@ -52,6 +52,7 @@ class ImageModel(FamilyModel):
     input_modalities = ("image",)
     draws_images = True  # `sample` knows where new images lie
     decodes_codes = True  # `decode` is there: a code alone gives an image
+    _saw_a_batch = False
     rebuilds_images = True  # `encode` and `reconstruct` are there; not where a discriminator is a mere classifier
 
     # What a subclass says
@@ -203,6 +204,17 @@ class ImageModel(FamilyModel):
                 f"the image processor is not the model's: its values lie between {found[0][0]:g} and "
                 f"{found[1][-1]:g}, the model's between {ends[0]:g} and {ends[1]:g}"
             )
+
+    def check_first_batch(self, pixel_values: Tensor) -> Tensor:
+        """Returns a training's images, the first ones having been looked at: later ones are the same processor's.
+
+        Raises:
+            ValueError: as `check_pixels`.
+        """
+        if not self._saw_a_batch:
+            self.check_pixels(pixel_values)
+            self._saw_a_batch = True
+        return pixel_values
 
     def check_pixels(self, pixel_values: Tensor) -> Tensor:
         """Returns the images, or refuses them.

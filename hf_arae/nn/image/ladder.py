@@ -59,7 +59,7 @@ class Combinator(nn.Module):
         outer, slope, shift, direct, offset = self.weights.unbind()
         curves = torch.addcmul(shift, slope, above).sigmoid()  # (2, rows, width)
         mean, gain = torch.addcmul(torch.addcmul(offset, direct, above), outer, curves).unbind()
-        return torch.lerp(mean, lateral, gain)
+        return torch.lerp(mean, lateral.to(mean.dtype), gain)  # under autocast only one of them is in bfloat16
 
 
 class LadderNetwork(nn.Module):
