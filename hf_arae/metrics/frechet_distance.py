@@ -6,10 +6,13 @@ from typing import Any
 import datasets
 import evaluate
 import torch
+from transformers.utils import logging
 
 from hf_arae.metrics.interface import InMemoryMetric, check_vectors
 from hf_arae.metrics.numbers import Number
 from hf_arae.utils.extras import import_extra
+
+logger = logging.get_logger(__name__)
 
 NUMBERS = {
     "frechet_distance": Number(
@@ -74,6 +77,13 @@ class FrechetDistance(InMemoryMetric):
         if min(len(samples), len(real)) < 2:
             raise ValueError(
                 f"a distribution needs two examples or more, got {len(samples)} predictions and {len(real)} references"
+            )
+        fewest = min(len(samples), len(real))
+        if fewest <= samples.shape[1]:
+            logger.warning_once(
+                f"A covariance of {samples.shape[1]} features takes more examples than that, and one of the two sets "
+                f"has {fewest}: the Frechet distance says little but that. Compare it with real examples of the same "
+                "number alone."
             )
         network = torch.nn.Identity()
         network.num_features = samples.shape[1]

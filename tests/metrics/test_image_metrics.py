@@ -93,3 +93,12 @@ def test_features_that_cannot_be_measured_are_refused(metric):
 def test_probabilities_that_are_none_are_refused(given):
     with pytest.raises(ValueError):
         ClassDiversity().compute(predictions=given)
+
+
+def test_too_few_examples_for_a_covariance_are_named(warnings):
+    source = np.random.default_rng(0)
+    few, many = source.normal(size=(2, 9, 4)).astype(np.float32), source.normal(size=(9, 4)).astype(np.float32)
+    FrechetDistance().compute(predictions=many, references=few[0])
+    assert "covariance" not in warnings.text
+    FrechetDistance().compute(predictions=many, references=few[1][:4])
+    assert "covariance of 4 features" in warnings.text
