@@ -66,6 +66,12 @@ class ScriptArguments:
             "help": "Evaluations measure how well errors of reconstruction find anomalies of several kinds, too."
         },
     )
+    left_out_class: str | None = field(
+        default=None,
+        metadata={
+            "help": "The training sees no image of this class. With measure_anomalies, its images are anomalies."
+        },
+    )
     num_samples: int = field(
         default=2000, metadata={"help": "An evaluation draws so many new images; the last one draws 10 000."}
     )
@@ -82,6 +88,8 @@ class ScriptArguments:
     def __post_init__(self):
         if (self.minus_label is None) != (self.plus_label is None):
             raise ValueError("minus_label and plus_label go together: give both or neither")
+        if self.left_out_class is not None and self.left_out_class in (self.minus_label, self.plus_label):
+            raise ValueError(f"the class {self.left_out_class!r} is left out, and minus_label or plus_label names it")
 
 
 def main() -> None:
@@ -104,6 +112,8 @@ def main() -> None:
 
     # 2. Data
     data = load_images(data_arguments, config.image_size, config.num_channels)
+    left_out = script.left_out_class
+    seen = data if left_out is None else {name: images.without_class(left_out) for name, images in data.items()}
 
     # 3. Image processor
     processor = AraeImageProcessor.for_config(config, binarize=None if script.binarize == "none" else script.binarize)
@@ -111,25 +121,29 @@ def main() -> None:
     # 4. Model
     model = kind.model(config)
     objective = kind.objectives[0](model, objective_arguments)
-    print(f"{len(data['train'])} images, {model.num_parameters() / 1e6:.1f} M parameters")
+    print(f"{len(seen['train'])} images, {model.num_parameters() / 1e6:.1f} M parameters")
 
     # 5. Judge and evaluators
+    split = "test" if "test" in data else "validation"
+    anomalies = {}  # made first: they refuse a split that lacks the class, and a judge can take minutes
+    if script.measure_anomalies:
+        anomalies = {
+            name: [ImageAnomalyEvaluator(processor, data[name], left_out=left_out)] for name in {"validation", split}
+        }
     device = "cuda" if torch.cuda.is_available() and not arguments.use_cpu else "cpu"
     judge = judge_for(data, processor, script.judge_dir, device)
     if judge is None and script.minus_label is not None:
         raise ValueError("minus_label and plus_label are classes, and the training images have no labels")
-    pictures, train = Path(arguments.output_dir), data["train"]
+    pictures, train = Path(arguments.output_dir), seen["train"]
     classes = None if script.minus_label is None else (script.minus_label, script.plus_label)
 
     def evaluators(split: str, num_samples: int) -> SeveralEvaluators:
-        anomalies = [ImageAnomalyEvaluator(processor, data[split])] if script.measure_anomalies else []
         return SeveralEvaluators(
-            ImageGenerationEvaluator(processor, judge, data[split], train, num_samples, pictures),
-            ImageCodeEvaluator(processor, judge, data[split], train, classes, num_samples),
-            *anomalies,
+            ImageGenerationEvaluator(processor, judge, seen[split], train, num_samples, pictures),
+            ImageCodeEvaluator(processor, judge, seen[split], train, classes, num_samples),
+            *anomalies.get(split, []),
         )
 
-    split = "test" if "test" in data else "validation"
     last = evaluators(split, 10_000)
 
     # 6. Training
@@ -148,7 +162,7 @@ def main() -> None:
     model.eval()
     evaluation = last(model)
     if trainer.accelerator.is_main_process:
-        print(f"\n{len(data[split])} images of the {split} split:")
+        print(f"\n{len(seen[split])} images of the {split} split:")
         for name, value in evaluation.metrics.items():
             print(f"  {name:36s} {value:10.3f}")
         print("\n".join(f"  {path}" for path in evaluation.samples))

@@ -53,6 +53,12 @@ class ScriptArguments:
         default=False,
         metadata={"help": "Evaluations measure how well the energy finds anomalies of several kinds, too."},
     )
+    left_out_class: str | None = field(
+        default=None,
+        metadata={
+            "help": "The training sees no image of this class. With measure_anomalies, its images are anomalies."
+        },
+    )
     estimate_margin: bool = field(
         default=False,
         metadata={
@@ -86,6 +92,8 @@ def main() -> None:
 
     # 2. Data
     data = load_images(data_arguments, config.image_size, config.num_channels)
+    left_out = script.left_out_class
+    seen = data if left_out is None else {name: images.without_class(left_out) for name, images in data.items()}
 
     # 3. Image processor
     processor = AraeImageProcessor.for_config(config)
@@ -93,12 +101,12 @@ def main() -> None:
     # 4. Model
     model = EbganModel(config)
     objective = EbganObjective(model, objective_arguments)
-    print(f"{len(data['train'])} images, {model.num_parameters() / 1e6:.1f} M parameters")
+    print(f"{len(seen['train'])} images, {model.num_parameters() / 1e6:.1f} M parameters")
 
     # 5. Judge and evaluator
     device = "cuda" if torch.cuda.is_available() and not arguments.use_cpu else "cpu"
     if script.estimate_margin:
-        some = pixel_values(data["train"].take(slice(10_000)), processor)
+        some = pixel_values(seen["train"].take(slice(10_000)), processor)
         objective_arguments.margin = estimate_margin(model.to(device), some, seed=arguments.seed)
         objective = EbganObjective(model, objective_arguments)
         print(f"estimated margin: {objective_arguments.margin:.3g}")
@@ -107,16 +115,17 @@ def main() -> None:
         arguments.metric_for_best_model = None
     pictures = Path(arguments.output_dir)
     evaluator = ImageGenerationEvaluator(
-        processor, judge, data["validation"], data["train"], script.num_samples, pictures
+        processor, judge, seen["validation"], seen["train"], script.num_samples, pictures
     )
     split = "test" if "test" in data else "validation"
-    count = min(len(data[split]), 10_000)
-    last = ImageGenerationEvaluator(processor, judge, data[split], data["train"], count, pictures)
+    count = min(len(seen[split]), 10_000)
+    last = ImageGenerationEvaluator(processor, judge, seen[split], seen["train"], count, pictures)
     if script.measure_anomalies:
-        evaluator = SeveralEvaluators(evaluator, ImageAnomalyEvaluator(processor, data["validation"]))
+        anomalies = ImageAnomalyEvaluator(processor, data["validation"], left_out=left_out)
+        evaluator = SeveralEvaluators(evaluator, anomalies)
 
     # 6. Training
-    train = ImageArrays(data["train"], processor)
+    train = ImageArrays(seen["train"], processor)
     trainer = PhaseTrainer(model, objective, arguments, train, processing_class=processor, evaluator=evaluator)
     result = trainer.train()
     print(f"trained {result.steps} updates in {result.seconds / 60:.1f} minutes")

@@ -8,8 +8,13 @@ import subprocess
 from pathlib import Path
 
 import torch
+from datasets import ClassLabel, Dataset, Features
+from datasets import Image as ImageFeature
+from PIL import Image
 from transformers import AutoImageProcessor, AutoModel
 from warm_python import run_python
+
+from hf_arae.data.corpora.glyphs import build_glyphs
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,10 +44,24 @@ def test_a_run_is_measured_and_drawn_and_loads(tmp_path):
     assert not model.training and torch.isfinite(model.encode(torch.zeros(1, 1, 16, 16))).all()
 
 
+def test_a_test_split_without_the_left_out_class_is_refused_before_training(tmp_path):
+    for split, images in build_glyphs(16, sizes={"train": 80, "validation": 40, "test": 40}).items():
+        images = images.without_class("ring") if split == "test" else images
+        rows = {"image": [Image.fromarray(one[..., 0]) for one in images.pixels], "label": images.labels}
+        features = Features({"image": ImageFeature(), "label": ClassLabel(names=images.label_names)})
+        Dataset.from_dict(rows, features).to_parquet(tmp_path / "data" / f"{split}.parquet")
+    where = ["--dataset_name", str(tmp_path / "data"), "--image_size", "16", "--judge_dir", str(tmp_path / "judges")]
+    where += ["--output_dir", str(tmp_path / "run")]
+    done = run(*where, "--measure_anomalies", "--left_out_class", "ring", "--disable_tqdm", "--report_to", "none")
+    assert done.returncode == 2 and "0 of " in done.stderr and "'ring'" in done.stderr, done.stderr
+    assert not (tmp_path / "judges").exists() and not (tmp_path / "run" / "training_log.jsonl").exists()
+
+
 def test_wrong_arguments_are_refused_in_a_line():
     for arguments, said in (
         (["--minus_label", "tee"], "minus_label and plus_label"),
         (["--family", "ae"], "arae_image"),
+        (["--minus_label", "tee", "--plus_label", "plus", "--left_out_class", "tee"], "'tee' is left out"),
         (["--binarize", "dither"], "stochastic"),
         (["--critic_batch_norm", "true", "--max_train_samples", "10"], "critic_batch_norm"),
     ):

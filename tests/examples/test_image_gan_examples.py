@@ -35,7 +35,7 @@ def judges(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("game", ["ebgan", "gan"])
 def test_a_gan_is_measured_and_its_pictures_are_drawn(game, judges, tmp_path):
     settings = ["--generator_layers", "20", "--discriminator_layers", "12", "--per_device_train_batch_size", "32"]
-    more = ["--estimate_margin"] if game == "ebgan" else ["--measure_anomalies"]
+    more = ["--estimate_margin"] if game == "ebgan" else ["--measure_anomalies", "--left_out_class", "ring"]
     settings += ["--game", game, "--num_samples", "40", "--judge_dir", str(judges)]
     done = run("train_image_gan.py", *settings, *more, "--output_dir", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr
@@ -45,7 +45,8 @@ def test_a_gan_is_measured_and_its_pictures_are_drawn(game, judges, tmp_path):
     assert report["updates"] == 4 and report["measured_split"] == "test"
     assert list((tmp_path / "run" / "pictures").glob("*.png"))
     log = (tmp_path / "run" / "training_log.jsonl").read_text()
-    assert ("eval/auroc_noise" in log) == (game == "gan")
+    assert ("eval/auroc_noise" in log) == ("eval/auroc_left_out_class" in log) == (game == "gan")
+    assert ("\n240 images, " in f"\n{done.stdout}") == (game == "ebgan")
     model = EbganModel.from_pretrained(tmp_path / "run")
     assert model.sample(3, seed=0).shape == (3, 1, 16, 16)
     assert model.rebuilds_images == (game == "ebgan")
@@ -85,6 +86,7 @@ def test_test_images_without_labels_are_no_reason_to_fail_after_a_training(tmp_p
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
+        ("train_image_gan.py", ["--left_out_class", "circle"], "the classes are ring, "),
         ("train_image_gan.py", ["--margin", "0"], "margin must lie in (0, inf)"),
         ("train_image_gan.py", ["--generator_layers", "(8)4c"], "layer 1 of '(8)4c' is '(8)4c'"),
         ("train_image_gan.py", ["--backbone", "ladder"], "EbganLadderObjective"),

@@ -62,6 +62,20 @@ class LabelledImages:
         labels = None if self.labels is None else self.labels[rows]
         return LabelledImages(self.pixels[rows], labels, self.label_names, self.split_off)
 
+    def without_class(self, name: str) -> LabelledImages:
+        """The images that are not of this class, which keeps its name and number.
+
+        Raises:
+            ValueError: there is no such class, or all images are of it.
+        """
+        if self.labels is None or name not in self.label_names:
+            known = "there are no labels" if self.labels is None else f"the classes are {', '.join(self.label_names)}"
+            raise ValueError(f"images of the class {name!r} cannot be left out: {known}")
+        others = np.flatnonzero(self.labels != list(self.label_names).index(name))
+        if not len(others):
+            raise ValueError(f"all {len(self)} images are of the class {name!r}: none is left without it")
+        return self.take(others)
+
     def digest(self) -> str:
         """A short name of what the rows hold, and of their order."""
         labels = np.empty(0, np.int64) if self.labels is None else self.labels

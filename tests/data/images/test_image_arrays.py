@@ -141,3 +141,16 @@ def test_labelled_rows_must_be_there_and_have_labels(images):
         next(iter(ImageArrays(images, AraeImageProcessor(size=28)).batches(4, 0, 0, 1)))
     with pytest.raises(ValueError):
         ImageArrays(images, processor).batches(241, 0, 0, 1)
+
+
+def test_a_class_is_left_out_and_keeps_its_number(images):
+    name = images.label_names[2]
+    others = images.without_class(name)
+    assert set(others.labels.tolist()) == set(images.labels.tolist()) - {2}
+    assert others.label_names == images.label_names
+    assert np.array_equal(others.pixels, images.pixels[images.labels != 2])
+    with pytest.raises(ValueError, match=images.label_names[3]):
+        images.without_class("no class")
+    for wrong in (LabelledImages(images.pixels), images.take(np.flatnonzero(images.labels == 2))):
+        with pytest.raises(ValueError, match=name):
+            wrong.without_class(name)
