@@ -1,4 +1,4 @@
-"""Text autoencoders with a smooth latent space, native to Hugging Face.
+"""Autoencoders of text and images with a smooth latent space, and energy-based GANs, native to Hugging Face.
 
 Importing the package registers its models and pipelines: plain `AutoModel.from_pretrained` and
 `pipeline("text-style-transfer", ...)` then know them.
