@@ -80,16 +80,19 @@ def tiny_models(vocab_size: int) -> dict[str, tuple[str, PreTrainedModel]]:
     return models
 
 
-def look(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[str, list]:
-    """What `LOOK` finds of a model in this process."""
+def look(model: PreTrainedModel, processor: PreTrainedTokenizerBase | AraeImageProcessor) -> tuple[str, list]:
+    """What `LOOK` finds of a model in this process; a tokenizer stands for a model of images' usual processor."""
     here: dict = {}
     exec(LOOK, here)
-    return here["look"](model, tokenizer if model.main_input_name == "input_ids" else image_processor(model))
+    images = model.main_input_name != "input_ids" and isinstance(processor, PreTrainedTokenizerBase)
+    return here["look"](model, image_processor(model) if images else processor)
 
 
-def assert_same_look(found: list, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+def assert_same_look(
+    found: list, model: PreTrainedModel, processor: PreTrainedTokenizerBase | AraeImageProcessor, name: str
+) -> None:
     """What another process found is what this one finds."""
-    digest, outputs = look(model, tokenizer)
+    digest, outputs = look(model, processor)
     there, (numbers, words) = found
     assert there == digest, f"{name}: weights"
     assert words == outputs[1], f"{name}: words"

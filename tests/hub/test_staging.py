@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import transformers
 from families import LOAD, LOOK, assert_same_look, save_family, tiny_models
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig
 from warm_python import run_python
 
 from hf_arae.hub.__main__ import main
 from hf_arae.hub.family import model_class_of
+from hf_arae.storage.processors import load_processor
 
 CARDS = Path(__file__).parents[2] / "model_cards"
 BLOCK = """
@@ -49,7 +50,7 @@ def test_every_family_and_every_card_loads_elsewhere(tokenizer, tmp_path):
         auto = model_class_of(config).auto_classes[0]
         model = getattr(transformers, auto).from_pretrained(card).eval()
         staged[str(tmp_path / card.name)] = auto
-        expected[str(tmp_path / card.name)] = (model, AutoTokenizer.from_pretrained(card))
+        expected[str(tmp_path / card.name)] = (model, load_processor(card))
     assert len(staged) >= 3 + len(tiny_models(len(tokenizer)))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
