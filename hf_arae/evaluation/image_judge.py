@@ -235,6 +235,8 @@ def judge_for(
 ) -> ImageJudge | None:
     """The judge of a model's images: trained on the training split as the model reads it, measured on the test split.
 
+    Where there is no test split, or one without labels, it is measured on the validation split.
+
     Args:
         data: splits by name, "train" and "test" or "validation" among them.
         processor: the model's.
@@ -243,20 +245,24 @@ def judge_for(
     Returns:
         `None` where the training images have no labels to learn; a warning says what cannot be measured then.
     """
-    labels = data["train"].labels
-    if labels is None or not (labels >= 0).any():
+    if not _has_labels(data["train"]):
         logger.warning(
             "The training images have no labels, so no judge can be trained on them: Frechet distance, I', inception "
             "score, precision, recall and the shares of classes are left out."
         )
         return None
-    held_out = data["test" if "test" in data else "validation"]
+    splits = [data[split] for split in ("test", "validation") if split in data]
+    held_out = next(filter(_has_labels, splits), splits[0])
     return train_judge(as_read(data["train"], processor), as_read(held_out, processor), folder, device=device)
+
+
+def _has_labels(images: LabelledImages) -> bool:
+    return images.labels is not None and bool((images.labels >= 0).any())
 
 
 def _labelled(images: LabelledImages, name: str) -> np.ndarray:
     """The rows that have a label."""
-    if images.labels is None or not (images.labels >= 0).any():
+    if not _has_labels(images):
         raise ValueError(
             f"{name} have no labels, and images are measured in the features of a classifier that is trained on "
             "labelled ones: name their column of labels, or leave these measurements out"

@@ -115,6 +115,15 @@ def test_data_without_labels_have_no_judge(caplog):
     assert "Frechet" in caplog.text
 
 
+def test_a_test_split_without_labels_leaves_the_accuracy_to_the_validation_split(tmp_path):
+    data = {"train": bars(200), "validation": bars(40, seed=1), "test": bars(40, seed=2, labelled=False)}
+    with_test, without = (
+        judge_for({name: data[name] for name in names}, AraeImageProcessor(), tmp_path)
+        for names in (("train", "validation", "test"), ("train", "validation"))
+    )
+    assert with_test.accuracy == without.accuracy > 90
+
+
 def test_a_judge_of_binary_images_is_trained_on_binary_images(tmp_path):
     data = {"train": bars(100), "validation": bars(20, seed=1)}
     grey = judge_for(data, AraeImageProcessor(), tmp_path)
