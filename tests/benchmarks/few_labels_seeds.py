@@ -159,10 +159,11 @@ class Orders:
 
     def next(self, count: int) -> Tensor:
         """`(replicas, count)`."""
-        if self.left.shape[1] < count:
+        while self.left.shape[1] < count:
             size = len(self.rows[0])
             orders = {s: torch.randperm(size, generator=g, device=g.device) for s, g in self.sources.items()}
-            self.left = torch.stack([rows[orders[s]] for s, rows in zip(self.seeds, self.rows, strict=True)])
+            order = torch.stack([rows[orders[s]] for s, rows in zip(self.seeds, self.rows, strict=True)])
+            self.left = torch.cat([self.left, order], 1)
         taken, self.left = self.left[:, :count], self.left[:, count:]
         return taken
 
@@ -180,7 +181,7 @@ def train(arguments: argparse.Namespace, images: LabelledImages, replicas: list[
     del models
     objective = EbganLadderObjective(base, EbganLadderObjectiveArguments(adversarial_weight=1.0))
     objective.randn, objective.step = torch.randn_like, 1  # numbers under vmap; 1: no running statistics
-    objective.begin_iteration = None
+    base.check_first_batch(pixels[:BATCH])  # here, since values cannot be looked at under vmap
     rates = {"ladder": 0.002, "generator": 1e-3}
     against = Player(PhaseLoss(objective, "discriminate"), params, "ladder", rates["ladder"], (0.9, 0.999))
     alone = Player(PhaseLoss(objective, "discriminate", alone=True), params, "ladder", rates["ladder"], (0.9, 0.999))
