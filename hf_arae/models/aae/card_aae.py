@@ -2,7 +2,7 @@
 
 from hf_arae.models.recurrent.cards import autoencoder_card
 
-_CITATION = """
+CITATION = """
 @article{makhzani2015adversarial,
   title={Adversarial Autoencoders},
   author={Makhzani, Alireza and Shlens, Jonathon and Jaitly, Navdeep and Goodfellow, Ian and Frey, Brendan},
@@ -15,7 +15,7 @@ CARD = autoencoder_card(
     "and a decoder.",
     ["aae"],
     "codes",
-    _CITATION,
+    CITATION,
 )
 
-__all__ = ["CARD"]
+__all__ = ["CARD", "CITATION"]

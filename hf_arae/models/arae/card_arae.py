@@ -3,7 +3,7 @@
 from hf_arae.hub.card_text import CardText
 from hf_arae.models.recurrent.cards import SCENES, WORDS, autoencoder_card, transfer_card
 
-_CITATION = """
+CITATION = """
 @inproceedings{zhao2018adversarially,
   title={Adversarially Regularized Autoencoders},
   author={Zhao, Junbo and Kim, Yoon and Zhang, Kelly and Rush, Alexander M. and LeCun, Yann},
@@ -33,16 +33,16 @@ print(classify({"text": {{ example }}, "text_pair": {{ example_2 }}}))
 - Few labels were used: compare its accuracy above with the share of the most frequent label before you rely on it.
 - It repeats what its training texts say, prejudice included.
 """,
-    citation=_CITATION,
+    citation=CITATION,
     suits=lambda config, architecture: architecture == "AraeForSequenceClassification",
 )
-_TRANSFER = transfer_card("An adversarially regularized autoencoder (ARAE)", ["arae"], "", _CITATION)
+_TRANSFER = transfer_card("An adversarially regularized autoencoder (ARAE)", ["arae"], "", CITATION)
 CARD = autoencoder_card(
     "An adversarially regularized autoencoder (ARAE): a sentence encoder to one continuous code, a decoder, and\n"
     "a generator that maps noise z to codes.",
     ["arae"],
     "z",
-    _CITATION,
+    CITATION,
 ).with_variants(_PAIRS, _TRANSFER)
 
-__all__ = ["CARD"]
+__all__ = ["CARD", "CITATION"]
