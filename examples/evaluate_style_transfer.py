@@ -1,17 +1,21 @@
-"""Scores style transfer: any number of checkpoints, copying the input, human references and other systems, in one run.
+"""Scores style transfer: checkpoints, files of outputs, copying, human references and other systems, in one run.
 
     python examples/evaluate_style_transfer.py --models runs/arae-reviews
     python examples/evaluate_style_transfer.py --models runs/arae-yelp runs/ae-yelp --dataset_name PATH_OR_ID \\
         --references_config references --systems_config peers --bf16
+    python examples/evaluate_style_transfer.py --outputs mine=mine.txt theirs=theirs.jsonl --dataset_name PATH_OR_ID
 
-Steps: 1 arguments, 2 data, 3 judges from the training split, 4 rows of outputs, 5 rows of checkpoints, 6 the table.
+Steps: 1 arguments, 2 data, 3 outputs that are given, 4 judges from the training split, 5 rows of given outputs, 6 rows
+of checkpoints, 7 the table.
 A references config has `text`, `label`, `references` (several a sentence); a systems config has `system`, `source`,
-`label` (of the source), `output`.
+`label` (of the source), `output`. A file of outputs has one a line, in the order of the test split's sentences, or is
+what this script writes (`outputs-NAME.jsonl`); of more than two labels, each sentence has one for each other label.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +30,7 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.language_model import reverse_perplexity, train_language_model
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, every_direction, leakage, other_labels
+from hf_arae.evaluation.transfer_outputs import SystemOutputs, published_outputs, read_outputs_files
 from hf_arae.metrics import Bleu, ExactMatch
 from hf_arae.metrics.numbers import legend
 from hf_arae.storage.downloads import require_checkpoints
@@ -39,7 +44,16 @@ from hf_arae.utils.tables import markdown_table, outputs_name
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    models: list[str] = field(metadata={"help": "These checkpoint folders or Hub ids are scored, a row each."})
+    models: list[str] = field(
+        default_factory=list, metadata={"help": "These checkpoint folders or Hub ids are scored, a row each."}
+    )
+    outputs: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "These files of outputs are scored, a row each, as NAME=FILE: a line for each test sentence, in "
+            "order, or JSON lines with output."
+        },
+    )
     output_dir: str = field(
         default="runs/evaluation", metadata={"help": "table.md, table.json and outputs go into this folder."}
     )
@@ -72,8 +86,11 @@ def main() -> None:
     groups = {"What is measured": ScriptArguments, "Data": DataArguments}
     script, data_arguments = read_command_line(__file__, __doc__, groups).parts
     output_dir = Path(script.output_dir)
-    output_dir.mkdir(parents=True, exist_ok=True)
+    if not (script.models or script.outputs or script.systems_config):
+        raise ValueError("there is nothing to score: give --models, --outputs or --systems_config")
     require_checkpoints(*script.models)
+    files = read_outputs_files(script.outputs)
+    output_dir.mkdir(parents=True, exist_ok=True)
 
     # 2. Data
     data = load_labelled_text(data_arguments)
@@ -93,11 +110,7 @@ def main() -> None:
         for row in load_dataset(data_arguments.dataset_name, script.references_config, split="test"):
             references[row["text"], row["label"]] = row["references"]
 
-    def wanted(sources: list[str], own: list[int]) -> list[list[str]] | None:
-        return [references[pair] for pair in zip(sources, own, strict=True)] if references else None
-
-    if script.systems_config:
-        published = load_dataset(data_arguments.dataset_name, script.systems_config, split="test")
+    people = [references[pair] for pair in zip(texts, labels, strict=True)] if references else None
     checkpoints = {
         name: (AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)) for name in script.models
     }
@@ -105,7 +118,25 @@ def main() -> None:
         if getattr(model.config, "num_attributes", 1) != len(names):
             raise ValueError(f"{name} does not write the {len(names)} labels of the data: {', '.join(names)}")
 
-    # 3. Judges
+    # 3. Outputs that are given
+    everywhere = list(range(len(texts)))
+    given = [SystemOutputs("copy of the input", texts, everywhere)]
+    for number in range(min(map(len, people)) if people else 0):
+        others = [[text for at, text in enumerate(several) if at != number] for several in people]
+        human = [several[number] for several in people]
+        given.append(SystemOutputs(f"human {number + 1} ({len(others[0])} others)", human, everywhere, others))
+    if script.systems_config:
+        published = load_dataset(data_arguments.dataset_name, script.systems_config, split="test")
+        given += published_outputs(published[:], texts, labels)
+    given += [SystemOutputs(file.system, file.check(texts), everywhere) for file in files]
+    twice = [name for name, times in Counter([*script.models, *(one.system for one in given)]).items() if times > 1]
+    if twice:
+        raise ValueError(f"two rows of the table would be called {', '.join(twice)}: give the outputs other names")
+    for system in given:
+        if people and system.references is None:
+            system.references = [people[place] for place in system.places]
+
+    # 4. Judges
     tokenizer = train_tokenizer(data["train"]["text"])
     judges = TransferJudges.from_dataset(data["train"], data["validation"], tokenizer)
     training = {"seed": script.seed, "bf16": script.bf16}
@@ -116,30 +147,20 @@ def main() -> None:
         if script.language_model:
             judges.language_model.save_pretrained(script.language_model)
 
-    # 4. Rows of given outputs
-    rows = [{"system": "copy of the input", **judges.score(texts, texts, targets, wanted(texts, labels))}]
-    if references:
-        for number in range(min(map(len, references.values()))):
-            human = [references[pair][number] for pair in zip(texts, labels, strict=True)]
-            others = [
-                [text for at, text in enumerate(references[pair]) if at != number]
-                for pair in zip(texts, labels, strict=True)
-            ]
-            rows.append({"system": f"human {number + 1} (3 others)", **judges.score(texts, human, targets, others)})
-    if script.systems_config:
-        for system in published.unique("system"):
-            if system.lower().startswith("human"):
-                continue  # the references again
-            part = published.filter(lambda row, wanted=system: row["system"] == wanted)
-            sources, own = list(part["source"]), list(part["label"])
-            scores = judges.score(sources, part["output"], other_labels(own, len(names)), wanted(sources, own))
-            rows.append({"system": system if len(part) == len(test) else f"{system} ({len(part)} outputs)", **scores})
+    # 5. Rows of given outputs
+    rows = []
+    for system in given:
+        sources, aims = [texts[place] for place in system.places], [targets[place] for place in system.places]
+        partly = "" if len(system.places) == len(texts) else f" ({len(system.places)} outputs)"
+        scores = judges.score(sources, system.outputs, aims, system.references)
+        rows.append({"system": f"{system.system}{partly}", **scores})
+    blank = [f"{system.system}: {system.blank} of {len(texts)} outputs are empty." for system in given if system.blank]
 
-    # 5. Rows of checkpoints
+    # 6. Rows of checkpoints
     samples = []
     for name, (model, tokenizer) in checkpoints.items():
         outputs = rewrite_texts(model, tokenizer, texts, targets, num_beams=script.num_beams)
-        row = {"system": name, **judges.score(texts, outputs, targets, wanted(texts, labels))}
+        row = {"system": name, **judges.score(texts, outputs, targets, people)}
         copies, originals = rewrite_texts(model, tokenizer, texts, labels), read_texts(texts, tokenizer)
         row["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=originals)["bleu"]
         row |= ExactMatch().compute(predictions=copies, references=originals)
@@ -162,10 +183,12 @@ def main() -> None:
         path = output_dir / outputs_name(name)
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
-    # 6. The table
+    # 7. The table
     table = f"{markdown_table(rows)}\n\n{legend(rows)}"
     print("\n".join(samples))
     print(f"\n{len(test)} sentences ({measured}), {len(targets)} transfers. {judges.reliability}\n")
+    for line in blank:
+        print(f"{line}\n")
     print(table)
     write_text(output_dir / "table.md", table + "\n")
     write_json(output_dir / "table.json", rows)

@@ -53,6 +53,8 @@ def test_a_second_run_in_its_folder_and_a_model_that_is_not_there_are_refused_be
     for script, flags, said in (
         ("train_style_transfer.py", ["--output_dir", str(folder)], "holds checkpoints of an earlier run"),
         ("evaluate_style_transfer.py", ["--models", str(folder), "runs/none"], "there is no folder 'runs/none'"),
+        ("evaluate_style_transfer.py", [], "nothing to score"),
+        ("evaluate_style_transfer.py", ["--outputs", "mine.txt"], "NAME=FILE"),
         ("transfer_interactively.py", ["--model", str(folder.parent)], f"Folders with a model in it: {folder}"),
     ):
         output = [] if "--output_dir" in flags or script.startswith("tr") else ["--output_dir", str(tmp_path)]
@@ -147,7 +149,8 @@ def test_evaluation_writes_the_table(trained, tmp_path):
     assert [row["system"] for row in rows] == ["copy of the input", str(folder)]
     assert rows[0]["source_bleu"] == pytest.approx(100) and rows[1]["reverse_perplexity"] > 1
     assert "| copy of the input" in (tmp_path / "table.md").read_text()
-    assert len((tmp_path / f"outputs-{folder.name}.jsonl").read_text().splitlines()) == 40
+    outputs = tmp_path / f"outputs-{folder.name}.jsonl"
+    assert len(outputs.read_text().splitlines()) == 40
 
     from hf_arae.hub.card_folder import CardArguments, make_card_folder
 
