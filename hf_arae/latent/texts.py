@@ -17,9 +17,9 @@ from hf_arae.data.text.inputs import check_arguments, check_inputs, check_length
 from hf_arae.data.text.reading import batches_by_length
 from hf_arae.latent.paths import check_min
 from hf_arae.latent.points import LatentPoints
-from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
-from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
-from hf_arae.models.recurrent.writing_settings import check_writing
+from hf_arae.models.text.text_model import GENERATE_ARGUMENTS
+from hf_arae.models.text.tokenizer_check import check_tokenizer
+from hf_arae.models.text.writing_settings import check_writing
 from hf_arae.nn.text.decoding import MAX_ROWS
 from hf_arae.utils.display import progress, shown
 from hf_arae.utils.seeding import seeded

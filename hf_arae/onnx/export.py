@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.models.recurrent.autoencoder import TextAutoencoder
-from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
+from hf_arae.models.text.tokenizer_check import check_tokenizer
 from hf_arae.onnx.layout import ENCODER, GENERATOR, decoder_files, source_of_codes
 from hf_arae.onnx.quantization import quantize
 from hf_arae.onnx.writing import Writing

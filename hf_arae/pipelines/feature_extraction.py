@@ -5,7 +5,7 @@ from __future__ import annotations
 from transformers import FeatureExtractionPipeline
 
 from hf_arae.models.base import FamilyModel, PushedWithCode
-from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
+from hf_arae.models.text.tokenizer_check import check_tokenizer
 
 
 class CodePipeline(PushedWithCode, FeatureExtractionPipeline):

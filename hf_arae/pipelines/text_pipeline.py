@@ -8,8 +8,8 @@ from transformers.utils import ModelOutput
 
 from hf_arae.data.text.inputs import check_inputs, check_on_error, skipping
 from hf_arae.models.base import PushedWithCode
-from hf_arae.models.recurrent.tokenizer_check import check_tokenizer
-from hf_arae.models.recurrent.writing_settings import check_writing
+from hf_arae.models.text.tokenizer_check import check_tokenizer
+from hf_arae.models.text.writing_settings import check_writing
 from hf_arae.storage.wholeness import check_read_together
 from hf_arae.utils.display import progress, shown
 

@@ -19,7 +19,7 @@ from hf_arae.data.text.inputs import (
     no_word_known,
     place_of,
 )
-from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
+from hf_arae.models.text.text_model import GENERATE_ARGUMENTS
 from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
 from hf_arae.utils.escapes import excerpt
 

@@ -22,7 +22,7 @@ from hf_arae.data.text.inputs import (
     place_of,
 )
 from hf_arae.data.text.news import first_sentence as first_sentence_of
-from hf_arae.models.recurrent.text_model import GENERATE_ARGUMENTS
+from hf_arae.models.text.text_model import GENERATE_ARGUMENTS
 from hf_arae.nn.text.padding import padded_right
 from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
 from hf_arae.utils.escapes import excerpt

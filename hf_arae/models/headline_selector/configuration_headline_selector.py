@@ -2,12 +2,12 @@
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.recurrent.text_config import RecurrentTextConfig
+from hf_arae.models.text.text_config import TextConfig
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 
 @strict
-class HeadlineSelectorConfig(RecurrentTextConfig):
+class HeadlineSelectorConfig(TextConfig):
     """Sizes of a headline selector.
 
     Args:
@@ -26,7 +26,7 @@ class HeadlineSelectorConfig(RecurrentTextConfig):
 
     model_type = "headline_selector"
     length_field = "max_source_length"
-    not_chosen = (*RecurrentTextConfig.not_chosen, "max_source_length", "signal_size", "id2label")
+    not_chosen = (*TextConfig.not_chosen, "max_source_length", "signal_size", "id2label")
 
     vocab_size: int = 30_000
     signal_size: int = 40

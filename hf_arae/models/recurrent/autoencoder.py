@@ -13,9 +13,9 @@ from transformers.utils import ModelOutput
 
 from hf_arae.models.recurrent.autoencoder_config import TextAutoencoderConfig
 from hf_arae.models.recurrent.autoencoder_output import TextAutoencoderOutput
-from hf_arae.models.recurrent.example_sentences import example_sentences
 from hf_arae.models.recurrent.initialization import initialize
 from hf_arae.models.recurrent.text_model import RecurrentTextModel
+from hf_arae.models.text.example_sentences import example_sentences
 from hf_arae.nn.text.decoding import WriterCell
 from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy
 from hf_arae.nn.text.padding import padded_right, words_to_predict

@@ -2,12 +2,12 @@
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.recurrent.text_config import RecurrentTextConfig
+from hf_arae.models.text.text_config import TextConfig
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_choice, check_range
 
 
 @strict
-class TextAutoencoderConfig(RecurrentTextConfig):
+class TextAutoencoderConfig(TextConfig):
     """Sizes and switches of a text autoencoder's encoder and decoder.
 
     The defaults of the switches are as the ARAE was published: a table for each of the encoder, the decoders and the
@@ -32,7 +32,7 @@ class TextAutoencoderConfig(RecurrentTextConfig):
         unk_token_id, mask_token_id: unknown words; the token that stands for a masked one.
     """
 
-    not_chosen = (*RecurrentTextConfig.not_chosen, "num_attributes")
+    not_chosen = (*TextConfig.not_chosen, "num_attributes")
 
     vocab_size: int = 10_000
     embedding_size: int = 128

@@ -2,12 +2,12 @@
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.recurrent.text_config import RecurrentTextConfig
+from hf_arae.models.text.text_config import TextConfig
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 
 @strict
-class RnnLmConfig(RecurrentTextConfig):
+class RnnLmConfig(TextConfig):
     """Sizes of an LSTM language model.
 
     Args:

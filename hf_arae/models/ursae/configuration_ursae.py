@@ -2,12 +2,12 @@
 
 from huggingface_hub.dataclasses import strict
 
-from hf_arae.models.recurrent.text_config import RecurrentTextConfig
+from hf_arae.models.text.text_config import TextConfig
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 
 @strict
-class UrsaeConfig(RecurrentTextConfig):
+class UrsaeConfig(TextConfig):
     """Sizes of a URSAE (thesis, chapter 5; the defaults are those of section 5.7.1).
 
     As the thesis has it, writer and reconstructor have two tables each, by default. `copy_gate` is not in the thesis.
@@ -44,7 +44,7 @@ class UrsaeConfig(RecurrentTextConfig):
     model_type = "ursae"
     length_field = "max_source_length"
     not_chosen = (
-        *RecurrentTextConfig.not_chosen,
+        *TextConfig.not_chosen,
         "max_source_length",
         "write_length",
         "write_source_words_only",

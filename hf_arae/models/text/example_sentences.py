@@ -1,9 +1,9 @@
 """Made-up sentences: valid inputs of any text model."""
 
-from hf_arae.models.recurrent.text_config import RecurrentTextConfig
+from hf_arae.models.text.text_config import TextConfig
 
 
-def example_sentences(config: RecurrentTextConfig) -> list[list[int]]:
+def example_sentences(config: TextConfig) -> list[list[int]]:
     """Two rows of token ids: `<bos> w1 w2 w3 w4 <eos>`, and `<bos> w1 w2 <eos>` with two tokens of padding."""
     special = {getattr(config, f"{name}_token_id") for name in ("pad", "bos", "eos", "unk", "mask")}
     words = [token for token in range(min(config.vocab_size, 16)) if token not in special] or [config.unk_token_id]

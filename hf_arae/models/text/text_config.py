@@ -1,4 +1,4 @@
-"""What the configs of recurrent text models share: a tokenizer gives their vocabulary, tokens and longest text."""
+"""What the configs of text models share: a tokenizer gives their vocabulary, tokens and longest text."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from hf_arae.models.base import FamilyConfig
 
 
 @strict
-class RecurrentTextConfig(FamilyConfig):
+class TextConfig(FamilyConfig):
     """Config of a model of texts in a tokenizer's words.
 
     Subclasses declare the other fields that `not_chosen` lists, as far as they have them.
@@ -39,7 +39,7 @@ class RecurrentTextConfig(FamilyConfig):
     mask_token_id: int | None = 4
 
     @classmethod
-    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, **sizes: Any) -> "RecurrentTextConfig":
+    def from_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, **sizes: Any) -> "TextConfig":
         """A config for a tokenizer's vocabulary, special tokens and longest text, `model_max_length - 2` words.
 
         Args:
@@ -69,4 +69,4 @@ class RecurrentTextConfig(FamilyConfig):
             raise ValueError(f"{name} was built with {listed}: its sizes cannot be changed")
 
 
-__all__ = ["RecurrentTextConfig"]
+__all__ = ["TextConfig"]

@@ -1,0 +1,1 @@
+"""What text families share, whatever their networks are."""
