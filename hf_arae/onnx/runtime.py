@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hf_arae.data.text.inputs import check_inputs, check_length, check_text, place_of
+from hf_arae.data.text.surface import Surface, surface_of, words_of
 from hf_arae.onnx.layout import TOKENIZER, TOKENIZER_CONFIG
 from hf_arae.onnx.text_codec import TextCodec
 from hf_arae.onnx.token_runtime import Attribute, OnnxTokenAutoencoder
@@ -148,6 +149,17 @@ class OnnxTextAutoencoder(OnnxTokenAutoencoder):
     def to_texts(self, ids: np.ndarray) -> list[str]:
         """Words of token ids `(rows, sequence)`, separated by spaces; special tokens are left out."""
         return self._text_codec().texts(ids)
+
+    def words(self, text: str) -> str:
+        """The words of a text as the tokenizer reads them, separated by spaces, unknown ones included."""
+        return " ".join(words_of(self._text_codec().tokenizer, text))
+
+    def surface(self, text: str, ids: list[int]) -> Surface:
+        """Where the words of a text stand in it, of which `ids` are those that `to_ids` gives."""
+        tokenizer = self._text_codec().tokenizer
+        tokens = [tokenizer.id_to_token(token) for token in ids[1:-1]]
+        unknown = tokenizer.id_to_token(self.config.unk_token_id)
+        return surface_of(text, words_of(tokenizer, text), tokens, unknown)
 
     def _text_codec(self) -> TextCodec:
         if self._codec is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hf_arae.data.text.attribute_labels import AttributeLabels
+from hf_arae.data.text.attribute_labels import SHARE_OF_LOG_ODDS, AttributeLabels
 from hf_arae.onnx.layout import (
     CONFIG,
     ENCODER,
@@ -125,9 +125,18 @@ class OnnxTokenAutoencoder:
 
     def predict_attribute_ids(self, input_ids: Ids) -> np.ndarray:
         """As `predict_attribute`, for token ids as `encode_ids` takes them."""
+        return self._attribute_scores(input_ids).argmax(1)
+
+    def attribute_probabilities_ids(self, input_ids: Ids) -> np.ndarray:
+        """As the model's `attribute_probabilities`, of token ids as `encode_ids` takes them: `(rows, values)`."""
+        scores = SHARE_OF_LOG_ODDS * self._attribute_scores(input_ids)
+        powers = np.exp(scores - scores.max(1, keepdims=True))
+        return powers / powers.sum(1, keepdims=True)
+
+    def _attribute_scores(self, input_ids: Ids) -> np.ndarray:
         if not self.tells_attributes:
             raise ValueError("this model cannot tell attributes apart: it has none, or they were never counted")
-        return self._read(self._rows_of(input_ids, None), "attribute_scores", self.config.num_attributes).argmax(1)
+        return self._read(self._rows_of(input_ids, None), "attribute_scores", self.config.num_attributes)
 
     def decode_ids(
         self, codes: np.ndarray, attribute: Attribute | None = None, seed: int | np.random.Generator = 0, **writing

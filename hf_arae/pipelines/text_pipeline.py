@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from transformers import Pipeline, PreTrainedTokenizerBase
+from transformers import Pipeline
 from transformers.utils import ModelOutput
 
 from hf_arae.data.text.inputs import check_inputs, check_on_error, skipping
@@ -74,19 +74,9 @@ class TextPipeline(PushedWithCode, Pipeline):
         return torch.tensor([[tokenizer.bos_token_id, tokenizer.unk_token_id, tokenizer.eos_token_id]])
 
 
-def words_of(tokenizer: PreTrainedTokenizerBase, text: str) -> list[str]:
-    """A text's words as the tokenizer reads it, those outside its vocabulary included."""
-    backend = tokenizer.backend_tokenizer
-    if backend.normalizer is not None:
-        text = backend.normalizer.normalize_str(text)
-    if backend.pre_tokenizer is None:
-        return text.split()
-    return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
-
-
 def sequences_of(written: torch.Tensor | ModelOutput) -> torch.Tensor:
     """The words alone, where a checkpoint's generation config asks for more."""
     return written if isinstance(written, torch.Tensor) else written.sequences
 
 
-__all__ = ["TextPipeline", "sequences_of", "words_of"]
+__all__ = ["TextPipeline", "sequences_of"]

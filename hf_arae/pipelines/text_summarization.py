@@ -22,9 +22,10 @@ from hf_arae.data.text.inputs import (
     place_of,
 )
 from hf_arae.data.text.news import first_sentence as first_sentence_of
+from hf_arae.data.text.surface import words_of
 from hf_arae.models.text.text_model import GENERATE_ARGUMENTS
 from hf_arae.nn.text.padding import padded_right
-from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of, words_of
+from hf_arae.pipelines.text_pipeline import TextPipeline, sequences_of
 from hf_arae.utils.escapes import excerpt
 
 logger = logging.get_logger(__name__)
@@ -188,7 +189,7 @@ class TextSummarizationPipeline(TextPipeline):
                 raise ValueError(f"compression must be above 0 and at most 1, got {compression}")
 
     def _words(self, text: str) -> list[str]:
-        return words_of(self.tokenizer, text)
+        return words_of(self.tokenizer.backend_tokenizer, text)
 
     @property
     def _longest_source(self) -> int:

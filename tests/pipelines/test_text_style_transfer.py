@@ -38,10 +38,10 @@ def variant(model, **changes):
 
 def test_it_writes_what_the_model_transfers(rewrite, transfer_model, tokenizer):
     for target, name in enumerate(OTHER):
-        result = rewrite(TEXTS[0], target=name, detokenize=False)
+        result = rewrite(TEXTS[0], target=name, source=1 - target, detokenize=False)
         assert result["text"] == expected(transfer_model, tokenizer, TEXTS[0], target)
         assert result["target"] == name
-    assert rewrite(TEXTS[0], target=0)["text"] != rewrite(TEXTS[0], target=1)["text"]
+    assert rewrite(TEXTS[0], target=0, source=1)["text"] != rewrite(TEXTS[0], target=1)["text"]
 
 
 def test_source_is_told_by_the_words_and_target_is_the_other_label(rewrite):
@@ -56,9 +56,19 @@ def test_a_given_source_overrides_the_words(rewrite, source):
     assert (result["source"], result["target"]) == ("positive", "negative")
 
 
-def test_target_may_equal_the_source(rewrite):
-    result = rewrite(TEXTS[0], target="negative")
-    assert (result["source"], result["target"]) == ("negative", "negative")
+def test_a_sentence_that_has_the_target_is_given_back(rewrite, monkeypatch):
+    text = "  Awful, AWFUL food.. New York!!  "
+    for sure in ({}, {"source": "negative"}, {"keep_source_if_unsure": True}, {"num_beams": 2}):
+        result = rewrite(text, target="negative", **sure)
+        assert (result["source"], result["target"], result["text"]) == ("negative", "negative", text)
+        assert not result["changed"] and result["content_score"] == 1 and "already" in result["note"]
+    assert rewrite(text, target="negative", detokenize=False)["text"] == "awful , awful food.. new york !"
+    said_otherwise = rewrite(text, target="negative", source="positive")
+    assert said_otherwise["changed"] and "note" not in said_otherwise
+    several = rewrite([text, TEXTS[1]], target="negative", num_beams=2, num_return_sequences=2, batch_size=2)
+    assert [[one["changed"] for one in rows] for rows in several] == [[False] * 2, [True] * 2]
+    monkeypatch.setattr(rewrite.model, "transfer", lambda *_, **__: pytest.fail("began to write"))
+    assert rewrite([text, TEXTS[0]], target="negative", batch_size=2)[1]["text"] == TEXTS[0]
 
 
 def test_a_target_given_to_the_constructor_holds_for_all_calls(transfer_folder):
@@ -70,8 +80,9 @@ def test_a_target_given_to_the_constructor_holds_for_all_calls(transfer_folder):
 def test_text_is_detokenized_by_default(rewrite, monkeypatch, tokenizer):
     ids = tokenizer("the food was n't good .", return_tensors="pt")["input_ids"]
     monkeypatch.setattr(rewrite.model, "transfer", lambda *_, **__: ids)
-    assert rewrite("awful")["text"] == "The food wasn't good."
-    assert rewrite("awful", detokenize=False)["text"] == "the food was n't good ."
+    assert rewrite("Awful")["text"] == "The food wasn't good."
+    assert rewrite("awful")["text"] == "the food wasn't good."  # a source in small letters
+    assert rewrite("Awful", detokenize=False)["text"] == "the food was n't good ."
 
 
 @pytest.mark.parametrize("arguments", [{}, {"num_beams": 3}, {"num_beams": 3, "num_return_sequences": 2}])
@@ -170,7 +181,9 @@ def test_a_long_sentence_is_refused_or_cut(rewrite, caplog):
 def test_a_sentence_of_unknown_words_is_rewritten_with_a_warning(rewrite, caplog):
     logger.warning_once.cache_clear()
     with caplog.at_level("WARNING", logger=logger.name):
-        result = rewrite(["xyzzy plugh", "xyzzy plugh", "xyzzy food"])
+        result = rewrite(["xyzzy plugh", "xyzzy plugh", "xyzzy food"], target="positive")
+    assert result[0]["unknown_words"] == ["xyzzy", "plugh"] and "vocabulary" in result[0]["note"]
+    assert result[2]["unknown_words"] == ["xyzzy"] and "note" not in result[2]
     assert result[0]["text"] and result[0] == result[1]
     (record,) = (record for record in caplog.records if record.name == logger.name)
     assert "'xyzzy plugh'" in record.message
@@ -230,3 +243,121 @@ def test_a_model_without_attributes_is_refused(transfer_model, tokenizer):
 def test_registering_twice_changes_nothing(transfer_folder):
     register()
     assert type(pipeline("text-style-transfer", model=str(transfer_folder))) is TextStyleTransferPipeline
+
+
+# Scores, copies, and what the model is not sure of
+
+
+@pytest.fixture
+def writes(rewrite, monkeypatch, tokenizer):
+    """Makes the model write given words for every sentence."""
+
+    def write(words):
+        ids = tokenizer(words, return_tensors="pt")["input_ids"]
+        monkeypatch.setattr(rewrite.model, "transfer", lambda given, *_, **__: ids.repeat(len(given), 1))
+
+    return write
+
+
+def test_results_carry_the_model_s_scores(rewrite, transfer_model, tokenizer):
+    results = rewrite(TEXTS, batch_size=3)
+    for text, result in zip(TEXTS, results, strict=True):
+        batch, target = tokenizer(text, return_tensors="pt"), transfer_model.config.label2id[result["target"]]
+        output = transfer_model.transfer(**batch, target=target)
+        scores = transfer_model.transfer_scores(**batch, output_ids=output, target=target)
+        for name, score in scores.items():
+            assert result[f"{name}_score"] == pytest.approx(score.item(), abs=1e-4)
+        assert result["changed"] is True and result["unknown_words"] == (["'m"] if "'m" in text else [])
+    several = rewrite(TEXTS[0], num_beams=3, num_return_sequences=3)
+    assert all(0 <= one["fluency_score"] <= 1 for one in several)
+    assert len({one["fluency_score"] for one in several}) > 1
+
+
+def test_what_is_copied_is_typed_by_the_user(rewrite, writes):
+    writes("the food was great !")
+    assert rewrite("The FOOD was awful!!")["text"] == "The FOOD was great!!"
+    assert rewrite("The FOOD was awful!!", detokenize=False)["text"] == "the food was great !"
+    assert rewrite("the food was awful !")["text"] == "the food was great !"
+    assert rewrite("THE FOOD WAS AWFUL")["text"] == "THE FOOD WAS GREAT!"
+    assert rewrite("The food, @Joe, was awful!")["unknown_words"] == ["@Joe"]
+
+
+def test_a_copy_changes_nothing(rewrite, writes):
+    text = "  The  FOOD was\nawful!! "
+    writes(text)
+    result = rewrite(text)
+    assert result["text"] == text and result["changed"] is False and result["content_score"] == 1
+
+
+def test_numbers_and_unknown_words_go_where_the_model_writes_them(rewrite, writes):
+    writes("xyzzy food was great , xyzzy xyzzy !")  # as it writes <unk>
+    result = rewrite("Ann food was awful, @Joe!")
+    assert result["text"] == "Ann food was great, @Joe!" and result["unknown_words"] == ["Ann", "@Joe"]
+    assert "<unk>" in rewrite("Ann food was awful, @Joe!", detokenize=False)["text"]
+
+
+def test_the_source_is_kept_where_the_model_is_not_sure(rewrite):
+    text = "The FOOD was awful!!"
+    sure = rewrite(text)
+    least = min(sure[f"{name}_score"] for name in ("style", "content", "fluency"))
+    assert rewrite(text, keep_source_if_unsure=0) == rewrite(text, keep_source_if_unsure=False) == sure
+    assert rewrite(text, keep_source_if_unsure=least - 1e-3) == sure
+    for arguments in ({"keep_source_if_unsure": least + 1e-3}, {"keep_source_if_unsure": 1.0, "batch_size": 2}):
+        kept = rewrite([text] * 3, **arguments)[1]
+        assert kept["text"] == text and kept["changed"] is False and kept["content_score"] == 1
+        assert f"{sure['fluency_score']:.2f}" in kept["note"]
+    assert rewrite(text, keep_source_if_unsure=True)["changed"] is (least >= 0.5)
+    assert rewrite(text, keep_source_if_unsure=1.0, detokenize=False)["text"] == "the food was awful !"
+    several = rewrite(text, num_beams=3, num_return_sequences=3, keep_source_if_unsure=least + 1e-3)
+    assert len(several) == 3 and text in [one["text"] for one in several]
+
+
+@pytest.mark.parametrize("wrong", [1.5, -0.1, "yes", float("nan")])
+def test_thresholds_out_of_range_are_refused(rewrite, wrong):
+    for name in ("keep_source_if_unsure", "min_confidence"):
+        with pytest.raises(ValueError, match=name):
+            rewrite(TEXTS[0], **{name: wrong})
+
+
+def test_a_guess_below_the_confidence_asks_for_the_source(rewrite):
+    confident = rewrite(TEXTS[0], min_confidence=0.5)
+    for given in ({"min_confidence": 1.0}, {"min_confidence": 0.999}):
+        with pytest.raises(ValueError, match="source="):
+            rewrite(TEXTS[0], **given)
+        skipped = rewrite([TEXTS[0]], on_error="skip", **given)[0]
+        assert skipped["text"] is None and "source=" in skipped["note"]
+        assert rewrite(TEXTS[0], source="negative", **given) == confident
+        asked = rewrite(TEXTS[0], target="positive", **given)
+        assert asked["source"] is None and asked["text"] == confident["text"]
+    for untold in ("Xyzzy plugh", "Der Hund ist braun", "xyzzy"):
+        with pytest.raises(ValueError, match="sentence 1 does not say"):
+            rewrite([TEXTS[0], untold])
+        assert rewrite(untold, min_confidence=0)["source"] == "negative"
+
+
+def test_digits_and_marks_alone_are_given_back(rewrite):
+    for text in ("12345", "10/10 !!", "...", "\U0001f600"):
+        with pytest.raises(ValueError, match="source="):
+            rewrite(text)
+        for known in ({"target": "positive"}, {"source": "negative"}):
+            result = rewrite(text, **known)
+            assert result["text"] == text and not result["changed"] and "no word" in result["note"]
+
+
+def test_candidates_need_a_model_that_chooses(rewrite, transfer_folder, monkeypatch):
+    for name, value in (("num_candidates", 4), ("weights", {"style": 1.0})):
+        with pytest.raises(ValueError, match=f"{name} is for models that choose.*AraeModel"):
+            rewrite(TEXTS[0], **{name: value})
+        with pytest.raises(ValueError, match=name):
+            pipeline("text-style-transfer", model=str(transfer_folder), **{name: value})
+    transfer, asked = rewrite.model.transfer, []
+
+    def choosing(input_ids, attention_mask=None, target=None, num_candidates=1, **arguments):
+        asked.append(num_candidates)
+        return transfer(input_ids, attention_mask, target, **arguments)
+
+    monkeypatch.setattr(rewrite.model, "transfer", choosing)
+    assert rewrite(TEXTS[0], num_candidates=7) == rewrite(TEXTS[0])
+    assert asked == [7, 1]
+    with pytest.raises(TypeError, match="input_ids"):
+        rewrite(TEXTS[0], input_ids=3)

@@ -140,7 +140,7 @@ def test_latent_spaces_return_them(latent):
 
 def test_pipelines_over_many_texts_return_them(rewrite):
     assert type(rewrite(TEXTS)) is type(rewrite([])) is ShownList
-    assert str(rewrite(TEXTS)).splitlines()[0].split() == ["text", "target", "source"]
+    assert str(rewrite(TEXTS)).splitlines()[0].split()[:3] == ["text", "target", "source"]
     assert type(rewrite(TEXTS, do_sample=True, num_return_sequences=2)[0]) is ShownList
     assert type(rewrite(TEXTS[0])) is dict
     assert type(rewrite(TEXTS[0], do_sample=True, num_return_sequences=2)) is list

@@ -13,6 +13,7 @@ from hf_arae.utils.escapes import excerpt
 
 # What a pipeline that rewrites says of a sentence without a word that the model knows.
 UNKNOWN_WORDS = "No word of {} is in the vocabulary: it is rewritten from its length alone"
+NOTHING_TO_SHOW = "no word of the output can be shown: the sentence is given back as it is"
 ON_ERROR = ("raise", "skip")
 CALL_ARGUMENTS = ("batch_size", "num_workers")  # what a call of any pipeline of transformers takes itself
 _MAX_LISTED = 20

@@ -9,6 +9,8 @@ from tokenizers import Regex, normalizers
 
 Rule = tuple[str, str]
 
+NUMBER_TOKEN = "_num_"  # a number, in vocabularies that have one word for all
+
 # Scripts whose letters join: between these, joiners and non-joiners spell words, as in Persian and Hindi.
 _JOINING = "".join(
     rf"\p{{{script}}}"

@@ -11,11 +11,10 @@ from transformers import PreTrainedTokenizerFast
 
 from hf_arae.data.text.characters import whole_characters
 from hf_arae.data.text.news import news_normalizer
-from hf_arae.data.text.rules import PAGE_RULES, TREEBANK_QUOTES, UNSEEN_RULES, Rule, replacements
+from hf_arae.data.text.rules import NUMBER_TOKEN, PAGE_RULES, TREEBANK_QUOTES, UNSEEN_RULES, Rule, replacements
 
 # The order fixes the ids, which the configs' defaults name: pad 0, bos 1, eos 2, unk 3, mask 4.
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>", "<mask>")
-NUMBER_TOKEN = "_num_"
 STYLES = ("sentence", "news")
 
 _NAMES = "|".join(token[1:-1] for token in SPECIAL_TOKENS)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from transformers import initialization as init
 
+from hf_arae.data.text.attribute_labels import SHARE_OF_LOG_ODDS
 from hf_arae.models.recurrent.autoencoder_config import LabelledDecodersConfig
 
 
@@ -67,11 +68,29 @@ class LabelledDecoders:
         Raises:
             ValueError: the model has no attributes, or its log-odds were never filled.
         """
+        self._check_attributes_told()
+        return self.attribute_scores(input_ids).argmax(-1)
+
+    def _check_attributes_told(self) -> None:
         if self.config.num_attributes < 2:
             raise ValueError("this model was trained without attributes (num_attributes=1): there is none to predict")
         if not self.attribute_log_odds.any():
             raise ValueError("this model cannot tell attributes apart: its attribute_log_odds were never filled")
-        return self.attribute_scores(input_ids).argmax(-1)
+
+    def attribute_probabilities(self, input_ids: Tensor) -> Tensor:
+        """How likely sentences have each attribute value, by their words alone; `(batch, num_attributes)` float32.
+
+        The softmax of a third of `attribute_scores`, which sums to 1 a sentence: the likeliest value is that of
+        `predict_attribute`. A sentence without any telling word is as likely of one value as of another.
+
+        Args:
+            input_ids: `(batch, sequence)`.
+
+        Raises:
+            ValueError: as `predict_attribute`.
+        """
+        self._check_attributes_told()
+        return (SHARE_OF_LOG_ODDS * self.attribute_scores(input_ids)).softmax(-1)
 
     def attribute_scores(self, input_ids: Tensor) -> Tensor:
         """Sums of `attribute_log_odds` over the tokens of sentences `(batch, sequence)`: `(batch, num_attributes)`."""
@@ -147,6 +166,62 @@ class LabelledDecoders:
         source = None if source is None else self._attribute_tensor(source, len(input_ids))
         code = self._encode_at(generate_arguments.get("precision"), input_ids, attention_mask, source)
         return self.decode(code, target, **generate_arguments)
+
+    @torch.no_grad()
+    def transfer_scores(
+        self, input_ids: Tensor, attention_mask: Tensor | None, output_ids: Tensor, target: Tensor | int
+    ) -> dict[str, Tensor]:
+        """What the model itself thinks of rewritten sentences: no judge's verdict, since the model wrote them.
+
+        - `style`: how likely the output has the target, `attribute_probabilities` of its words; NaN where the model's
+          log-odds were never filled.
+        - `content`: the share of words that source and output have in common, 2 |both| / (|source| + |output|), each
+          word as often as it occurs. It counts by how rare it is, -log softmax of the output layer's bias, times how
+          little it tells of the style, 2 sigmoid(-its largest log-odds): nothing for words that carry the style alone.
+          1 if no word counts.
+        - `fluency`: the geometric mean of the probabilities of the output's tokens, its end included, by the
+          decoder of the target from the output's own code: 1 / perplexity. What reads like the training data is
+          rebuilt well from its code, and words in an odd order are not.
+
+        Args:
+            input_ids: the sources, `(batch, sequence)`.
+            attention_mask: theirs, `(batch, sequence)`.
+            output_ids: the outputs as `transfer` gives them, `<bos>` first and padded on the right, `(batch, length)`.
+            target: the value that was wanted, one for all or `(batch,)`.
+
+        Returns:
+            `style`, `content` and `fluency`, each `(batch,)` float32 in [0, 1].
+
+        Raises:
+            ValueError: the model has no attributes, or a target is out of range.
+        """
+        if len(self.decoders) == 1:
+            raise ValueError("this model was trained without attributes (num_attributes=1): it cannot transfer")
+        target = self._attribute_tensor(target, len(output_ids))
+        if self.attribute_log_odds.any():
+            style = self.attribute_probabilities(output_ids).gather(1, target.unsqueeze(1)).squeeze(1)
+        else:
+            style = torch.full((len(output_ids),), torch.nan, device=self.device)
+        if attention_mask is not None:
+            input_ids = input_ids.masked_fill(attention_mask == 0, self.config.pad_token_id)
+        code = self.encode(output_ids, None, target)
+        tokens = (output_ids[:, 1:] != self.config.pad_token_id).sum(1).clamp(min=1)
+        log_probability = self.log_probability(code, output_ids, target).float() / tokens
+        return {
+            "style": style.float(),
+            "content": self._shared_content(input_ids, output_ids),
+            "fluency": log_probability.exp().clamp(max=1),
+        }
+
+    def _shared_content(self, source: Tensor, output: Tensor) -> Tensor:
+        """See `transfer_scores`; `(batch,)`."""
+        rarity = -self.projection.bias.float().log_softmax(-1)
+        weight = rarity * (2 * torch.sigmoid(-self.attribute_log_odds.float().amax(-1))).clamp(max=1)
+        ours, theirs = (weight[ids] * self.words(ids) for ids in (source, output))
+        earlier = (source.unsqueeze(2) == source.unsqueeze(1)).tril(-1).sum(2)  # the same word before, in the source
+        found = (source.unsqueeze(2) == output.unsqueeze(1)).sum(2) > earlier
+        total = ours.sum(1) + theirs.sum(1)
+        return torch.where(total > 0, 2 * (ours * found).sum(1) / total.clamp(min=1e-6), 1.0)
 
     def _attribute_tensor(self, attribute: Tensor | int | None, batch_size: int) -> Tensor | None:
         if len(self.decoders) == 1:
