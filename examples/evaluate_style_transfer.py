@@ -5,8 +5,8 @@
         --references_config references --systems_config peers --bf16
     python examples/evaluate_style_transfer.py --outputs mine=mine.txt theirs=theirs.jsonl --dataset_name PATH_OR_ID
 
-Steps: 1 arguments, 2 data, 3 outputs that are given, 4 judges from the training split, 5 rows of given outputs, 6 rows
-of checkpoints, 7 the table.
+Steps: 1 arguments, 2 data, 3 outputs that are given, 4 judges, 5 rows of given outputs, 6 rows of checkpoints, 7
+tables and picture. One pair of judges learns from the training split, a second one from half of the validation split.
 A references config has `text`, `label`, `references` (several a sentence); a systems config has `system`, `source`,
 `label` (of the source), `output`. A file of outputs has one a line, in the order of the test split's sentences, or is
 what this script writes (`outputs-NAME.jsonl`); of more than two labels, each sentence has one for each other label.
@@ -20,17 +20,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datasets import load_dataset
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer
 
 import hf_arae  # noqa: F401 (registers the Auto classes)
 from hf_arae.data.loading import DataArguments, load_labelled_text
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.encoding import read_texts
 from hf_arae.data.text.tokenization import train_tokenizer
-from hf_arae.evaluation.language_model import reverse_perplexity, train_language_model
+from hf_arae.evaluation.held_out_judges import HeldOutJudges
+from hf_arae.evaluation.language_model import language_model_of, reverse_perplexity
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, every_direction, leakage, other_labels
 from hf_arae.evaluation.transfer_outputs import SystemOutputs, published_outputs, read_outputs_files
+from hf_arae.evaluation.transfer_pictures import draw_trade_off
+from hf_arae.evaluation.transfer_table import TransferTable, interval_rows, readable_intervals
 from hf_arae.metrics import Bleu, ExactMatch
 from hf_arae.metrics.numbers import legend
 from hf_arae.storage.downloads import require_checkpoints
@@ -55,7 +58,7 @@ class ScriptArguments:
         },
     )
     output_dir: str = field(
-        default="runs/evaluation", metadata={"help": "table.md, table.json and outputs go into this folder."}
+        default="runs/evaluation", metadata={"help": "Tables, the picture and outputs go into this folder."}
     )
     references_config: str | None = field(
         default=None, metadata={"help": "This configuration of the dataset has human references."}
@@ -63,10 +66,17 @@ class ScriptArguments:
     systems_config: str | None = field(
         default=None, metadata={"help": "This configuration of the dataset has outputs of other systems."}
     )
-    language_model: str | None = field(
+    judges: str | None = field(
         default=None,
         metadata={
-            "help": "The judge of perplexity is loaded from this folder if it is there, else trained and saved in it."
+            "help": "Trained judges are kept in this folder, and taken from it where they learnt from the same data."
+        },
+    )
+    compare_with: str | None = field(
+        default=None,
+        metadata={
+            "help": "The other rows are tested against the row of this name; by default the first of --models or, "
+            "without one, of --outputs."
         },
     )
     reverse_perplexity_samples: int = field(
@@ -125,42 +135,40 @@ def main() -> None:
         others = [[text for at, text in enumerate(several) if at != number] for several in people]
         human = [several[number] for several in people]
         given.append(SystemOutputs(f"human {number + 1} ({len(others[0])} others)", human, everywhere, others))
+    bounds = [system.system for system in given]  # no transfers that a system would be to beat
     if script.systems_config:
         published = load_dataset(data_arguments.dataset_name, script.systems_config, split="test")
         given += published_outputs(published[:], texts, labels)
     given += [SystemOutputs(file.system, file.check(texts), everywhere) for file in files]
-    twice = [name for name, times in Counter([*script.models, *(one.system for one in given)]).items() if times > 1]
+    known = [*(system.system for system in given), *script.models]
+    twice = [name for name, times in Counter(known).items() if times > 1]
     if twice:
         raise ValueError(f"two rows of the table would be called {', '.join(twice)}: give the outputs other names")
+    compared = script.compare_with or next(iter([*script.models, *(file.system for file in files)]), None)
+    if compared not in (None, *known):
+        raise ValueError(f"no row is called {compared!r} (compare_with); there are {', '.join(known)}")
     for system in given:
         if people and system.references is None:
             system.references = [people[place] for place in system.places]
 
     # 4. Judges
+    training = {"seed": script.seed, "bf16": script.bf16}
+    held_out = HeldOutJudges.from_dataset(data["validation"], script.judges, **training)
     tokenizer = train_tokenizer(data["train"]["text"])
     judges = TransferJudges.from_dataset(data["train"], data["validation"], tokenizer)
-    training = {"seed": script.seed, "bf16": script.bf16}
-    if script.language_model and Path(script.language_model, "config.json").exists():
-        judges.language_model = AutoModelForCausalLM.from_pretrained(script.language_model)
-    else:
-        judges.language_model = train_language_model(data["train"]["text"], judges.tokenizer, **training)
-        if script.language_model:
-            judges.language_model.save_pretrained(script.language_model)
+    judges.language_model = language_model_of(data["train"]["text"], tokenizer, script.judges, **training)
+    table = TransferTable(judges, held_out, texts, labels, targets, script.seed)
 
     # 5. Rows of given outputs
-    rows = []
-    for system in given:
-        sources, aims = [texts[place] for place in system.places], [targets[place] for place in system.places]
-        partly = "" if len(system.places) == len(texts) else f" ({len(system.places)} outputs)"
-        scores = judges.score(sources, system.outputs, aims, system.references)
-        rows.append({"system": f"{system.system}{partly}", **scores})
+    scores = {system.system: table.score(system) for system in given}
     blank = [f"{system.system}: {system.blank} of {len(texts)} outputs are empty." for system in given if system.blank]
 
     # 6. Rows of checkpoints
     samples = []
     for name, (model, tokenizer) in checkpoints.items():
         outputs = rewrite_texts(model, tokenizer, texts, targets, num_beams=script.num_beams)
-        row = {"system": name, **judges.score(texts, outputs, targets, people)}
+        scores[name] = table.score(SystemOutputs(name, outputs, everywhere, people))
+        row = scores[name].row
         copies, originals = rewrite_texts(model, tokenizer, texts, labels), read_texts(texts, tokenizer)
         row["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=originals)["bleu"]
         row |= ExactMatch().compute(predictions=copies, references=originals)
@@ -171,7 +179,6 @@ def main() -> None:
             train = train.select(range(min(script.reverse_perplexity_samples, len(train))))
             own = rewrite_texts(model, tokenizer, train["text"], other_labels(train["label"], len(names)))
             row["reverse_perplexity"] = reverse_perplexity(own, texts, judges.tokenizer, **training)
-        rows.append(row)
         samples += [f"\n{name}"]
         for value in range(len(names)):
             shown = [at for at, own in enumerate(labels) if own == value][:10]
@@ -183,16 +190,24 @@ def main() -> None:
         path = output_dir / outputs_name(name)
         write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
-    # 7. The table
-    table = f"{markdown_table(rows)}\n\n{legend(rows)}"
-    print("\n".join(samples))
-    print(f"\n{len(test)} sentences ({measured}), {len(targets)} transfers. {judges.reliability}\n")
-    for line in blank:
-        print(f"{line}\n")
-    print(table)
-    write_text(output_dir / "table.md", table + "\n")
+    # 7. Tables and picture
+    rows = [one.row for one in scores.values()]
+    intervals = interval_rows(table, list(scores.values()), scores.get(compared))
+    told = f"{len(test)} sentences ({measured}), {len(targets)} transfers. {judges.reliability} {held_out.reliability}"
+    parts = [told, *blank, markdown_table(rows), legend(rows)]
+    parts.append(
+        "With 95 % intervals (1 000 resamples of the sentences)"
+        + (f" and differences from {compared} (paired resamples; p by sign flips):" if compared else ":")
+    )
+    parts.append(markdown_table(readable_intervals(intervals)))
+    print("\n".join(samples) + "\n")
+    print("\n\n".join(parts))
+    write_text(output_dir / "table.md", "\n\n".join(parts[1 + len(blank) :]) + "\n")
     write_json(output_dir / "table.json", rows)
+    write_json(output_dir / "intervals.json", intervals)
     write_text(output_dir / "samples.txt", "\n".join(samples) + "\n")
+    if draw_trade_off(rows, output_dir / "trade-off.png", bounds, [*script.models, *(file.system for file in files)]):
+        print(f"\nAccuracy against BLEU: {output_dir / 'trade-off.png'}")
 
 
 if __name__ == "__main__":

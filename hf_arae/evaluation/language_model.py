@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +23,7 @@ from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 from hf_arae.models.rnn_lm.objective_rnn_lm import RnnLmObjective, RnnLmObjectiveArguments
 from hf_arae.training.arguments import TrainingArguments
 from hf_arae.training.trainer import PhaseTrainer
+from hf_arae.utils.digests import digest
 
 NUMBERS = {
     "reverse_perplexity": Number(
@@ -29,6 +32,8 @@ NUMBERS = {
         in_metadata=True,
     ),
 }
+
+_VERSION = "1"  # of the training: a model that was saved by another one is not taken
 
 
 def train_language_model(
@@ -112,6 +117,31 @@ def train_language_model(
         with torch.autocast(trainer.accelerator.device.type, enabled=False):  # the caller's; `bf16` decides here
             trainer.train()
     return model
+
+
+def language_model_of(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, folder: str | os.PathLike | None = None, **training: Any
+) -> RnnLmForCausalLM:
+    """The language model of sentences: trained now, or loaded if the folder has that of the same ones.
+
+    Args:
+        texts, tokenizer: see `train_language_model`.
+        folder: models are looked for in it, by a digest of texts, words and settings, and saved there; `None`: not.
+        training: settings of `train_language_model`.
+    """
+    texts = list(texts)
+    if folder is None:
+        return train_language_model(texts, tokenizer, **training)
+    words = sorted(tokenizer.get_vocab().items(), key=lambda pair: pair[1])
+    settings = sorted((name, value) for name, value in training.items() if name != "progress_bar")
+    about = repr((_VERSION, settings, words, texts))
+    place = Path(folder, f"language-model-{digest(about.encode(errors='surrogatepass'))}")
+    if not place.is_dir():
+        unfinished = place.with_name(f".{place.name}.{os.getpid()}.unfinished")
+        train_language_model(texts, tokenizer, **training).save_pretrained(unfinished)
+        with suppress(OSError):  # another run may have been faster, with the same
+            os.replace(unfinished, place)
+    return RnnLmForCausalLM.from_pretrained(place)
 
 
 def reverse_perplexity(

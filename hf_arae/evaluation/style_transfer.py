@@ -132,7 +132,7 @@ class TransferJudges:
             are references), `word_overlap` (%), `perplexity` (if there is a language model), `distinct_sentences` (%)
             and `mean_length` (words).
         """
-        sources, outputs = self._read(sources), self._read(outputs)
+        sources, outputs = self.read(sources), self.read(outputs)
         accuracies = [
             judge.compute(predictions=outputs, references=list(targets))["transfer_accuracy"]
             for judge in (self.accuracy, self.second)
@@ -145,7 +145,7 @@ class TransferJudges:
             "source_bleu": Bleu().compute(predictions=outputs, references=sources)["bleu"],
         }
         if references is not None:
-            references = [self._read(several) for several in references]
+            references = [self.read(several) for several in references]
             row["reference_bleu"] = Bleu().compute(predictions=outputs, references=references)["bleu"]
         row.update(self.content.compute(predictions=outputs, references=sources))
         if self.language_model is not None:
@@ -155,7 +155,8 @@ class TransferJudges:
         row["mean_length"] = sum(len(text.split()) for text in outputs) / len(outputs)
         return row
 
-    def _read(self, texts: Sequence[str]) -> list[str]:
+    def read(self, texts: Sequence[str]) -> list[str]:
+        """Texts in the words that the judges know, separated by spaces."""
         return list(texts) if self.tokenizer is None else read_texts(texts, self.tokenizer)
 
 

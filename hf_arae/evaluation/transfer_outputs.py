@@ -12,6 +12,7 @@ from hf_arae.data.files import open_text, read_lines
 from hf_arae.data.json_rows import json_lines
 
 _JSON = (".jsonl", ".json")
+_FRAME = frozenset(("<bos>", "<eos>", "<pad>"))
 
 
 @dataclass
@@ -56,7 +57,8 @@ class OutputsFile:
         """Returns the outputs, one for each source sentence.
 
         Raises:
-            ValueError: there are more or fewer than source sentences, or the file names another source.
+            ValueError: there are more or fewer than source sentences, the file names another source, or an output
+                holds what marks a sentence's begin, end or padding.
         """
         if len(self.outputs) != len(sources):
             raise ValueError(
@@ -68,6 +70,11 @@ class OutputsFile:
                 raise ValueError(
                     f"{self.path}, row {row}: its source is {theirs!r:.100}, and that of the data {ours!r:.100}: the "
                     "outputs must be in the order of the data's sentences"
+                )
+        for row, output in enumerate(self.outputs):
+            if marks := _FRAME.intersection(output.split()):
+                raise ValueError(
+                    f"{self.path}, row {row}: the output holds {', '.join(sorted(marks))}, which is no word"
                 )
         return self.outputs
 

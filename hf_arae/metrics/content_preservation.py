@@ -108,14 +108,18 @@ class ContentPreservation(InMemoryMetric):
             features=datasets.Features({"predictions": value, "references": value}),
         )
 
-    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+    def overlaps(self, predictions: Any, references: Any) -> list[float]:
+        """The Jaccard index of each pair, in 0..1; see `compute`, which takes the mean of them."""
         texts = check_texts("predictions", predictions)
         sources = check_texts("references", references)
         removed = STOP_WORDS | self.style_words
-        overlaps = [
+        return [
             _jaccard(set(_words(text)) - removed, set(_words(source)) - removed)
             for text, source in zip(texts, sources, strict=True)
         ]
+
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        overlaps = self.overlaps(predictions, references)
         return {"word_overlap": 100 * sum(overlaps) / len(overlaps)}
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import datasets
@@ -78,21 +79,47 @@ class Perplexity(InMemoryMetric):
             features=datasets.Features({"predictions": datasets.Value("string")}),
         )
 
+    def token_log_probabilities(self, texts: list[str]) -> list[list[float]]:
+        """Returns log p (nats) of each token of each text, end of sentence included.
+
+        Raises:
+            TypeError, ValueError: as `compute` does.
+        """
+        sequences = self._sequences(texts)
+        rows = sorted(range(len(sequences)), key=lambda row: len(sequences[row]))
+        found: list[list[float]] = [[] for _ in sequences]
+        with self._evaluation_mode():
+            for start in range(0, len(rows), self.batch_size):
+                batch = rows[start : start + self.batch_size]
+                losses = self._losses([sequences[row] for row in batch], "none").view(len(batch), -1)
+                for row, values in zip(batch, (-losses).tolist(), strict=True):
+                    found[row] = values[: len(sequences[row]) - 1]
+        return found
+
     def _compute(self, predictions: Any) -> dict[str, float]:
-        texts = [whole_characters(text) for text in check_texts("predictions", predictions)]
-        sequences = self.tokenizer(texts)["input_ids"]
-        self._check_special_tokens(sequences)
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            total = sum(self._negative_log_likelihood(batch) for batch in self._batches_by_length(sequences))
-        finally:
-            self.model.train(was_training)
+        sequences = self._sequences(predictions)
+        with self._evaluation_mode():
+            total = sum(self._losses(batch, "sum").item() for batch in self._batches_by_length(sequences))
         if math.isnan(total):
             raise ValueError("the language model gives no probabilities but NaN: its weights or logits are not finite")
         tokens = sum(len(ids) - 1 for ids in sequences)
         # torch's exp gives infinity where math.exp raises.
         return {"perplexity": torch.tensor(total / tokens, dtype=torch.float64).exp().item()}
+
+    def _sequences(self, predictions: Any) -> list[list[int]]:
+        texts = [whole_characters(text) for text in check_texts("predictions", predictions)]
+        sequences = self.tokenizer(texts)["input_ids"]
+        self._check_special_tokens(sequences)
+        return sequences
+
+    @contextmanager
+    def _evaluation_mode(self) -> Iterator[None]:
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train(was_training)
 
     def _check_special_tokens(self, sequences: list[list[int]]) -> None:
         special = {self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.tokenizer.pad_token_id}
@@ -111,7 +138,8 @@ class Perplexity(InMemoryMetric):
             yield ordered[start : start + self.batch_size]
 
     @torch.inference_mode()
-    def _negative_log_likelihood(self, sequences: list[list[int]]) -> float:
+    def _losses(self, sequences: list[list[int]], reduction: str) -> torch.Tensor:
+        """-log p of the tokens after the first: of each place, `(sequences * longest)`, or all together."""
         shape = (len(sequences), max(map(len, sequences)))
         input_ids = torch.full(shape, self.tokenizer.pad_token_id)
         attention_mask = torch.zeros(shape, dtype=torch.long)
@@ -124,7 +152,6 @@ class Perplexity(InMemoryMetric):
 
         logits = self.model(input_ids=input_ids, attention_mask=attention_mask).logits[:, :-1].float()
         targets = input_ids.masked_fill(attention_mask == 0, _IGNORED)[:, 1:]
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=_IGNORED, reduction="sum"
+        return functional.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=_IGNORED, reduction=reduction
         )
-        return loss.item()

@@ -54,6 +54,7 @@ def test_a_second_run_in_its_folder_and_a_model_that_is_not_there_are_refused_be
         ("train_style_transfer.py", ["--output_dir", str(folder)], "holds checkpoints of an earlier run"),
         ("evaluate_style_transfer.py", ["--models", str(folder), "runs/none"], "there is no folder 'runs/none'"),
         ("evaluate_style_transfer.py", [], "nothing to score"),
+        ("evaluate_style_transfer.py", ["--models", str(folder), "--compare_with", "x"], "no row is called 'x'"),
         ("evaluate_style_transfer.py", ["--outputs", "mine.txt"], "NAME=FILE"),
         ("transfer_interactively.py", ["--model", str(folder.parent)], f"Folders with a model in it: {folder}"),
     ):
@@ -142,12 +143,24 @@ def test_with_more_than_two_labels_who_types_is_told_to_name_one(monkeypatch, ca
 
 def test_evaluation_writes_the_table(trained, tmp_path):
     folder, _ = trained
-    arguments = ["--models", str(folder), "--output_dir", str(tmp_path), "--max_train_samples", "400"]
+    (tmp_path / "theirs.txt").write_text("the soup was good .\n" * 39 + "\n")
+    arguments = ["--models", str(folder), "--outputs", f"theirs={tmp_path / 'theirs.txt'}", "--judges"]
+    arguments += [str(tmp_path / "judges"), "--output_dir", str(tmp_path), "--max_train_samples", "400"]
     done = run("evaluate_style_transfer.py", *arguments, "--max_eval_samples", "40")
     assert done.returncode == 0, done.stderr
+    assert "theirs: 1 of 40 outputs are empty" in done.stdout and "The classifier that judges" in done.stdout
     rows = json.loads((tmp_path / "table.json").read_text())
-    assert [row["system"] for row in rows] == ["copy of the input", str(folder)]
-    assert rows[0]["source_bleu"] == pytest.approx(100) and rows[1]["reverse_perplexity"] > 1
+    assert [row["system"] for row in rows] == ["copy of the input", "theirs", str(folder)]
+    assert rows[0]["source_bleu"] == pytest.approx(100) and rows[2]["reverse_perplexity"] > 1
+    assert rows[0]["joint_score"] == 0 and rows[1]["held_out_perplexity"] > 1 and "changed_clauses" in rows[1]
+    intervals = json.loads((tmp_path / "intervals.json").read_text())
+    assert intervals[1]["transfer_accuracy_low"] <= rows[1]["transfer_accuracy"]
+    assert 0 < intervals[1]["joint_score_p"] <= 1 and "joint_score_p" not in intervals[2], "the checkpoint's own row"
+    assert sorted(path.name.rpartition("-")[0] for path in (tmp_path / "judges").iterdir()) == [
+        "classifier",
+        "language-model",
+        "language-model",
+    ]
     assert "| copy of the input" in (tmp_path / "table.md").read_text()
     outputs = tmp_path / f"outputs-{folder.name}.jsonl"
     assert len(outputs.read_text().splitlines()) == 40
