@@ -6,25 +6,30 @@
 
 Line n of the output is about line n of the input: `{"line": n, "summary_text": ..., "source_words": ...,
 "summary_words": ...}`, or `{"line": n, "summary_text": null, "note": "blank line"}`. A text that cannot be read ends
-the run, which tells its line's number; with `--on_error skip` it gets a note likewise. The output appears when it is
-whole: a run that fails leaves what was there before.
+the run, which tells its line's number; with `--on_error skip` it gets a note likewise.
+
+The output appears when it is whole; what was there before stays until then. Results so far are in `.NAME.unfinished`
+beside it, and the same command goes on where a run was stopped, with the same output.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
 from transformers import pipeline
 
 import hf_arae  # noqa: F401 (registers the pipeline)
-from hf_arae.data.files import read_lines
+from hf_arae.data.row_files import RowFile, answer_rows
+from hf_arae.data.text.inputs import check_on_error
 from hf_arae.storage.downloads import require_checkpoints
+from hf_arae.storage.files import whole_file
+from hf_arae.storage.json_numbers import to_json
+from hf_arae.storage.spool import Spool, weights_state
 from hf_arae.utils.command_line import read_command_line, run_script
+
+CHUNK_BATCHES = 16  # batches of like lengths are made of so many batches of lines, which are stored together
 
 
 @dataclass
@@ -32,7 +37,7 @@ class ScriptArguments:
     """What belongs to this script alone."""
 
     input_file: str = field(
-        metadata={"help": "This file of UTF-8 text has a text to summarize a line; blank lines are kept as null."}
+        metadata={"help": "This .txt file has a text to summarize a line; blank lines are kept as null."}
     )
     output_file: str = field(
         metadata={"help": "The summaries go into this file, as JSON lines; it is replaced if it exists."}
@@ -60,62 +65,55 @@ class ScriptArguments:
     batch_size: int = field(default=32, metadata={"help": "So many texts are summarized at once."})
 
 
-class NumberedLines:
-    """Hands out the lines that are not blank, and knows which was the last."""
-
-    def __init__(self, lines: list[str]):
-        self.lines, self.line, self.index = lines, 0, -1
-
-    def __iter__(self) -> Iterator[str]:
-        for number, text in enumerate(self.lines, start=1):
-            if text.strip():
-                self.line = number
-                self.index += 1
-                yield text
-
-
 def main() -> None:
     # 1. Arguments and the file
     (script,) = read_command_line(__file__, __doc__, {"Flags": ScriptArguments}).parts
-    source, target = Path(script.input_file), Path(script.output_file)
-    if not source.is_file():
-        raise FileNotFoundError(f"No file {script.input_file!r}.")
-    if target.is_dir() or (target.exists() and target.samefile(source)):
-        raise ValueError(f"output_file {script.output_file!r} is a folder or the input_file itself.")
     if script.batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {script.batch_size}")
+    check_on_error(script.on_error)
+    source, target = RowFile(script.input_file), Path(script.output_file)
+    if source.kind != ".txt":
+        raise ValueError(f"input_file {script.input_file!r} must be a .txt file, with a text a line.")
+    source.check_other(target)
+    total = source.count()
     require_checkpoints(script.model)
-    lines = read_lines(source)
 
     # 2. The model
-    names = ("target_length", "compression", "first_sentence", "truncation", "on_error")
-    arguments = {name: getattr(script, name) for name in names}
+    names = ("target_length", "compression", "first_sentence", "truncation")
+    given = {name: getattr(script, name) for name in names}
     if script.num_beams > 1:
-        arguments["num_beams"] = script.num_beams
-    summarize = pipeline("text-summarization", model=script.model, **arguments)
+        given["num_beams"] = script.num_beams
+    summarize = pipeline("text-summarization", model=script.model, **given)
 
-    # 3. Line by line
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    texts, skipped = NumberedLines(lines), 0
-    try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            results = iter(summarize((text for text in texts), batch_size=script.batch_size))
-            for number, text in enumerate(tqdm(lines, desc="Summarizing", unit=" lines"), start=1):
-                row = next(results) if text.strip() else {"summary_text": None, "note": "blank line"}
-                if row["summary_text"] is None:
-                    skipped += bool(text.strip())
-                    row = {"summary_text": None, "note": re.sub(r"^text \d+ ", "the text ", row["note"])}
-                file.write(json.dumps({"line": number} | row, ensure_ascii=False) + "\n")
-        unfinished.replace(target)
-    except ValueError as error:
-        # A text is checked as it is read, so that the last one read is the wrong one.
-        reason = str(error).replace(f"text {texts.index} ", "the text ", 1).replace("truncation=True", "--truncation")
-        raise ValueError(f"{source}, line {texts.line}: {reason}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    def answer(texts: list[str], _: int) -> list[dict]:
+        results = summarize((text for text in texts), batch_size=script.batch_size, on_error="skip")
+        return [_with_reason(result) if _is_skipped(result) else result for result in results]
+
+    # 3. Chunk by chunk, and then the file
+    settings = source.settings() | given | {"model": script.model, "weights": weights_state(script.model)}
+    settings["batch_size"] = script.batch_size
+    spool = Spool(target.with_name(f".{target.name}.unfinished"), settings, CHUNK_BATCHES * script.batch_size)
+    if spool.rows:
+        print(f"Going on after {spool.rows} lines, from {spool.path}")
+    is_refused = _is_skipped if script.on_error == "raise" else lambda row: False
+    answer_rows(source, spool, answer, is_refused, total, "Summarizing")
+    empty = {"line": 0, "summary_text": None}
+    rows = (empty | {"line": number} | row for number, row in enumerate(spool, start=1))
+    with whole_file(target) as path, path.open("w", encoding="utf-8") as file:
+        file.writelines(to_json(row, ensure_ascii=False) + "\n" for row in rows)
+    skipped, written = (sum(map(test, spool)) for test in (_is_skipped, lambda row: bool(row.get("summary_text"))))
+    spool.remove()
     told = f" ({skipped} skipped)" if skipped else ""
-    print(f"{texts.index + 1 - skipped} summaries of {len(lines)} lines in {target}{told}")
+    print(f"{written} summaries of {spool.rows} lines in {target}{told}")
+
+
+def _with_reason(result: dict) -> dict:
+    reason = re.sub(r"^text \d+ ", "the text ", result["note"])
+    return {"summary_text": None, "note": reason.replace("truncation=True", "--truncation")}
+
+
+def _is_skipped(row: dict) -> bool:
+    return "summary_text" in row and row["summary_text"] is None
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
     python examples/transfer_interactively.py --model runs/arae-reviews
     echo "the soup was cold ." | python examples/transfer_interactively.py --model runs/arae-reviews
 
-With two labels the target is the other one than the words suggest; `LABEL: sentence` asks for a label by name,
-which with more labels is needed.
+Beside each version stand the model's own scores of it, in percent: style, content, fluency; and the words that it does
+not know. With two labels the target is the other one than the words suggest; `LABEL: sentence` asks for a label by
+name, which with more labels is needed.
 An empty line or end of file ends it.
 """
 
@@ -58,7 +59,7 @@ def main() -> None:
             line, arguments["target"] = rest.strip(), label.strip()
         try:
             best = transfer(line, num_beams=script.num_beams, **arguments)
-            print(visible(f"{best['target']}: {best['text']}"))
+            print(visible(f"{best['target']}: {best['text']}{_told(best)}"))
             if script.num_samples:
                 sampled = transfer(
                     line,
@@ -68,10 +69,18 @@ def main() -> None:
                     **arguments,
                 )
                 for one in sampled if isinstance(sampled, list) else [sampled]:
-                    print(f"    {visible(one['text'])}")
+                    print(f"    {visible(one['text'] + _told(one))}")
         except ValueError as error:
             how = "" if arguments or len(labels) <= 2 else ". Type LABEL: sentence."
             print(f"! {visible(str(error))}{how}")
+
+
+def _told(result: dict) -> str:
+    scores = {name: result[f"{name}_score"] for name in ("style", "content", "fluency")}
+    told = [f"{name} {100 * score:.0f}" for name, score in scores.items() if score is not None]
+    if result["unknown_words"]:
+        told.append(f"not known: {' '.join(result['unknown_words'])}")
+    return f"  ({result.get('note', ', '.join(told))})"
 
 
 if __name__ == "__main__":

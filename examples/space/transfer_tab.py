@@ -6,7 +6,7 @@ import gradio as gr
 import torch
 from answers import answered, checked_choice, checked_label, checked_lines, checked_number, checked_real
 from checkpoints import checkpoints
-from markup import mark, note, readable, shared_words
+from markup import mark, note, shared_words
 from model_choice import ModelChoice, cleared
 
 MAX_LINES, MAX_CHARACTERS, MAX_OUTPUTS = 20, 4_000, 8
@@ -20,12 +20,11 @@ _EXAMPLES = [
 
 @answered
 def rewrite(name: str, text: str, label: str, outputs: int, others: str, temperature: float, seed: int) -> str:
-    """Returns HTML: each line with its likeliest rewriting first, and `outputs` - 1 others."""
+    """Returns HTML: each line with its likeliest rewriting first, then `outputs` - 1 others, all with scores."""
     lines = checked_lines(text, MAX_LINES, MAX_CHARACTERS)
     others, label = checked_choice(others, _OTHERS, "the kind of further rewritings"), checked_label(label)
     temperature, seed = checked_real(temperature, *_TEMPERATURES, "the temperature"), checked_number(seed, "the seed")
-    # Joined here, where numbers are made readable.
-    options = {"batch_size": len(lines), "detokenize": False, **({"target": label} if label else {})}
+    options = {"batch_size": len(lines), **({"target": label} if label else {})}
     with checkpoints.use(name) as checkpoint:
         found = [[result] for result in checkpoint.rewrite(lines, **options)]
         if outputs > 1:
@@ -42,15 +41,26 @@ def rewrite(name: str, text: str, label: str, outputs: int, others: str, tempera
 
 
 def _drawn(line: str, results: list[dict], outputs: int) -> str:
-    texts = list(dict.fromkeys(readable(result["text"]) for result in results))[:outputs]
+    different = {result["text"]: result for result in reversed(results)}
+    texts = list(dict.fromkeys(result["text"] for result in results))[:outputs]
     kept, _ = shared_words(line, texts[0])
-    items = "".join(f"<li>{mark(text, [not s for s in shared_words(line, text)[1]], 'ins')}</li>" for text in texts)
+    items = "".join(f"<li>{_written(line, different[text])}</li>" for text in texts)
     source, target = results[0]["source"], results[0]["target"]
     direction = f"{source} to {target}" if source else f"to {target}"
     if len(texts) < outputs:
         direction += f"; {len(texts)} different ones of {outputs}"
     first = mark(line, [not shared for shared in kept], "del")
-    return f"<section class='result'>{note(direction)}<p>{first}</p><ol>{items}</ol></section>"
+    unknown = results[0]["unknown_words"]
+    missing = note(f"Words that the model does not know: {', '.join(unknown)}") if unknown else ""
+    return f"<section class='result'>{note(direction)}<p>{first}</p><ol>{items}</ol>{missing}</section>"
+
+
+def _written(line: str, result: dict) -> str:
+    """An output with the model's own scores of it."""
+    text = mark(result["text"], [not shared for shared in shared_words(line, result["text"])[1]], "ins")
+    scores = {name: result[f"{name}_score"] for name in ("style", "content", "fluency")}
+    told = ", ".join(f"{name} {score:.0%}" for name, score in scores.items() if score is not None)
+    return f"<p>{text}</p>{note(result.get('note', told))}"
 
 
 def build(default: str) -> None:

@@ -157,14 +157,20 @@ def test_a_click_finds_the_place_that_was_drawn():
 def test_transfer_puts_the_likeliest_first(client, models, transfer_model):
     text = "The food was great.\n\nawful food !"
     greedy = words(client.predict(models.transfer, text, "positive", 1, "sampled", 0.7, 0, api_name="/rewrite"))
-    assert greedy[0].endswith("to positive") and greedy[1] == "The food was great." and greedy[4] == "awful food !"
+    assert greedy[0].endswith("to positive") and greedy[1] == "The food was great."
+    assert "already" in greedy[3] and greedy[2] == greedy[1]  # positive as it is
+    assert greedy[5] == "awful food !" and re.fullmatch(r"style \d+%, content \d+%, fluency \d+%", greedy[7])
+    unknown = words(
+        client.predict(models.transfer, "xyzzy food", "positive", 1, "sampled", 0.7, 0, api_name="/rewrite")
+    )
+    assert unknown[-1] == "Words that the model does not know: xyzzy"
     several = client.predict(models.transfer, text, "", 5, "sampled", 1.5, 3, api_name="/rewrite")
     again = client.predict(models.transfer, text, "", 5, "sampled", 1.5, 3, api_name="/rewrite")
     other = client.predict(models.transfer, text, "", 5, "sampled", 1.5, 4, api_name="/rewrite")
     assert several == again != other
     assert 4 <= several.count("<li>") <= 10 and several.count("<section") == 2
     beams = client.predict(models.transfer, text, "positive", 3, "beams", 0.7, 0, api_name="/rewrite")
-    assert words(beams)[2] == greedy[2] and 3 <= beams.count("<li>") <= 6
+    assert words(beams)[2] == greedy[2] and 2 <= beams.count("<li>") <= 6
 
 
 def test_a_summary_has_the_asked_words_and_shows_what_it_kept(client, models):

@@ -116,7 +116,12 @@ def test_sentences_can_be_typed(trained):
     done = run("transfer_interactively.py", "--model", str(folder), "--num_samples", "2", typed=typed)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("positive: ") and lines[1].startswith("    ") and lines[3].startswith("positive: ")
+    assert (
+        lines[0].startswith("positive: ")
+        and "(style " in lines[0]
+        and lines[1].startswith("    ")
+        and lines[3].startswith("positive: ")
+    )
     assert "not read" not in done.stdout
 
 
@@ -130,7 +135,8 @@ def test_with_more_than_two_labels_who_types_is_told_to_name_one(monkeypatch, ca
     def rewrite(line, target=None, **_):
         if target is None:
             raise ValueError("target is needed")
-        return {"target": target, "text": line}
+        scores = {"style_score": None, "content_score": 0.5, "fluency_score": 0.25}
+        return {"target": target, "text": line, "unknown_words": ["so"], **scores}
 
     rewrite.model = SimpleNamespace(config=SimpleNamespace(id2label=dict(enumerate("12345"))))
     monkeypatch.setattr(script, "pipeline", lambda *_, **__: rewrite)
@@ -138,7 +144,7 @@ def test_with_more_than_two_labels_who_types_is_told_to_name_one(monkeypatch, ca
     monkeypatch.setattr(sys, "stdin", io.StringIO("so so\n5: so so\n"))
     script.main()
     first, second = capsys.readouterr().out.splitlines()
-    assert "LABEL: sentence" in first and second == "5: so so"
+    assert "LABEL: sentence" in first and second == "5: so so  (content 50, fluency 25, not known: so)"
 
 
 def test_evaluation_writes_the_table(trained, tmp_path):
