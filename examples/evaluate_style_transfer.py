@@ -119,7 +119,8 @@ def main() -> None:
     if script.references_config:
         for row in load_dataset(data_arguments.dataset_name, script.references_config, split="test"):
             references[row["text"], row["label"]] = row["references"]
-
+        if lacking := set(zip(texts, labels, strict=True)) - set(references):
+            raise ValueError(f"{script.references_config} has no references of {len(lacking)} of the test sentences")
     people = [references[pair] for pair in zip(texts, labels, strict=True)] if references else None
     checkpoints = {
         name: (AutoModel.from_pretrained(name), AutoTokenizer.from_pretrained(name)) for name in script.models
@@ -131,7 +132,8 @@ def main() -> None:
     # 3. Outputs that are given
     everywhere = list(range(len(texts)))
     given = [SystemOutputs("copy of the input", texts, everywhere)]
-    for number in range(min(map(len, people)) if people else 0):
+    fewest = min(map(len, people)) if people else 0
+    for number in range(fewest if fewest > 1 else 0):
         others = [[text for at, text in enumerate(several) if at != number] for several in people]
         human = [several[number] for several in people]
         given.append(SystemOutputs(f"human {number + 1} ({len(others[0])} others)", human, everywhere, others))
@@ -164,15 +166,16 @@ def main() -> None:
     blank = [f"{system.system}: {system.blank} of {len(texts)} outputs are empty." for system in given if system.blank]
 
     # 6. Rows of checkpoints
-    samples = []
+    samples, decoding = [], {"num_beams": script.num_beams} if script.num_beams > 1 else {}
     for name, (model, tokenizer) in checkpoints.items():
-        outputs = rewrite_texts(model, tokenizer, texts, targets, num_beams=script.num_beams)
+        outputs = rewrite_texts(model, tokenizer, texts, targets, **decoding)
         scores[name] = table.score(SystemOutputs(name, outputs, everywhere, people))
         row = scores[name].row
-        copies, originals = rewrite_texts(model, tokenizer, texts, labels), read_texts(texts, tokenizer)
-        row["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=originals)["bleu"]
-        row |= ExactMatch().compute(predictions=copies, references=originals)
-        row |= leakage(model, tokenizer, probed["text"], probed["label"])
+        if hasattr(model.config, "code_size"):  # an autoencoder
+            copies, originals = rewrite_texts(model, tokenizer, texts, labels), read_texts(texts, tokenizer)
+            row["reconstruction_bleu"] = Bleu().compute(predictions=copies, references=originals)["bleu"]
+            row |= ExactMatch().compute(predictions=copies, references=originals)
+            row |= leakage(model, tokenizer, probed["text"], probed["label"])
         if script.reverse_perplexity_samples:
             # As in Table 4.2: a language model that has read transfers only, on real held-out sentences.
             train = data["train"].shuffle(seed=script.seed)

@@ -134,8 +134,13 @@ def published_outputs(
         sources, labels: of the evaluation.
 
     Raises:
-        ValueError: no system has an output of a sentence that is measured.
+        ValueError: a column is missing, or no system has an output of a sentence that is measured.
     """
+    names = ("system", "source", "label", "output")
+    if missing := [name for name in names if name not in rows]:
+        raise ValueError(
+            f"outputs of other systems need the columns {', '.join(names)}; missing: {', '.join(missing)}"
+        )
     places: dict[tuple[str, int], list[int]] = defaultdict(list)
     for place, pair in enumerate(zip(sources, labels, strict=True)):
         places[pair].append(place)

@@ -38,6 +38,9 @@ def test_what_the_script_writes_is_read_back(written):
     assert file.check(SOURCES) == ["good 0", "good 1", "good 2"]
     with pytest.raises(ValueError, match="row 0"):
         file.check(SOURCES[::-1])
+    file.outputs[1] += " <eos>"
+    with pytest.raises(ValueError, match="<eos>"):
+        file.check(SOURCES)
 
 
 @pytest.mark.parametrize("text", ["one\ntwo\n", "one\ntwo\nthree\nfour\n", "one\ntwo\nthree\n\n"])
@@ -84,3 +87,5 @@ def test_outputs_of_earlier_systems_are_put_to_their_sentences():
     assert found == [SystemOutputs("B", ["b2", "b0"], [2, 0]), SystemOutputs("A", ["a0"], [0])]
     with pytest.raises(ValueError, match="none of the 6"):
         published_outputs(rows, ["something else"], [0])
+    with pytest.raises(ValueError, match="missing: output"):
+        published_outputs({name: rows[name] for name in ("system", "source", "label")}, SOURCES, [0, 0, 0])
