@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 # The panels' horizontal axes.
 _AXES = {"source_bleu": "BLEU to the source", "reference_bleu": "BLEU to the human references"}
 _ACCURACIES = {
@@ -27,7 +29,8 @@ def draw_trade_off(
 ) -> bool:
     """Draws accuracy against BLEU, a panel for each kind of BLEU, all systems named and the frontier drawn.
 
-    On the frontier are the systems that no other one beats in both numbers.
+    On the frontier are the systems that no other one beats in both numbers. The scale of accuracies is a root of what
+    is missing to 100 %, so that there is most room where systems differ least.
 
     Args:
         rows: of the table: `system`, the accuracy, `source_bleu` and, if there is a second panel, `reference_bleu`.
@@ -58,9 +61,13 @@ def draw_trade_off(
             kind = "bound" if row["system"] in bounds else "own" if row["system"] in own else "system"
             marker, color = _MARKERS[kind]
             axes.plot(row[name], row[accuracy], marker, color=color, markersize=6, zorder=3)
+        # The nearer to 100, the more room: that is where systems differ by a few points.
+        axes.set_yscale("function", functions=(_stretched, _unstretched))
+        axes.set_yticks([0, 20, 40, 60, 70, 80, 85, 90, 95, 100])
+        axes.set_ylim(max(0, min((row[accuracy] for row in shown), default=0) - 5), 100.5)
         axes.set_xlabel(_AXES[name])
         axes.set_ylabel(_ACCURACIES[accuracy])
-        axes.margins(0.08)
+        axes.margins(x=0.08)
         axes.grid(alpha=0.25)
         axes.legend(loc="lower left")
     figure.draw_without_rendering()  # the names are placed in the panels' final sizes
@@ -77,6 +84,14 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
         if not found or point[1] > found[-1][1]:
             found.append(point)
     return found[::-1]
+
+
+def _stretched(accuracy: np.ndarray) -> np.ndarray:
+    return -np.sqrt(np.clip(102 - accuracy, 0, None))
+
+
+def _unstretched(height: np.ndarray) -> np.ndarray:
+    return 102 - np.square(height)
 
 
 def _short(system: str) -> str:
