@@ -335,6 +335,17 @@ def test_a_guess_below_the_confidence_asks_for_the_source(rewrite):
         assert rewrite(untold, min_confidence=0)["source"] == "negative"
 
 
+def test_a_sentence_of_60_words(rewrite, writes):
+    text = "The FOOD was awful, " + "food " * 55 + "!"
+    with pytest.raises(ValueError, match="the sentence has 61 words"):
+        rewrite(text)
+    assert "61 words" in rewrite([text], on_error="skip")[0]["note"]
+    writes("the food was great , food food food food food")
+    assert rewrite(text, truncation=True)["text"] == "The FOOD was great, food food food food food"
+    kept = rewrite(text, truncation=True, target="negative")
+    assert kept["text"] == text and kept["changed"] is False  # whole
+
+
 def test_digits_and_marks_alone_are_given_back(rewrite):
     for text in ("12345", "10/10 !!", "...", "\U0001f600"):
         with pytest.raises(ValueError, match="source="):

@@ -26,6 +26,8 @@ _NUMBER = re.compile(rf"(?<!\w)(?:\d+(?:[.,]\d+)*|{NUMBER_TOKEN})(?!\w)")
 _SIGNS = str.maketrans(
     "\u2018\u2019\u201a\u201b\u00b4\u02bc\u201c\u201d\u201e\u201f\u00ab\u00bb", "''''''\"\"\"\"\"\""
 )
+_MAX_PAIRS = 1_000_000  # of characters that are compared each with each
+_LOOK_AHEAD = 100  # characters between two words of a long text
 _QUOTES = ("``", "''")  # Penn Treebank's
 
 
@@ -131,9 +133,10 @@ class _Writer:
         self.joints = list(_joined(plain))
         cased = [letter for letter in source.text if letter.isupper() or letter.islower()]
         self.shouts = len(cased) > 1 and all(map(str.isupper, cased))
-        self.is_small = bool(cased) and not any(map(str.isupper, cased))
-        first = next((word for word in source.text.split() if _is_cased(word)), "X")
-        self.begins_small = first == first.lower()
+        first = next(filter(_tells_case, source.text.split()), "")
+        self.begins_small = first != first.upper() and first == first.lower()
+        has_capitals = any(map(str.isupper, cased))
+        self.is_small = not has_capitals and (self.begins_small or "i" in source.text.split())
         at_joints = [source.gap(place) for place in range(1, len(plain)) if not self.joints[place][0]]
         self.is_spaced = bool(at_joints) and all(at_joints)
         self.bent = "\u2019" in source.text and "'" not in source.text
@@ -225,28 +228,42 @@ def surface_of(text: str, words: Sequence[str], tokens: Sequence[str], unknown: 
 
 def _spans(text: str, words: Sequence[str]) -> list[Span | None]:
     """Where words stand in a text, by an alignment of their characters; `None` for one without any of its own."""
-    has_numbers = NUMBER_TOKEN in words
-    typed = list(_characters(text, has_numbers))
+    typed = list(_characters(text, NUMBER_TOKEN in words))
     spelt = [_NUMBER_SIGN if word == NUMBER_TOKEN else word for word in words]
-    letters, seen = "".join(spelt), [letter for letter, _ in typed]
+    letters, seen = "".join(spelt), "".join(letter for letter, _ in typed)
     places: list[Span | None] = [None] * len(letters)
-    if len(seen) == len(letters) and "".join(seen) == letters:
-        places = [span for _, span in typed]
-    else:
-        matcher = SequenceMatcher(None, seen, list(letters), autojunk=False)
-        for kind, seen_from, seen_to, from_, to in matcher.get_opcodes():
-            if kind in ("equal", "replace"):
-                has, wants = seen_to - seen_from, to - from_
-                for number in range(wants):
-                    start = seen_from + number * has // wants
-                    end = max(start + 1, seen_from + -(-(number + 1) * has // wants))
-                    places[from_ + number] = (typed[start][1][0], typed[end - 1][1][1])
+    for seen_from, seen_to, from_, to in _aligned(seen, letters, spelt):
+        has, wants = seen_to - seen_from, to - from_
+        for number in range(wants):
+            start = seen_from + number * has // wants
+            end = max(start + 1, seen_from + -(-(number + 1) * has // wants))
+            places[from_ + number] = (typed[start][1][0], typed[end - 1][1][1])
     spans, at = [], 0
     for word in spelt:
         found = [place for place in places[at : at + len(word)] if place is not None]
         spans.append((found[0][0], found[-1][1]) if found else None)
         at += len(word)
     return spans
+
+
+def _aligned(seen: str, letters: str, words: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Pieces of a text's characters and of its words' that belong to one another: from and to in each."""
+    pairs = enumerate(zip(seen, letters, strict=False))
+    before = next((place for place, (one, other) in pairs if one != other), min(len(seen), len(letters)))
+    yield 0, before, 0, before
+    left, right = seen[before:], letters[before:]  # not the same at the end: of "!!!" the first is the word "!"
+    if len(left) * len(right) <= _MAX_PAIRS:
+        for kind, seen_from, seen_to, from_, to in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+            if kind in ("equal", "replace"):
+                yield seen_from + before, seen_to + before, from_ + before, to + before
+        return
+    # Too long for the time, which grows with the square: each word is looked for behind the one before.
+    place = at = 0
+    for word in words:
+        found = seen.find(word, place, place + len(word) + _LOOK_AHEAD)
+        if at >= before and found >= before:
+            yield found, found + len(word), at, at + len(word)
+        place, at = place if found < 0 else found + len(word), at + len(word)
 
 
 def _characters(text: str, has_numbers: bool) -> Iterator[tuple[str, Span]]:
@@ -290,9 +307,9 @@ def _attached(text: str, spans: Sequence[Span | None]) -> list[Span]:
     return ordered
 
 
-def _is_cased(word: str) -> bool:
-    """Whether a word has letters of either case, and is none that is written in its own way, as an address is."""
-    return not word.startswith(("@", "#", "www.")) and "://" not in word and word.lower() != word.upper()
+def _tells_case(word: str) -> bool:
+    """Whether a word that begins a text says how texts begin: no mark, and none that is written in its own way."""
+    return any(map(str.isalnum, word)) and not word.startswith(("@", "#", "www.")) and "://" not in word
 
 
 def _plain(token: str, unknown: str) -> str:

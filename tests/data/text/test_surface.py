@@ -120,6 +120,10 @@ def test_neither_token_is_ever_printed(read):
         ("the food was bad .", "i 'm in new food , it 's good .", "i 'm in new food , it 's good ."),
         ("the food was bad.", "i 'm in new food , it 's good .", "i'm in new food, it's good."),
         ("bad food at Joe's.", "we said i was good . great", "we said I was good. great"),
+        ("25 bad hours, 3 days.", "great hours .", "Great hours."),  # what begins with a digit shows no case
+        ("25 hours, i waited.", "we waited .", "we waited."),
+        ("@joe the food was bad.", "great food .", "great food."),
+        ("@joe The food was bad.", "great food .", "Great food."),
         ("FOOD WAS BAD!!", "the food was n't bad . great", "THE FOOD WASN'T BAD. GREAT"),
         ("Iphone, New York", "i said iphone .", "I said iphone."),
         ("Don\u2019t go, it was bad.", "it was n't good .", "It wasn\u2019t good."),
@@ -162,3 +166,13 @@ def test_a_text_that_is_cut(read, reader):
     words = words_of(reader.backend_tokenizer, text)
     cut = surface_of(text, words, words[:3])
     assert cut.write(cut.tokens) == "The FOOD was" and cut.write(["the", "food", "is"]) == "The FOOD is"
+
+
+def test_long_texts_take_their_time_once(read):
+    """Ten thousand words, with something odd at both ends, in time that grows with their number."""
+    text = "Don\u2019t GO!! " + "The FOOD was bad, 10 <br> times. " * 3_000 + "What\u2026??"
+    surface = read(text)
+    assert surface.write(surface.tokens) == text
+    shown = [surface.shown(place) for place in range(len(surface.tokens))]
+    assert shown.count("FOOD") == 3_000 and shown[-1] == "??" and shown[-2] == "\u2026"
+    assert "".join("".join(shown).split()) == "".join(text.split())
