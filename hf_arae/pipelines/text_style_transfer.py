@@ -44,7 +44,7 @@ _OWN_ARGUMENTS = (
     "on_error",
 )
 _CANDIDATES = ("num_candidates", "weights")  # of models that choose among several outputs
-_TRANSFER_INPUTS = {"self", "input_ids", "attention_mask", "target", "source", "generate_arguments", "arguments"}
+_TRANSFER_INPUTS = ("input_ids", "attention_mask", "target", "source")
 _SCORES = ("style", "content", "fluency")
 _UNSURE = 0.5  # the least score of an output with `keep_source_if_unsure=True`
 
@@ -161,7 +161,9 @@ class TextStyleTransferPipeline(TextPipeline):
         return super().__call__(inputs, num_workers=num_workers, batch_size=batch_size, **arguments)
 
     def _sanitize_parameters(self, **arguments):
-        own = set(inspect.signature(self.model.transfer).parameters) - _TRANSFER_INPUTS
+        taken = inspect.signature(self.model.transfer).parameters.values()
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        own = [one.name for one in taken if one.kind in named and one.name not in _TRANSFER_INPUTS]
         for name in _CANDIDATES:
             if name in arguments and name not in own:
                 raise ValueError(

@@ -6,6 +6,8 @@ from datasets import Dataset
 from transformers import T5Config, T5ForConditionalGeneration, pipeline, set_seed
 from transformers.pipelines.pt_utils import KeyDataset
 
+from hf_arae.models.ae.configuration_ae import AeConfig
+from hf_arae.models.ae.modeling_ae import AeModel
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.pipelines.auto import register
@@ -271,6 +273,17 @@ def test_results_carry_the_model_s_scores(rewrite, transfer_model, tokenizer):
     several = rewrite(TEXTS[0], num_beams=3, num_return_sequences=3)
     assert all(0 <= one["fluency_score"] <= 1 for one in several)
     assert len({one["fluency_score"] for one in several}) > 1
+
+
+def test_every_family_with_labels_scores_its_outputs(transfer_model, tokenizer):
+    torch.manual_seed(0)
+    sizes = {"vocab_size": len(tokenizer), "embedding_size": 4, "hidden_size": 4, "code_size": 4}
+    model = AeModel(AeConfig(**sizes, num_attributes=2, id2label=dict(enumerate(OTHER)))).eval()
+    model.attribute_log_odds.copy_(transfer_model.attribute_log_odds)
+    results = TextStyleTransferPipeline(model=model, tokenizer=tokenizer)(TEXTS, batch_size=2)
+    assert [result["source"] for result in results] == SOURCES
+    for result in results:
+        assert all(0 <= result[f"{name}_score"] <= 1 for name in ("style", "content", "fluency"))
 
 
 def test_what_is_copied_is_typed_by_the_user(rewrite, writes):
