@@ -29,8 +29,8 @@ from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.style_transfer import StyleTransferEvaluator, TransferJudges, direction_rows, leakage
 from hf_arae.models.auto import families, family
-from hf_arae.models.recurrent.attribute_words import count_attribute_words
 from hf_arae.models.recurrent.autoencoder_config import LabelledDecodersConfig
+from hf_arae.models.text.attribute_words import count_attribute_words
 from hf_arae.storage.files import write_text
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.run_folder import check_start

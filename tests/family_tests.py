@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from hf_arae.models.auto import FAMILIES, Family, family
 
-NARROW = {"embedding_size": 4, "hidden_size": 6, "code_size": 4, "conv_size": 4}
+NARROW = {"embedding_size": 4, "hidden_size": 6, "code_size": 4, "conv_size": 4, "num_heads": 2}
 LABELS = {"num_attributes": 2, "id2label": {0: "negative", 1: "positive"}}
 
 

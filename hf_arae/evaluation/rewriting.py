@@ -62,7 +62,9 @@ def rewrite_texts(
     wanted = None if attributes is None else torch.as_tensor([attributes[row] for row in chosen], device=model.device)
     outputs = [""] * len(mine)
     for rows, ids, mask in batches_by_length(mine, tokenizer, batch_size, model.device):
-        written = model.reconstruct(ids, mask, None if wanted is None else wanted[rows], **generate_arguments)
+        # Of an autoencoder the two are the same; an editor has transfers alone.
+        write = model.reconstruct if wanted is None else model.transfer
+        written = write(ids, mask, None if wanted is None else wanted[rows], **generate_arguments)
         for row, text in zip(rows, tokenizer.batch_decode(written, skip_special_tokens=True), strict=True):
             outputs[row] = text
     return gather_rows(outputs, len(texts))

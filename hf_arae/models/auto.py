@@ -32,6 +32,7 @@ FAMILIES = (
     "ae",
     "vae",
     "aae",
+    "infilling",
     "rnn_lm",
     "ursae",
     "headline_selector",

@@ -87,7 +87,10 @@ def export_onnx(
     """
     import_extra("onnx", "onnx")
     if not isinstance(model, TextAutoencoder):
-        raise ValueError(f"a {type(model).__name__} has no ONNX form. Accepted: text autoencoders, such as AraeModel")
+        raise ValueError(
+            f"a {type(model).__name__} has no ONNX form: what it does is more than an encoder and a decoder, a search "
+            "say. Accepted: text autoencoders, such as AraeModel"
+        )
     if not 13 <= opset <= 20:
         raise ValueError(f"opset must lie in 13..20, got {opset}")
     if tokenizer is not None:

@@ -31,6 +31,7 @@ class OptimizerSettings:
         schedule: `"constant"`, `"linear"`, `"cosine"` or `"constant_then_linear"`: the shape of the rate over the run.
         constant_ratio: of `"constant_then_linear"`, the share of the run before the rate begins to fall, in [0, 1)
             (ignored by the others).
+        warmup_steps: over so many first iterations the rate rises linearly; >= 0.
 
     Raises:
         ValueError: a value is not among these.
@@ -42,12 +43,14 @@ class OptimizerSettings:
     momentum: float = 0.0
     schedule: str = "constant"
     constant_ratio: float = 0.5
+    warmup_steps: int = 0
 
     def __post_init__(self):
         check_choice(self, "name", OPTIMIZERS)
         check_choice(self, "schedule", SCHEDULES)
         check_range(self, "(0, inf)", "learning_rate")
         check_range(self, "[0, 1)", "momentum", "constant_ratio")
+        check_range(self, "[0, inf)", "warmup_steps", whole=True)
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas!r}")
 
@@ -60,7 +63,9 @@ class OptimizerSettings:
 
     def build_schedule(self, optimizer: torch.optim.Optimizer, total_steps: int) -> Schedule:
         """Returns the schedule of an optimizer's rate over the iterations of a run."""
-        return Schedule(optimizer, self.schedule, self.learning_rate, total_steps, self.constant_ratio)
+        return Schedule(
+            optimizer, self.schedule, self.learning_rate, total_steps, self.constant_ratio, self.warmup_steps
+        )
 
 
 @dataclass(frozen=True)

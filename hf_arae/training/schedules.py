@@ -21,18 +21,25 @@ class Schedule:
         learning_rate: the highest rate, with which the run begins.
         total_steps: iterations of the run.
         constant_ratio: of `"constant_then_linear"`, the share of the run before the rate begins to fall, in [0, 1).
+        warmup_steps: over so many first iterations the rate rises to what it would be without, linearly.
     """
 
     def __init__(
-        self, optimizer: Optimizer, kind: str, learning_rate: float, total_steps: int, constant_ratio: float = 0.0
+        self,
+        optimizer: Optimizer,
+        kind: str,
+        learning_rate: float,
+        total_steps: int,
+        constant_ratio: float = 0.0,
+        warmup_steps: int = 0,
     ):
         self.optimizer, self.kind, self.highest = optimizer, kind, learning_rate
-        self.total_steps, self.constant_ratio = total_steps, constant_ratio
+        self.total_steps, self.constant_ratio, self.warmup_steps = total_steps, constant_ratio, warmup_steps
         self.set(0)
 
     def set(self, step: int) -> None:
         """Puts the rate where `step` finished iterations have brought it."""
-        self.rate = self.highest * self._factor(step)
+        self.rate = self.highest * self._factor(step) * min(1.0, (step + 1) / (self.warmup_steps + 1))
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
 

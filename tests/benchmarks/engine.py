@@ -38,7 +38,7 @@ from hf_arae.metrics import Bleu  # noqa: E402
 from hf_arae.models.arae.configuration_arae import AraeConfig  # noqa: E402
 from hf_arae.models.arae.modeling_arae import AraeModel  # noqa: E402
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments  # noqa: E402
-from hf_arae.models.recurrent.attribute_words import count_attribute_words  # noqa: E402
+from hf_arae.models.text.attribute_words import count_attribute_words  # noqa: E402
 from hf_arae.training import PhaseTrainer, TrainingArguments  # noqa: E402
 from hf_arae.training import trainer as trainer_module  # noqa: E402
 from hf_arae.training.allocator import keep_freed_memory  # noqa: E402

@@ -36,7 +36,7 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.models.recurrent.attribute_words import count_attribute_words
+from hf_arae.models.text.attribute_words import count_attribute_words
 from hf_arae.training import PhaseTrainer, TrainingArguments
 
 NAMES = ["no", "yes"]

@@ -26,7 +26,7 @@ from hf_arae.evaluation.text_generation import TextGenerationEvaluator
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
-from hf_arae.models.recurrent.attribute_words import count_attribute_words
+from hf_arae.models.text.attribute_words import count_attribute_words
 from hf_arae.models.ursae.configuration_ursae import UrsaeConfig
 from hf_arae.models.ursae.modeling_ursae import UrsaeForConditionalGeneration
 from hf_arae.models.ursae.objective_ursae import UrsaeObjective, UrsaeObjectiveArguments

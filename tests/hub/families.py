@@ -34,6 +34,9 @@ def look(model, tokenizer):
         if hasattr(model, "summarize"):
             words = model.summarize(batch["input_ids"], target_length=3)
             numbers = model(**batch, **({} if hasattr(model, "select_words") else {"labels": words})).logits
+        elif hasattr(model, "candidates"):
+            numbers = model(**batch, **model_attribute(model), labels=batch["input_ids"]).logits
+            words = model.transfer(**batch, target=1, num_candidates=12)
         elif hasattr(model, "decode"):
             numbers = model.encode(**batch)
             words = model.decode(numbers, **model_attribute(model))

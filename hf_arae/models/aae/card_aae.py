@@ -1,6 +1,6 @@
 """The model card of the AAE."""
 
-from hf_arae.models.recurrent.cards import autoencoder_card
+from hf_arae.models.text.cards import autoencoder_card
 
 CITATION = """
 @article{makhzani2015adversarial,

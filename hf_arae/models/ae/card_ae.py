@@ -1,6 +1,6 @@
 """The model cards of the plain autoencoder: a latent space, and sentences written with another label."""
 
-from hf_arae.models.recurrent.cards import autoencoder_card, transfer_card
+from hf_arae.models.text.cards import autoencoder_card, transfer_card
 
 _CITATION = """
 @inproceedings{dai2015semi,

@@ -1,7 +1,7 @@
 """The model cards of the ARAE: a latent space, style transfer, and pairs of sentences."""
 
 from hf_arae.hub.card_text import CardText
-from hf_arae.models.recurrent.cards import SCENES, WORDS, autoencoder_card, transfer_card
+from hf_arae.models.text.cards import SCENES, WORDS, autoencoder_card, transfer_card
 
 CITATION = """
 @inproceedings{zhao2018adversarially,

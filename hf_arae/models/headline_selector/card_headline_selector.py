@@ -1,6 +1,6 @@
 """The model card of the headline selector."""
 
-from hf_arae.models.recurrent.cards import summarizer_card
+from hf_arae.models.text.cards import summarizer_card
 
 CARD = summarizer_card(
     """

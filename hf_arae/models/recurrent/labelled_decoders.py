@@ -8,6 +8,7 @@ from transformers import initialization as init
 
 from hf_arae.data.text.attribute_labels import SHARE_OF_LOG_ODDS
 from hf_arae.models.recurrent.autoencoder_config import LabelledDecodersConfig
+from hf_arae.models.text.attribute_values import attribute_tensor
 
 
 class LabelledDecoders:
@@ -226,23 +227,7 @@ class LabelledDecoders:
     def _attribute_tensor(self, attribute: Tensor | int | None, batch_size: int) -> Tensor | None:
         if len(self.decoders) == 1:
             return None
-        if attribute is None:
-            raise ValueError(f"attribute is needed: this model has {len(self.decoders)} decoders, one a value")
-        if isinstance(attribute, str) or (isinstance(attribute, (list, tuple)) and str in map(type, attribute)):
-            raise TypeError(f"attribute must be ids, which config.label2id has for the labels; got {attribute!r}")
-        values = torch.as_tensor(attribute, device=self.device)
-        if values.is_floating_point() or values.is_complex() or values.dtype == torch.bool:
-            raise TypeError(f"attribute values must be whole numbers, got {values.dtype}")
-        if values.shape not in ((), (batch_size,)):
-            raise ValueError(
-                f"attribute must be one value, or one for each of {batch_size} sentences; got the shape "
-                f"{tuple(values.shape)}"
-            )
-        if ((values < 0) | (values >= len(self.decoders))).any():
-            raise ValueError(
-                f"attribute values must lie in 0..{len(self.decoders) - 1}, got {values.unique().tolist()}"
-            )
-        return values.expand(batch_size) if values.ndim == 0 else values
+        return attribute_tensor(attribute, batch_size, len(self.decoders), self.device)
 
 
 __all__ = ["LabelledDecoders"]

@@ -1,7 +1,7 @@
 """The model card of the recurrent language model."""
 
 from hf_arae.hub.card_text import LOADED, CardText
-from hf_arae.models.recurrent.cards import WORDS
+from hf_arae.models.text.cards import WORDS
 
 CARD = CardText(
     task_type="text-generation",

@@ -14,6 +14,9 @@ _CHANGE = (
     '{% if labels in ("negative / positive", "positive / negative") %}A changed sentiment is a changed meaning'
     "{% else %}A sentence with another label means something else{% endif %}"
 )
+_ONE_VECTOR = (
+    "A code is one vector: names, numbers and rare words of a long sentence are often replaced by likelier ones."
+)
 WORDS = '{{ "{:,}".format(config.vocab_size) }} words'
 
 
@@ -91,7 +94,9 @@ The first {SAMPLES} pairs of draws; each sentence is greedy, from a point on the
     )
 
 
-def transfer_card(kind: str, tags: list[str], hidden: str, citation: str) -> CardText:
+def transfer_card(
+    kind: str, tags: list[str], hidden: str, citation: str, loses: str = _ONE_VECTOR, how: str = "greedy"
+) -> CardText:
     """Returns the card of an autoencoder with a decoder for each attribute value.
 
     Args:
@@ -99,6 +104,8 @@ def transfer_card(kind: str, tags: list[str], hidden: str, citation: str) -> Car
         tags: of its family.
         hidden: a sentence on how its code loses the attribute; it may be empty.
         citation: BibTeX.
+        loses: an item on what becomes of the rest of a sentence.
+        how: its outputs were written.
     """
     return CardText(
         task_type="text-generation",
@@ -120,14 +127,14 @@ print(transfer({{{{ example }}}}, target={{{{ example_target }}}}))
         samples_title=f"""
 ## Unpicked transfers
 
-The first {SAMPLES} test sentences of each label, greedy.
+The first {SAMPLES} test sentences of each label, {how}.
 """,
         samples=_transfers,
         limits=f"""
 - It knows {WORDS} and sentences of up to {{{{ config.max_sequence_length }}}} words of the kind it was
   trained on; other words are unknown to it and are lost.
 - {_CHANGE}: do not present its output as what a person said.
-- A code is one vector: names, numbers and rare words of a long sentence are often replaced by likelier ones.
+- {loses}
 - It repeats what its training texts say, prejudice included.
 """,
         citation=citation,

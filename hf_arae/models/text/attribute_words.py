@@ -8,16 +8,16 @@ from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.salience import attribute_log_odds
 from hf_arae.data.text.token_arrays import flat_column
-from hf_arae.models.recurrent.labelled_decoders import LabelledDecoders
+from hf_arae.models.text.text_model import TextModel
 
 
 def count_attribute_words(
-    model: LabelledDecoders, tokenizer: PreTrainedTokenizerBase, train: Dataset, smoothing: float = 5.0
+    model: TextModel, tokenizer: PreTrainedTokenizerBase, train: Dataset, smoothing: float = 5.0
 ) -> None:
-    """Fills a new model's log-odds of words, by which `mask_attribute_words` hides them from the encoder.
+    """Fills a new model's log-odds of words: which words are hidden from an encoder, or opened by an editor.
 
     Args:
-        model: with two or more attributes.
+        model: with two or more attributes, and the buffer `attribute_log_odds`.
         tokenizer: names the tokens that are no words.
         train: rows of `encode_dataset`, with `attribute`.
         smoothing: added to each word's count of sentences, above 0: a larger one spares rare words.

@@ -1,0 +1,230 @@
+"""Trains an editor of sentences: it rewrites them with another label by changing the words that tell the label.
+
+    python examples/train_infilling.py                                            # built-in corpus
+    python examples/train_infilling.py --preset infilling-yelp --dataset_name OWNER/NAME
+    python examples/train_infilling.py --train_file reviews.csv --output_dir runs/mine
+
+The first stage learns to fill gaps, to tell labels and to say how usual a sentence is. Each round then lets the model
+rewrite sentences of the training data, and trains its rewriter to undo that. A call that was stopped goes on with
+`--resume_from_checkpoint last`, in whichever stage it was.
+
+The steps: 1 arguments, 2 data and tokenizer, 3 model, 4 first stage, 5 rounds, 6 the choice, 7 the test split's table.
+The result, `--output_dir`, loads with `pipeline("text-style-transfer", model=...)` and `AutoModel.from_pretrained`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from transformers import set_seed
+from transformers.utils import SAFE_WEIGHTS_NAME
+
+from hf_arae.data.collated_rows import CollatedRows
+from hf_arae.data.loading import DataArguments, load_labelled_text
+from hf_arae.data.splits import measured_split
+from hf_arae.data.text.encoding import encode_dataset, read_dataset
+from hf_arae.data.text.token_arrays import TokenArrays
+from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.evaluation.rewriting import rewrite_texts
+from hf_arae.evaluation.style_transfer import TransferJudges, every_direction
+from hf_arae.models.infilling.configuration_infilling import InfillingConfig
+from hf_arae.models.infilling.modeling_infilling import InfillingModel
+from hf_arae.models.infilling.objective_infilling import InfillingObjective, InfillingObjectiveArguments
+from hf_arae.models.infilling.preparation import measure_usualness, prepare_model
+from hf_arae.models.infilling.rounds import collate_pairs, rewriting_pairs
+from hf_arae.models.infilling.tuning import choose_operating_point
+from hf_arae.training import PhaseTrainer, TrainingArguments
+from hf_arae.training.interruption import time_left
+from hf_arae.training.run_folder import check_start
+from hf_arae.utils.command_line import read_command_line, run_script
+from hf_arae.utils.digests import digest
+from hf_arae.utils.display import visible
+from hf_arae.utils.tables import markdown_table
+
+PAIRS_FILES = "pairs-*.parquet"
+
+
+@dataclass
+class ScriptArguments:
+    """What belongs to this script alone."""
+
+    vocab_size: int = field(default=30_000, metadata={"help": "The vocabulary has at most so many words."})
+    min_frequency: int = field(
+        default=1, metadata={"help": "A word that the training data have less often than this becomes <unk>."}
+    )
+    max_length: int = field(default=25, metadata={"help": "A sentence is cut after this many words."})
+    salience_smoothing: float = field(
+        default=5.0,
+        metadata={
+            "help": "This is added to each word's count of sentences, above 0: a larger number spares rare words."
+        },
+    )
+    rounds: int = field(default=2, metadata={"help": "So many rounds of rewriting follow the first stage; 0: none."})
+    round_sentences: int = field(
+        default=30_000, metadata={"help": "A round rewrites so many sentences of the training data, or all of fewer."}
+    )
+    round_candidates: list[int] = field(
+        default_factory=lambda: [4, 16],
+        metadata={
+            "help": "The first, the second, ... round chooses from so many candidates; later ones from as many."
+        },
+    )
+    accuracy: float = field(
+        default=0.95,
+        metadata={"help": "The weights of the choice are set for this share of accepted transfers, in (0, 1]."},
+    )
+    tuning_sentences: int = field(
+        default=500, metadata={"help": "They are found on so many sentences of the validation split."}
+    )
+    candidates: list[int] = field(
+        default_factory=lambda: [1, 16],
+        metadata={"help": "The test split is rewritten by the best of so many candidates, a row of the table each."},
+    )
+    round_steps: int = field(default=500, metadata={"help": "A round trains for so many iterations."})
+    round_learning_rate: float = field(
+        default=5e-4, metadata={"help": "The editor's learning rate in a round, which falls to 0 linearly."}
+    )
+
+
+def main() -> None:
+    # 1. Arguments
+    groups = {
+        "Data": DataArguments,
+        "Vocabulary and rounds": ScriptArguments,
+        "Model": InfillingConfig,
+        "Objective": InfillingObjectiveArguments,
+        "Training": TrainingArguments,
+    }
+    command = read_command_line(__file__, __doc__, groups, preset="infilling-reviews")
+    data_arguments, script, sizes, objective_arguments, training_arguments = command.parts
+    set_seed(training_arguments.seed)
+    check_start(training_arguments)
+    began, out = time.monotonic(), Path(training_arguments.output_dir)
+
+    # 2. Data
+    data = load_labelled_text(data_arguments)
+    names = data["train"].features["label"].names
+    tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
+    for split in data:
+        data[split] = read_dataset(data[split], tokenizer, split, drop_longer=False)
+    encoded = encode_dataset(data["train"], tokenizer)
+
+    # 3. Model
+    config = InfillingConfig.from_tokenizer(
+        tokenizer, num_attributes=len(names), id2label=dict(enumerate(names)), **vars(sizes)
+    )
+    model = InfillingModel(config)
+    prepare_model(model, tokenizer, encoded, script.salience_smoothing)
+    print(f"{len(data['train'])} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
+
+    # 4. The first stage; the last of all stages has the output_dir itself. One that has ended is only checked
+    folders = [*(out / f"stage-{number}" for number in range(script.rounds)), out]
+    anew = training_arguments.overwrite_output_dir
+    if anew:
+        for pairs_file in out.glob(PAIRS_FILES):
+            pairs_file.unlink()
+
+    def train(number: int, objective: InfillingObjective, rows: TokenArrays | CollatedRows, **changes) -> PhaseTrainer:
+        folder, last = folders[number], number == script.rounds
+        goes_on = training_arguments.resume_from_checkpoint is not None or (folder / SAFE_WEIGHTS_NAME).exists()
+        arguments = replace(
+            training_arguments,
+            output_dir=str(folder),
+            seed=training_arguments.seed + number,
+            resume_from_checkpoint="last" if goes_on and not anew else None,
+            push_to_hub=last and training_arguments.push_to_hub,
+            max_time=time_left(training_arguments.max_time, began),
+            **changes,
+        )
+        trainer = PhaseTrainer(model, objective, arguments, rows, processing_class=tokenizer)
+        result = trainer.train()
+        print(f"stage {number}: {result.steps} updates in {result.seconds / 60:.1f} minutes")
+        return trainer
+
+    trainer = train(0, InfillingObjective(model, objective_arguments), TokenArrays(encoded, tokenizer.pad_token_id))
+
+    # 5. Rounds, each on what the model of the stage before writes
+    order = np.random.default_rng(training_arguments.seed).permutation(len(encoded))
+    for number in range(1, script.rounds + 1):
+        candidates = script.round_candidates[min(number, len(script.round_candidates)) - 1]
+        weights = digest(*(np.ascontiguousarray(value.numpy()) for value in model.cpu().state_dict().values()))
+        name = digest(f"{weights} {script.round_sentences} {candidates} {training_arguments.seed}".encode())
+        pairs_file = out / PAIRS_FILES.replace("*", f"{number}-{name}")
+        if not pairs_file.exists():
+            start = (number - 1) * script.round_sentences
+            chosen = encoded.select(
+                order.take(range(start, start + min(script.round_sentences, len(order))), mode="wrap")
+            )
+            pairs = rewriting_pairs(
+                model.eval(),
+                chosen["input_ids"][:],
+                chosen["attribute"][:],
+                candidates,
+                distillation=number > 1,
+                seed=training_arguments.seed + number,
+                precision="bfloat16" if training_arguments.bf16 else "float32",
+                disable_tqdm=training_arguments.disable_tqdm,
+            )
+            if len(pairs) < training_arguments.per_device_train_batch_size:
+                raise ValueError(
+                    f"only {len(pairs)} of {len(chosen)} sentences were rewritten so that the model itself takes them "
+                    "for the other label: train the first stage for longer (max_steps), or give more round_sentences"
+                )
+            unfinished = pairs_file.with_suffix(".new")
+            pairs.to_parquet(unfinished)
+            unfinished.replace(pairs_file)
+        pairs = Dataset.from_parquet(str(pairs_file))
+        print(f"round {number}: {len(pairs)} pairs, such as")
+        for pair in pairs.select(range(0, len(pairs), max(1, len(pairs) // 5))):
+            read, written = tokenizer.batch_decode([pair["source_ids"], pair["input_ids"]], skip_special_tokens=True)
+            print(f"    {visible(read)}\n      -> {names[pair['attribute']]}: {visible(written)}")
+        model.config.rewriter_trained = True
+        settings = replace(objective_arguments, learning_rate=script.round_learning_rate)
+        objective = InfillingObjective(model.train(), settings, rewriting=True)
+        rows = CollatedRows(pairs, collate_pairs(tokenizer.pad_token_id), length_column="length")
+        trainer = train(number, objective, rows, max_steps=script.round_steps)
+
+    # 6. How usual sentences are, and the weights of the choice, on the validation split
+    model = trainer.model.eval()
+    held_out = data["validation"].shuffle(seed=0)
+    held_out = held_out.select(range(min(script.tuning_sentences, len(held_out))))
+    rows = encode_dataset(held_out, tokenizer)
+    judges = TransferJudges.from_dataset(data["train"], data["validation"])
+    measure_usualness(model, rows["input_ids"][:], rows["attribute"][:])
+    point = choose_operating_point(
+        model,
+        rows["input_ids"][:],
+        rows["attribute"][:],
+        lambda sentences: judges.second.predict(tokenizer.batch_decode(sentences)),
+        script.accuracy,
+    )
+    print(f"operating point on {len(rows)} validation sentences: {point}")
+    trainer.save_model()
+
+    # 7. The test split's table (the validation split's, where there is no test split)
+    test = data.get("test", held_out)
+    rows, targets = every_direction(test["label"], len(names))
+    sources, own = list(test.select(rows)["text"]), list(test.select(rows)["label"])
+    if not trainer.accelerator.is_main_process:
+        return
+    table, metrics = [], {}
+    for number in script.candidates:
+        start = time.perf_counter()
+        outputs = rewrite_texts(model, tokenizer, sources, targets, num_candidates=number)
+        seconds = time.perf_counter() - start
+        metrics = judges.score(sources, outputs, targets)
+        table.append({"candidates": number, **metrics, "sentences_per_second": len(outputs) / seconds})
+    for source, label, target, output in list(zip(sources, own, targets, outputs, strict=True))[:: len(sources) // 20]:
+        print(f"  ({names[label]}) {visible(source)}\n    -> {names[target]}: {visible(output)}")
+    print(f"\n{len(test)} held-out sentences, {len(targets)} transfers. {judges.reliability}\n")
+    print(markdown_table(table))
+    trainer.finish(metrics, command.parts, preset=command.preset, measured_split=measured_split(data))
+    print(f'\nNow: pipeline("text-style-transfer", model="{training_arguments.output_dir}")')
+
+
+if __name__ == "__main__":
+    run_script(main)

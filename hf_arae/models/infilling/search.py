@@ -1,0 +1,367 @@
+"""Transfers: many candidates with filled gaps and rewritten ones, their scores, and the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
+
+from hf_arae.data.text.word_kinds import WordKind, clauses
+from hf_arae.models.infilling.choice import Candidates, checked_weights, overlap, repetitions
+from hf_arae.models.infilling.gap_sets import gap_sets
+from hf_arae.models.infilling.masks import Gap, filled, with_gaps
+from hf_arae.models.text.attribute_values import attribute_tensor
+from hf_arae.nn.text.padding import padded_after_end
+from hf_arae.utils.seeding import seeded
+from hf_arae.utils.validation import check_number
+
+Words = list[int]
+
+_OF_CHOICE = {"num_return_sequences", "min_new_tokens"}  # arguments of `generate` that a choice takes too
+_ROWS = 256  # sentences that go through a network at once
+_CLAUSE_WORDS = 3  # of a clause that is judged by itself
+_REWRITTEN = 0.25  # the share of candidates that are rewritten and not filled
+_AGAIN, _ENOUGH_FOR_AGAIN = 0.2, 12  # the share that fills gaps of the best so far, where there are so many candidates
+_LONGEST_FILL = 12  # tokens that are written for the gaps of a sentence
+_EXTRA_WORDS = 6  # that fills may add to a sentence
+
+
+class InfillingSearch:
+    """Mixed into the model: verbs of transfer. Within, sentences are lists of words, without `<bos>` and `<eos>`."""
+
+    @torch.no_grad()
+    def transfer(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        target: Tensor | int | None = None,
+        source: Tensor | int | None = None,
+        num_candidates: int | None = None,
+        weights: Mapping[str, float] | None = None,
+        seed: int = 0,
+        precision: str = "float32",
+        **generate_arguments: Any,
+    ) -> Tensor:
+        """Rewrites sentences with another label; returns token ids `(batch, sequence)`, `<bos>` first.
+
+        Args:
+            input_ids: `(batch, sequence)`.
+            attention_mask: `(batch, sequence)`.
+            target: wanted label, one for all or `(batch,)`.
+            source: of no meaning here: what tells a label is found by what speaks against the wanted one.
+            num_candidates: the best of so many rewritings, at least 1. With 1 the rewriter writes one, as
+                `generate_arguments` say, greedily if they say nothing. `None`: the config's, or 1 where
+                `generate_arguments` say how is to be written.
+            weights: of `"style"`, `"fluency"` and `"content"` in the choice; the config's, where one is not given.
+            seed: of the candidates' draws.
+            precision: `"float32"`, or `"bfloat16"`: faster, and a few choices differ.
+            generate_arguments: anything that `generate` takes, with one candidate; with more, `num_return_sequences`:
+                so many of the best, `(batch x sequences, sequence)`, the best first.
+
+        Raises:
+            TypeError: a label is no whole number.
+            ValueError: a label is missing or out of range, a number or a weight is, or an argument does not go with
+                several candidates.
+        """
+        if target is None:
+            raise ValueError(f"target is needed: a label, 0 to {self.config.num_attributes - 1}")
+        target = attribute_tensor(target, len(input_ids), self.config.num_attributes, self.device)
+        generate_arguments = {name: value for name, value in generate_arguments.items() if value is not None}
+        written_so = set(generate_arguments) - _OF_CHOICE
+        number = (1 if written_so else self.config.num_candidates) if num_candidates is None else num_candidates
+        check_number("num_candidates", number, "[1, 100000]", whole=True)
+        if precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision must be float32 or bfloat16 for this model, got {precision!r}")
+        chosen = checked_weights(weights, self.choice_weights)
+        if number == 1:
+            if weights is not None:
+                raise ValueError("weights are of the choice among candidates: they need num_candidates above 1")
+            with self._computing_in(precision):
+                written = self.generate(
+                    input_ids, attention_mask=attention_mask, attribute=target, **generate_arguments
+                )
+            return padded_after_end(written, self.config.eos_token_id, self.config.pad_token_id)
+        if written_so:
+            raise ValueError(
+                f"{', '.join(sorted(written_so))} cannot be set for the best of {number} candidates; with "
+                "num_candidates=1 the rewriter takes it"
+            )
+        several = generate_arguments.get("num_return_sequences", 1)
+        sentences = self._sentences(input_ids, attention_mask)
+        found = self.candidates(sentences, target.tolist(), number, seed, precision)
+        best = []
+        for words, one in zip(sentences, found, strict=True):
+            rows = one.best(chosen, self.config.style_limit, several) or [words]
+            best += rows + rows[-1:] * (several - len(rows))
+        return self._framed(best)
+
+    @property
+    def choice_weights(self) -> dict[str, float]:
+        """The config's weights of the choice."""
+        return {name: getattr(self.config, f"{name}_weight") for name in ("style", "fluency", "content")}
+
+    # Candidates
+
+    @torch.no_grad()
+    def candidates(
+        self,
+        sentences: Sequence[Words],
+        targets: Sequence[int],
+        number: int,
+        seed: int = 0,
+        precision: str = "float32",
+    ) -> list[Candidates]:
+        """Different rewritings of each sentence, about `number` where it has so many, with their scores.
+
+        None is the source itself, none is longer than the model's longest sentence, no gap is filled with what stood
+        there, and none has more unknown words, numbers or repetitions than the source.
+
+        Args:
+            sentences: words of each.
+            targets: labels that are wanted.
+            number: 2 or more.
+            seed: of the draws.
+            precision: see `transfer`.
+        """
+        rewritten = max(2, round(_REWRITTEN * number)) if self.config.rewriter_trained else 0
+        again = round(_AGAIN * number) if number >= _ENOUGH_FOR_AGAIN else 0
+        pools: list[dict[tuple[int, ...], None]] = [{} for _ in sentences]
+        with seeded(seed, self.device), self._computing_in(precision):
+            if rewritten:
+                for row, words in self._rewritings(sentences, targets, rewritten):
+                    pools[row].setdefault(tuple(words))
+            for row, words in self._fills(sentences, targets, number - rewritten - again):
+                pools[row].setdefault(tuple(words))
+            found = self._scored_pools(sentences, targets, pools)
+            if again:
+                # What still has something of the other label, in another clause say, is opened once more.
+                best = {row: one.best(self.choice_weights, self.config.style_limit) for row, one in enumerate(found)}
+                rows = [row for row, words in best.items() if words]
+                labels = [targets[row] for row in rows]
+                for at, words in self._fills([best[row][0] for row in rows], labels, again):
+                    pools[rows[at]].setdefault(tuple(words))
+                found = self._scored_pools(sentences, targets, pools)
+            return found
+
+    def _scored_pools(
+        self, sentences: Sequence[Words], targets: Sequence[int], pools: Sequence[dict[tuple[int, ...], None]]
+    ) -> list[Candidates]:
+        usable = [
+            [list(one) for one in pool if self._usable(one, words)]
+            for pool, words in zip(pools, sentences, strict=True)
+        ]
+        return self.scored(sentences, targets, usable)
+
+    def _computing_in(self, precision: str) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+    def _usable(self, candidate: Sequence[int], source: Sequence[int]) -> bool:
+        longest = min(self.config.max_sequence_length, len(source) + _EXTRA_WORDS)
+        if not 0 < len(candidate) <= max(longest, 3) or list(candidate) == list(source):
+            return False
+        return repetitions(candidate) <= repetitions(source)
+
+    def _rewritings(self, sentences: Sequence[Words], targets: Sequence[int], number: int):
+        """Rows and words of what the rewriter writes: the greedy one and draws."""
+        for rows in self._by_length(sentences):
+            ids = self._framed([sentences[row] for row in rows])
+            labels = torch.tensor([targets[row] for row in rows], device=self.device)
+            for sampling in ({}, {"do_sample": True, "num_return_sequences": number - 1}):
+                written = self.generate(ids, attribute=labels, **sampling)
+                copies = len(written) // len(rows)
+                for at, words in enumerate(self._sentences(written)):
+                    yield rows[at // copies], words
+
+    def _fills(self, sentences: Sequence[Words], targets: Sequence[int], number: int):
+        """Rows and words of sentences with filled gaps: of each set of gaps the greedy fill, and draws."""
+        opened: list[tuple[int, list[Gap], Words]] = []
+        most = 1
+        for row, telling in enumerate(self.telling(sentences, targets)):
+            sets = gap_sets(self._kinds(sentences[row]), telling)[: max(number, 1)]
+            most = max(most, len(sets))
+            for gaps in sets:
+                kept, _ = with_gaps(sentences[row], gaps, self.config.mask_token_id)
+                opened.append((row, gaps, kept))
+        draws = max(0, round(number / most) - 1)
+        written = self.filled_gaps([kept for _, _, kept in opened], [targets[row] for row, _, _ in opened], draws)
+        for (row, gaps, _), fills in zip(opened, written, strict=True):
+            for fill in fills:
+                if self._new(sentences[row], gaps, fill):
+                    words = filled(sentences[row], gaps, fill, self.config.mask_token_id)
+                    if words is not None:
+                        yield row, words
+
+    def _new(self, source: Words, gaps: Sequence[Gap], fill: Words) -> bool:
+        """Whether no gap got back what stood there."""
+        parts: list[Words] = [[]]
+        for token in fill:
+            if token == self.config.mask_token_id:
+                parts.append([])
+            else:
+                parts[-1].append(token)
+        stood = (source[start:end] for start, end in gaps)
+        return all(part != old or not old for part, old in zip(parts, stood, strict=False))
+
+    def filled_gaps(self, opened: Sequence[Words], targets: Sequence[int], draws: int) -> list[list[Words]]:
+        """What the infiller writes for the gaps of each sentence: the greedy fill, and `draws` others.
+
+        Args:
+            opened: sentences with the mask token at each gap.
+            targets: labels.
+            draws: at least 0.
+        """
+        found: list[list[Words]] = [[] for _ in opened]
+        never = [*self.generation_config.suppress_tokens, *self._fixed_words().tolist()]
+        never = [token for token in never if token != self.config.mask_token_id]  # it stands between fills
+        for rows in self._by_length(opened):
+            ids = self._framed([opened[row] for row in rows])
+            mask = (ids != self.config.pad_token_id).long()
+            labels = torch.tensor([targets[row] for row in rows], device=self.device)
+            states = self.encode(ids, mask, labels, rewrite=False)
+            for sampling in ({}, {"do_sample": True, "num_return_sequences": draws, "top_k": 0}):
+                if sampling and not draws:
+                    continue
+                written = super().generate(
+                    encoder_outputs=BaseModelOutput(last_hidden_state=states),
+                    attention_mask=mask,
+                    suppress_tokens=sorted(set(never)),
+                    max_new_tokens=_LONGEST_FILL,
+                    **sampling,
+                )
+                copies, ended = len(written) // len(rows), (written == self.config.eos_token_id).any(1).tolist()
+                for at, words in enumerate(self._sentences(written, gaps=True)):
+                    if ended[at]:
+                        found[rows[at // copies]].append(words)
+        return found
+
+    # Scores
+
+    def telling(self, sentences: Sequence[Words], targets: Sequence[int]) -> list[list[float]]:
+        """How much each word speaks against the wanted label: what hiding it adds to the label's log-odds, in nats."""
+        rows, labels = [], []
+        for words, target in zip(sentences, targets, strict=True):
+            hidden = [[*words[:place], self.config.mask_token_id, *words[place + 1 :]] for place in range(len(words))]
+            rows += [list(words), *hidden]
+            labels += [target] * (1 + len(words))
+        odds = self._log_odds(rows, labels).tolist()
+        found, place = [], 0
+        for words in sentences:
+            found.append([one - odds[place] for one in odds[place + 1 : place + 1 + len(words)]])
+            place += 1 + len(words)
+        return found
+
+    def scored(
+        self, sentences: Sequence[Words], targets: Sequence[int], rewritings: Sequence[Sequence[Words]]
+    ) -> list[Candidates]:
+        """The scores of rewritings of each sentence."""
+        flat = [list(words) for several in rewritings for words in several]
+        labels = [target for target, several in zip(targets, rewritings, strict=True) for _ in several]
+        style, fluency = self.style_log_odds(flat, labels), self.mean_log_probs(flat, labels)
+        found, place = [], 0
+        for source, several in zip(sentences, rewritings, strict=True):
+            part = slice(place, place + len(several))
+            content = torch.tensor([overlap(words, source) for words in flat[part]])
+            found.append(Candidates(flat[part], style[part], fluency[part], content))
+            place += len(several)
+        return found
+
+    def style_log_odds(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
+        """Log-odds of a label, `(sentences,)`: the mean of the whole's, and of the least of its clauses' and its own.
+
+        The clause that still has the other label would be lost in the whole; a classifier of sentences is unsure of
+        clauses.
+        """
+        parts, owners = list(sentences), list(range(len(sentences)))
+        for row, words in enumerate(sentences):
+            found = clauses(self._kinds(words))
+            if len(found) > 1:
+                longer = [[words[place] for place in clause] for clause in found if len(clause) >= _CLAUSE_WORDS]
+                parts += longer
+                owners += [row] * len(longer)
+        odds = self._log_odds(parts, [targets[row] for row in owners])
+        least = odds.new_full((len(sentences),), torch.inf)
+        least = least.scatter_reduce(0, torch.tensor(owners, dtype=torch.long), odds, "amin")
+        return (odds[: len(sentences)] + least) / 2
+
+    def mean_log_probs(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
+        """Mean log-probability of a word, `<eos>` included, under the language model of a label, `(sentences,)`."""
+        found = torch.zeros(len(sentences))
+        for rows in self._by_length(sentences):
+            ids = self._framed([sentences[row] for row in rows])
+            labels = torch.tensor([targets[row] for row in rows], device=self.device)
+            sums = self.language_log_probs(ids, labels).sum(1).float().cpu()
+            found[rows] = sums / torch.tensor([len(sentences[row]) + 1.0 for row in rows])
+        return found
+
+    @torch.no_grad()
+    def transfer_scores(
+        self, input_ids: Tensor, attention_mask: Tensor | None, output_ids: Tensor, target: Tensor | int
+    ) -> dict[str, Tensor]:
+        """How good rewritings are, each score in 0..1, `(batch,)`.
+
+        `style`: the probability of the wanted label, see `style_log_odds`; `content`: what source and output have in
+        common, see [`~hf_arae.models.infilling.choice.overlap`]; `fluency`: the share of real sentences whose
+        words are less usual, in the mean, than those of the output.
+
+        Args:
+            input_ids, attention_mask: the sources, `(batch, sequence)`.
+            output_ids: what was written, `(batch, sequence)`, `<bos>` first.
+            target: the wanted label, one for all or `(batch,)`.
+        """
+        target = attribute_tensor(target, len(input_ids), self.config.num_attributes, self.device).tolist()
+        sources, outputs = self._sentences(input_ids, attention_mask), self._sentences(output_ids)
+        found = self.scored(sources, target, [[words] for words in outputs])
+        fluency = torch.cat([one.fluency for one in found])
+        usual = torch.bucketize(fluency, self.usualness.float().cpu()) / len(self.usualness)
+        return {
+            "style": torch.cat([one.style for one in found]).sigmoid(),
+            "content": torch.cat([one.content for one in found]),
+            "fluency": usual.clamp(0, 1),
+        }
+
+    def _log_odds(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
+        found = torch.zeros(len(sentences))
+        for rows in self._by_length(sentences, 8 * _ROWS):
+            ids = self._framed([sentences[row] for row in rows])
+            labels = torch.tensor([targets[row] for row in rows], device=self.device).unsqueeze(1)
+            logits = self.classify(ids).float()
+            others = logits.scatter(1, labels, -torch.inf).logsumexp(1)
+            found[rows] = (logits.gather(1, labels).squeeze(1) - others).cpu()
+        return found
+
+    # Sentences and tensors
+
+    def _kinds(self, words: Words) -> list[int]:
+        return self.word_kinds.cpu()[torch.tensor(words, dtype=torch.long)].tolist()
+
+    def _fixed_words(self) -> Tensor:
+        """Tokens that stand for what only the source knows."""
+        fixed = (self.word_kinds == WordKind.FIXED).nonzero().squeeze(1)
+        frame = [getattr(self.config, f"{name}_token_id") for name in ("pad", "bos", "eos", "mask")]
+        return fixed[~torch.isin(fixed, fixed.new_tensor([token for token in frame if token is not None]))]
+
+    def _sentences(self, ids: Tensor, attention_mask: Tensor | None = None, gaps: bool = False) -> list[Words]:
+        """The words of each row, up to the first `<eos>`; with `gaps` the mask token counts as a word."""
+        read = self.words(ids) if attention_mask is None else self.words(ids) & attention_mask.bool()
+        ended = (ids == self.config.eos_token_id).int().cumsum(1) > 0
+        rows = zip(ids.tolist(), (read & ~ended).tolist(), strict=True)
+        hidden = None if gaps else self.config.mask_token_id
+        return [
+            [word for word, is_word in zip(row, words, strict=True) if is_word and word != hidden]
+            for row, words in rows
+        ]
+
+    def _framed(self, sentences: Sequence[Words]) -> Tensor:
+        """`(batch, sequence)`: `<bos>`, the words, `<eos>`, padding."""
+        longest = max((len(words) for words in sentences), default=0)
+        begin, end, padding = self.config.bos_token_id, self.config.eos_token_id, self.config.pad_token_id
+        rows = [[begin, *words, end, *[padding] * (longest - len(words))] for words in sentences]
+        return torch.tensor(rows, device=self.device)
+
+    @staticmethod
+    def _by_length(sentences: Sequence[Words], rows: int = _ROWS) -> list[list[int]]:
+        order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
+        return [order[start : start + rows] for start in range(0, len(order), rows)]
