@@ -199,7 +199,7 @@ def main() -> None:
         model,
         rows["input_ids"][:],
         rows["attribute"][:],
-        lambda sentences: judges.second.predict(tokenizer.batch_decode(sentences)),
+        lambda sentences: judges.accuracy.predict(tokenizer.batch_decode(sentences)),
         script.accuracy,
     )
     print(f"operating point on {len(rows)} validation sentences: {point}")

@@ -17,6 +17,7 @@ from hf_arae.models.infilling.gap_sets import gap_sets
 from hf_arae.models.infilling.masks import filled, gaps_of, random_gaps, with_gaps
 from hf_arae.models.infilling.preparation import measure_usualness
 from hf_arae.models.infilling.rounds import collate_pairs, rewriting_pairs
+from hf_arae.models.infilling.tuning import choose_operating_point
 
 MASK = 4
 SIZES = {
@@ -196,6 +197,26 @@ def test_scores_lie_between_0_and_1_and_a_copy_keeps_all_content():
     assert all(((value >= 0) & (value <= 1)).all() and value.shape == (2,) for value in scores.values())
     labels = model.attribute_probabilities(SENTENCES)
     assert (scores["style"] <= labels[:, 1] + 1e-6).all()  # a clause can only lower it
+
+
+def test_an_operating_point_reaches_the_wanted_accuracy_or_names_the_nearest(caplog):
+    model = make_model()
+    sentences = [[1, *torch.randint(7, 30, (6,)).tolist(), 2] for _ in range(12)]
+    labels = [0, 1] * 6
+
+    def judge(words):  # a stranger, who looks at the first word alone
+        return [one[0] % 2 for one in words]
+
+    point = choose_operating_point(model, sentences, labels, judge, accuracy=0.01, num_candidates=16)
+    assert (model.config.content_weight, model.config.style_limit) == (point.content_weight, point.style_limit)
+    assert 0.01 <= point.accuracy <= 1 and 0 <= point.content <= 1 and not caplog.messages
+    nearest = choose_operating_point(model, sentences, labels, judge, accuracy=1.0, num_candidates=16)
+    assert nearest.accuracy < 1 and f"{nearest.accuracy:.3f}" in caplog.text
+    for wrong in (0, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="accuracy"):
+            choose_operating_point(model, sentences, labels, judge, accuracy=wrong)
+    with pytest.raises(ValueError, match="none"):
+        choose_operating_point(model, [], [], judge)
 
 
 def test_a_round_learns_to_undo_what_the_model_wrote():

@@ -21,7 +21,7 @@ class Candidates:
         words: token ids of each, without `<bos>` and `<eos>`.
         style: log-odds of the wanted label under the classifier, `(n,)`: the mean of the whole sentence's, and of the
             least of its clauses' and its own.
-        fluency: mean log-probability of a word under the language model of the wanted label, in nats, `(n,)`.
+        fluency: how usual it is for the wanted label, in nats a word, `(n,)`; see the model's `fluency`.
         content: likeness to the source, in 0..1, `(n,)`; see `overlap`.
     """
 

@@ -26,7 +26,8 @@ class InfillingConfig(TextConfig):
             rewriter writes one, greedily.
         style_weight, fluency_weight, content_weight: what counts how much in the choice, see
             [`~hf_arae.models.infilling.choice.choice_scores`]; at least 0, and not all 0.
-        style_limit: log-odds of the wanted label beyond this count for no more, above 0.
+        style_limit: log-odds of the wanted label beyond this count for no more, above 0. A low limit and a high weight
+            say: those that have the label surely enough, and of them the best in the other two.
         rewriter_trained: the rewriter has learnt, and may be asked; a round of rewriting says so.
     """
 
@@ -46,10 +47,10 @@ class InfillingConfig(TextConfig):
     num_attributes: int = 2
     max_sequence_length: int = 25
     num_candidates: int = 1
-    style_weight: float | int = 1.0
-    fluency_weight: float | int = 2.0
-    content_weight: float | int = 16.0
-    style_limit: float | int = 4.5
+    style_weight: float | int = 10.0
+    fluency_weight: float | int = 1.0
+    content_weight: float | int = 20.0
+    style_limit: float | int = 1.0
     rewriter_trained: bool = False
     decoder_start_token_id: int | None = 1
     is_encoder_decoder: bool = True

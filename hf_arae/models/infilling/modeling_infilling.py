@@ -30,8 +30,8 @@ class InfillingModel(InfillingSearch, TextModel):
     Sentences are token ids as the tokenizer gives them: `<bos> w1 ... wn <eos>`. Before training
     [`~hf_arae.models.infilling.preparation.prepare_model`] fills the buffers: `attribute_log_odds`
     `(vocab_size, num_attributes)`, how much each word tells of a label; `word_kinds` `(vocab_size,)`, see
-    [`~hf_arae.data.text.word_kinds.WordKind`]; after it, `usualness` `(101,)`, percentiles of the mean log-probability
-    of a word in real sentences.
+    [`~hf_arae.data.text.word_kinds.WordKind`]; after it, `usualness` `(101,)`, percentiles of the fluency of real
+    sentences.
 
     Args:
         config: sizes, and how is chosen.

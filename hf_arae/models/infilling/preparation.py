@@ -34,7 +34,7 @@ def prepare_model(
 
 @torch.no_grad()
 def measure_usualness(model: InfillingModel, sentences: Sequence[Sequence[int]], attributes: Sequence[int]) -> None:
-    """Fills a trained model's percentiles of mean log-probabilities, by which `fluency` becomes a share.
+    """Fills a trained model's percentiles of fluency, by which that of an output becomes a share of real sentences.
 
     Args:
         model: in evaluation mode.
@@ -42,5 +42,5 @@ def measure_usualness(model: InfillingModel, sentences: Sequence[Sequence[int]],
         attributes: their labels.
     """
     inner = [list(sentence[1:-1]) for sentence in sentences[:_SENTENCES]]
-    found = model.mean_log_probs(inner, list(attributes[:_SENTENCES]))
+    found = model.fluency(inner, list(attributes[:_SENTENCES]))
     model.usualness.copy_(found.quantile(torch.linspace(0, 1, len(model.usualness))))

@@ -66,7 +66,7 @@ def rewriting_pairs(
         wanted = [
             (label + int(step)) % count for label, step in zip(own, draws.integers(1, count, len(own)), strict=True)
         ]
-        usual = model.mean_log_probs(words, own)
+        usual = model.fluency(words, own)
         for source, label, target, least, found in zip(
             words,
             own,

@@ -21,6 +21,7 @@ from hf_arae.utils.validation import check_number
 Words = list[int]
 
 _OF_CHOICE = {"num_return_sequences", "min_new_tokens"}  # arguments of `generate` that a choice takes too
+_UNLIKELY = -7.0  # nats
 _ROWS = 256  # sentences that go through a network at once
 _CLAUSE_WORDS = 3  # of a clause that is judged by itself
 _REWRITTEN = 0.25  # the share of candidates that are rewritten and not filled
@@ -259,7 +260,7 @@ class InfillingSearch:
         """The scores of rewritings of each sentence."""
         flat = [list(words) for several in rewritings for words in several]
         labels = [target for target, several in zip(targets, rewritings, strict=True) for _ in several]
-        style, fluency = self.style_log_odds(flat, labels), self.mean_log_probs(flat, labels)
+        style, fluency = self.style_log_odds(flat, labels), self.fluency(flat, labels)
         found, place = [], 0
         for source, several in zip(sentences, rewritings, strict=True):
             part = slice(place, place + len(several))
@@ -286,14 +287,19 @@ class InfillingSearch:
         least = least.scatter_reduce(0, torch.tensor(owners, dtype=torch.long), odds, "amin")
         return (odds[: len(sentences)] + least) / 2
 
-    def mean_log_probs(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
-        """Mean log-probability of a word, `<eos>` included, under the language model of a label, `(sentences,)`."""
+    def fluency(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
+        """How usual sentences are under the language model of a label, in nats a word, at most 0, `(sentences,)`.
+
+        It is the mean log-probability of a word, `<eos>` included, and half of what the least likely word is below
+        `_UNLIKELY`: one word out of place spoils a sentence whose others are usual.
+        """
         found = torch.zeros(len(sentences))
         for rows in self._by_length(sentences):
             ids = self._framed([sentences[row] for row in rows])
             labels = torch.tensor([targets[row] for row in rows], device=self.device)
-            sums = self.language_log_probs(ids, labels).sum(1).float().cpu()
-            found[rows] = sums / torch.tensor([len(sentences[row]) + 1.0 for row in rows])
+            each = self.language_log_probs(ids, labels).float().cpu()
+            means = each.sum(1) / torch.tensor([len(sentences[row]) + 1.0 for row in rows])
+            found[rows] = means + (each.amin(1) - _UNLIKELY).clamp(max=0) / 2
         return found
 
     @torch.no_grad()
@@ -303,8 +309,8 @@ class InfillingSearch:
         """How good rewritings are, each score in 0..1, `(batch,)`.
 
         `style`: the probability of the wanted label, see `style_log_odds`; `content`: what source and output have in
-        common, see [`~hf_arae.models.infilling.choice.overlap`]; `fluency`: the share of real sentences whose
-        words are less usual, in the mean, than those of the output.
+        common, see [`~hf_arae.models.infilling.choice.overlap`]; `fluency`: the share of real sentences that
+        are less usual than the output, see `fluency`.
 
         Args:
             input_ids, attention_mask: the sources, `(batch, sequence)`.

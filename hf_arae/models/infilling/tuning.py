@@ -15,9 +15,8 @@ from hf_arae.utils.validation import check_number
 
 logger = logging.get_logger(__name__)
 
-_FLUENCY = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
-_CONTENT = (4.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0)
-_LIMITS = (3.0, 4.5)
+_CONTENT = (8.0, 12.0, 16.0, 20.0, 30.0)  # where fluency has a weight of 1
+_LIMITS = (0.0625, 0.125, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -25,13 +24,12 @@ class OperatingPoint:
     """What a choice of weights comes to on held-out sentences.
 
     Args:
-        fluency_weight, content_weight, style_limit: of the choice, where `style_weight` is 1.
+        content_weight, style_limit: of the choice; its other weights are as they were.
         accuracy: share of outputs that the judge gives the wanted label, 0..1.
         content: mean likeness to the source, 0..1.
-        fluency: mean log-probability of a word, nats.
+        fluency: mean fluency, nats a word.
     """
 
-    fluency_weight: float
     content_weight: float
     style_limit: float
     accuracy: float
@@ -49,10 +47,10 @@ def choose_operating_point(
     num_candidates: int = 32,
     seed: int = 0,
 ) -> OperatingPoint:
-    """Sets the weights of the model's config: the greatest likeness to the sources at a wanted accuracy.
+    """Sets limit and content's weight in the model's config: the greatest likeness to the sources at an accuracy.
 
     Only choices that are as fluent as the sources themselves, in the mean, are considered; where none is, the most
-    fluent ones. Where the accuracy is out of reach, the nearest point is taken, and a warning names it.
+    fluent one. Where the accuracy is out of reach, the nearest point is taken, and a warning names it.
 
     Args:
         model: trained, in evaluation mode.
@@ -74,10 +72,10 @@ def choose_operating_point(
     found = model.candidates(words, wanted, num_candidates, seed)
     every = [one for several in found for one in several.words]
     verdicts = np.split(np.asarray(judge(every)), np.cumsum([len(several.words) for several in found])[:-1])
-    usual = float(model.mean_log_probs(words, list(attributes)).mean())
+    usual = float(model.fluency(words, list(attributes)).mean())
     points = []
-    for fluency, content, limit in product(_FLUENCY, _CONTENT, _LIMITS):
-        weights = {"style": 1.0, "fluency": fluency, "content": content}
+    for content, limit in product(_CONTENT, _LIMITS):
+        weights = model.choice_weights | {"content": content}
         rows = []
         for several, labels, target in zip(found, verdicts, wanted, strict=True):
             if several.words:
@@ -85,7 +83,7 @@ def choose_operating_point(
                 rows.append((labels[at] == target, float(several.content[at]), float(several.fluency[at])))
             else:
                 rows.append((False, 1.0, usual))
-        points.append(OperatingPoint(fluency, content, limit, *np.mean(np.asarray(rows, float), 0).tolist()))
+        points.append(OperatingPoint(content, limit, *np.mean(np.asarray(rows, float), 0).tolist()))
     fluent = [point for point in points if point.fluency >= usual] or [max(points, key=lambda point: point.fluency)]
     reached = [point for point in fluent if point.accuracy >= accuracy]
     if reached:
@@ -98,11 +96,5 @@ def choose_operating_point(
             len(words),
             best.accuracy,
         )
-    config = model.config
-    config.style_weight, config.fluency_weight, config.content_weight, config.style_limit = (
-        1.0,
-        best.fluency_weight,
-        best.content_weight,
-        best.style_limit,
-    )
+    model.config.content_weight, model.config.style_limit = best.content_weight, best.style_limit
     return best
