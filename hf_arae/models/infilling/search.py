@@ -22,6 +22,7 @@ Words = list[int]
 
 _OF_CHOICE = {"num_return_sequences", "min_new_tokens"}  # arguments of `generate` that a choice takes too
 _UNLIKELY = -7.0  # nats
+_HARDLY = 0.05  # the share of real sentences that are less usual than what people hardly write
 _ROWS = 256  # sentences that go through a network at once
 _CLAUSE_WORDS = 3  # of a clause that is judged by itself
 _REWRITTEN = 0.25  # the share of candidates that are rewritten and not filled
@@ -309,8 +310,9 @@ class InfillingSearch:
         """How good rewritings are, each score in 0..1, `(batch,)`.
 
         `style`: the probability of the wanted label, see `style_log_odds`; `content`: what source and output have in
-        common, see [`~hf_arae.models.infilling.choice.overlap`]; `fluency`: the share of real sentences that
-        are less usual than the output, see `fluency`.
+        common, see [`~hf_arae.models.infilling.choice.overlap`]; `fluency`: from the share of real sentences that are
+        less usual than the output, see `fluency`: up to a twentieth of them it rises to 0.5, and over the others to 1,
+        so that below 0.5 is what people hardly write.
 
         Args:
             input_ids, attention_mask: the sources, `(batch, sequence)`.
@@ -321,7 +323,8 @@ class InfillingSearch:
         sources, outputs = self._sentences(input_ids, attention_mask), self._sentences(output_ids)
         found = self.scored(sources, target, [[words] for words in outputs])
         fluency = torch.cat([one.fluency for one in found])
-        usual = torch.bucketize(fluency, self.usualness.float().cpu()) / len(self.usualness)
+        share = torch.bucketize(fluency, self.usualness.float().cpu()) / len(self.usualness)
+        usual = torch.where(share < _HARDLY, share / _HARDLY, 1 + (share - _HARDLY) / (1 - _HARDLY)) / 2
         return {
             "style": torch.cat([one.style for one in found]).sigmoid(),
             "content": torch.cat([one.content for one in found]),
