@@ -29,6 +29,7 @@ from hf_arae.data.splits import measured_split
 from hf_arae.data.text.encoding import encode_dataset, read_dataset
 from hf_arae.data.text.token_arrays import TokenArrays
 from hf_arae.data.text.tokenization import train_tokenizer
+from hf_arae.evaluation.held_out_judges import judges_halves
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, every_direction
 from hf_arae.models.infilling.configuration_infilling import InfillingConfig
@@ -108,9 +109,15 @@ def main() -> None:
     # 2. Data
     data = load_labelled_text(data_arguments)
     names = data["train"].features["label"].names
+    # The choice is tuned on the half of the validation split that the held-out judges of evaluate_style_transfer.py do
+    # not learn from, so that these remain strangers to it.
+    _, other = judges_halves(data["validation"]["text"][:], data["validation"]["label"][:])
+    tuning = other[: script.tuning_sentences]
+    held_out = Dataset.from_dict({"text": [text for text, _ in tuning], "label": [label for _, label in tuning]})
     tokenizer = train_tokenizer(data["train"]["text"], script.vocab_size, script.min_frequency, script.max_length)
     for split in data:
         data[split] = read_dataset(data[split], tokenizer, split, drop_longer=False)
+    held_out = read_dataset(held_out, tokenizer, "validation", drop_longer=False)
     encoded = encode_dataset(data["train"], tokenizer)
 
     # 3. Model
@@ -188,10 +195,8 @@ def main() -> None:
         rows = CollatedRows(pairs, collate_pairs(tokenizer.pad_token_id), length_column="length")
         trainer = train(number, objective, rows, max_steps=script.round_steps)
 
-    # 6. How usual sentences are, and the weights of the choice, on the validation split
+    # 6. How usual sentences are, and the weights of the choice, on the half of the validation split kept for that
     model = trainer.model.eval()
-    held_out = data["validation"].shuffle(seed=0)
-    held_out = held_out.select(range(min(script.tuning_sentences, len(held_out))))
     rows = encode_dataset(held_out, tokenizer)
     judges = TransferJudges.from_dataset(data["train"], data["validation"])
     measure_usualness(model, rows["input_ids"][:], rows["attribute"][:])

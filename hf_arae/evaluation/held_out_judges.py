@@ -84,7 +84,7 @@ class HeldOutJudges:
         Raises:
             ValueError: there are no two labels with two different sentences each.
         """
-        learnt, other = _halves(validation["text"][:], validation["label"][:])
+        learnt, other = judges_halves(validation["text"][:], validation["label"][:])
         texts, labels = zip(*learnt, strict=True)
         tokenizer = _tokenizer(texts)
         num_labels = max(label for _, label in learnt + other) + 1
@@ -118,10 +118,19 @@ class HeldOutJudges:
         return Perplexity(self.language_model, self.tokenizer).token_log_probabilities(texts)
 
 
-def _halves(texts: Sequence[str], labels: Sequence[int]) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """Half of the different sentences of each label, drawn once and for all, and the other half.
+def judges_halves(texts: Sequence[str], labels: Sequence[int]) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """The half of a validation split that held-out judges learn from, and the other half, each of texts and labels.
 
-    A sentence that has been written twice is in one half only. The order of the rows makes no difference.
+    What a system chooses by validation text it should choose by the other half, so that these judges have not seen it.
+    The halves are of the different sentences of each label and drawn once and for all: a sentence that has been
+    written twice is in one half only, and the order of the rows makes no difference.
+
+    Args:
+        texts: as people write them, before any tokenizer has read them.
+        labels: of each.
+
+    Raises:
+        ValueError: there are no two labels with two different sentences each.
     """
     by_label: dict[int, list[str]] = defaultdict(list)
     for text, label in sorted(set(zip(texts, labels, strict=True))):

@@ -9,73 +9,40 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from hf_arae.data.text.characters import whole_characters
+from hf_arae.nn.text.sentence_classifier import SentenceClassifier
 
-VERSION = "1"  # of the network and its training: one saved by another version is not taken
+VERSION = "2"  # of the network and its training: one saved by another version is not taken
 
 
-class TextClassifier(nn.Module):
-    """Embeddings, filters over 1 to 3 neighbouring words, the largest value of each, the labels (Kim 2014).
+class TextClassifier(SentenceClassifier):
+    """A [`~hf_arae.nn.text.sentence_classifier.SentenceClassifier`] of a judge's sizes, which reads texts.
 
     Args:
         vocab_size: of the tokenizer.
         num_labels: at least two.
         pad_token_id: padding's embedding is 0.
-        embedding_size, num_filters: sizes; as many filters for each width.
-        dropout: of the largest values.
     """
 
-    widths = (1, 2, 3)
-
-    def __init__(
-        self,
-        vocab_size: int,
-        num_labels: int,
-        pad_token_id: int,
-        embedding_size: int = 128,
-        num_filters: int = 100,
-        dropout: float = 0.5,
-    ):
-        super().__init__()
-        self.pad_token_id = pad_token_id
-        self.embeddings = nn.Embedding(vocab_size, embedding_size, padding_idx=pad_token_id)
-        self.filters = nn.ModuleList(nn.Conv1d(embedding_size, num_filters, width) for width in self.widths)
-        self.dropout = nn.Dropout(dropout)
-        self.to_logits = nn.Linear(num_filters * len(self.widths), num_labels)
-
-    def forward(self, input_ids: Tensor) -> Tensor:
-        """Logits `(batch, num_labels)` of token ids `(batch, sequence)`, padded on the right.
-
-        They do not depend on how far the batch is padded: a filter is asked about places within the sentence, and
-        about the first one of a sentence that is shorter than itself.
-        """
-        lengths = (input_ids != self.pad_token_id).sum(1, keepdim=True)
-        short = max(self.widths) - input_ids.shape[1]
-        if short > 0:
-            input_ids = functional.pad(input_ids, (0, short), value=self.pad_token_id)
-        words = self.embeddings(input_ids).transpose(1, 2)
-        largest = []
-        for convolution in self.filters:
-            found = convolution(words).relu()
-            place = torch.arange(found.shape[2], device=input_ids.device)
-            there = place <= (lengths - convolution.kernel_size[0]).clamp(min=0)
-            largest.append(found.masked_fill(~there[:, None], 0).amax(2))
-        return self.to_logits(self.dropout(torch.cat(largest, 1)))
+    def __init__(self, vocab_size: int, num_labels: int, pad_token_id: int):
+        super().__init__(
+            vocab_size, num_labels, embedding_size=128, maps=100, widths=(1, 2, 3), dropout=0.5, padding=pad_token_id
+        )
 
     @torch.no_grad()
     def probabilities(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, batch_size: int = 500) -> Tensor:
         """Of the labels, for each text, `(len(texts), num_labels)`, float64, on the CPU."""
         self.eval()
         ids = _token_ids(texts, tokenizer)
-        found = torch.empty(len(ids), self.to_logits.out_features, dtype=torch.float64)
+        found = torch.empty(len(ids), self.output.out_features, dtype=torch.float64)
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            batch = _padded([ids[row] for row in rows], self.pad_token_id).to(self.to_logits.weight.device)
+            batch = _padded([ids[row] for row in rows], self.padding).to(self.output.weight.device)
             found[rows] = self(batch).double().softmax(1).cpu()
         return found
 

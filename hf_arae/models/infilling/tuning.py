@@ -71,7 +71,8 @@ def choose_operating_point(
     wanted = [(label + 1 + row % (count - 1)) % count for row, label in enumerate(attributes)]
     found = model.candidates(words, wanted, num_candidates, seed)
     every = [one for several in found for one in several.words]
-    verdicts = np.split(np.asarray(judge(every)), np.cumsum([len(several.words) for several in found])[:-1])
+    judged = np.asarray(judge(every)) if every else np.empty(0)  # a model that has hardly learnt may have none
+    verdicts = np.split(judged, np.cumsum([len(several.words) for several in found])[:-1])
     usual = float(model.fluency(words, list(attributes)).mean())
     points = []
     for content, limit in product(_CONTENT, _LIMITS):
