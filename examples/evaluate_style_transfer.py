@@ -3,6 +3,7 @@
     python examples/evaluate_style_transfer.py --models runs/arae-reviews
     python examples/evaluate_style_transfer.py --models runs/arae-yelp runs/ae-yelp --dataset_name PATH_OR_ID \\
         --references_config references --systems_config peers --bf16
+    python examples/evaluate_style_transfer.py --models runs/infilling-reviews --num_candidates 1 16 85
     python examples/evaluate_style_transfer.py --outputs mine=mine.txt theirs=theirs.jsonl --dataset_name PATH_OR_ID
 
 Steps: 1 arguments, 2 data, 3 outputs that are given, 4 judges, 5 rows of given outputs, 6 rows of checkpoints, 7
@@ -14,7 +15,9 @@ what this script writes (`outputs-NAME.jsonl`); of more than two labels, each se
 
 from __future__ import annotations
 
+import inspect
 import json
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +44,7 @@ from hf_arae.storage.files import write_json, write_text
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.display import visible
 from hf_arae.utils.tables import markdown_table, outputs_name
+from hf_arae.utils.validation import check_number
 
 
 @dataclass
@@ -86,7 +90,16 @@ class ScriptArguments:
             "perplexity; 0: none does."
         },
     )
-    num_beams: int = field(default=1, metadata={"help": "Models decode with so many beams; 1 is greedy."})
+    num_candidates: list[int] = field(
+        default_factory=list,
+        metadata={
+            "help": "A model that can choose among candidates has a row for each of these numbers; without one, a row "
+            "with its own number."
+        },
+    )
+    num_beams: int = field(
+        default=1, metadata={"help": "Models decode with so many beams; 1 is greedy. A choice has no beams."}
+    )
     bf16: bool = field(default=False, metadata={"help": "The language models are trained in bfloat16 (autocast)."})
     seed: int = field(default=0, metadata={"help": "This number decides on the language models."})
 
@@ -98,6 +111,10 @@ def main() -> None:
     output_dir = Path(script.output_dir)
     if not (script.models or script.outputs or script.systems_config):
         raise ValueError("there is nothing to score: give --models, --outputs or --systems_config")
+    for number in script.num_candidates:
+        check_number("num_candidates", number, "[1, 100000]", whole=True)
+    if script.num_beams > 1 and max(script.num_candidates, default=1) > 1:
+        raise ValueError("num_beams is for outputs that are not chosen: give it without num_candidates above 1")
     require_checkpoints(*script.models)
     files = read_outputs_files(script.outputs)
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -128,6 +145,15 @@ def main() -> None:
     for name, (model, _) in checkpoints.items():
         if getattr(model.config, "num_attributes", 1) != len(names):
             raise ValueError(f"{name} does not write the {len(names)} labels of the data: {', '.join(names)}")
+    beams = {"num_beams": script.num_beams} if script.num_beams > 1 else {}
+    uses = {}  # by a row's name: the checkpoint, and how it writes
+    for name, (model, _) in checkpoints.items():
+        if script.num_candidates and "num_candidates" in inspect.signature(model.transfer).parameters:
+            for number in script.num_candidates:
+                use = f"{name} ({number} candidate{'s' if number > 1 else ''})"
+                uses[use] = (name, beams | {"num_candidates": number})
+        else:
+            uses[name] = (name, beams)
 
     # 3. Outputs that are given
     everywhere = list(range(len(texts)))
@@ -142,11 +168,11 @@ def main() -> None:
         published = load_dataset(data_arguments.dataset_name, script.systems_config, split="test")
         given += published_outputs(published[:], texts, labels)
     given += [SystemOutputs(file.system, file.check(texts), everywhere) for file in files]
-    known = [*(system.system for system in given), *script.models]
+    known = [*(system.system for system in given), *uses]
     twice = [name for name, times in Counter(known).items() if times > 1]
     if twice:
         raise ValueError(f"two rows of the table would be called {', '.join(twice)}: give the outputs other names")
-    compared = script.compare_with or next(iter([*script.models, *(file.system for file in files)]), None)
+    compared = script.compare_with or next(iter([*uses, *(file.system for file in files)]), None)
     if compared not in (None, *known):
         raise ValueError(f"no row is called {compared!r} (compare_with); there are {', '.join(known)}")
     for system in given:
@@ -166,9 +192,12 @@ def main() -> None:
     blank = [f"{system.system}: {system.blank} of {len(texts)} outputs are empty." for system in given if system.blank]
 
     # 6. Rows of checkpoints
-    samples, decoding = [], {"num_beams": script.num_beams} if script.num_beams > 1 else {}
-    for name, (model, tokenizer) in checkpoints.items():
-        outputs = rewrite_texts(model, tokenizer, texts, targets, **decoding)
+    samples, speeds = [], []
+    for name, (checkpoint, writing) in uses.items():
+        model, tokenizer = checkpoints[checkpoint]
+        start = time.perf_counter()
+        outputs = rewrite_texts(model, tokenizer, texts, targets, **writing)
+        speeds.append(f"{name}: {len(texts) / (time.perf_counter() - start):.1f} sentences/s ({model.device.type}).")
         scores[name] = table.score(SystemOutputs(name, outputs, everywhere, people))
         row = scores[name].row
         if hasattr(model.config, "code_size"):  # an autoencoder
@@ -180,7 +209,8 @@ def main() -> None:
             # As in Table 4.2: a language model that has read transfers only, on real held-out sentences.
             train = data["train"].shuffle(seed=script.seed)
             train = train.select(range(min(script.reverse_perplexity_samples, len(train))))
-            own = rewrite_texts(model, tokenizer, train["text"], other_labels(train["label"], len(names)))
+            wanted = other_labels(train["label"], len(names))
+            own = rewrite_texts(model, tokenizer, train["text"], wanted, **writing)
             row["reverse_perplexity"] = reverse_perplexity(own, texts, judges.tokenizer, **training)
         samples += [f"\n{name}"]
         for value in range(len(names)):
@@ -204,12 +234,12 @@ def main() -> None:
     )
     parts.append(markdown_table(readable_intervals(intervals)))
     print("\n".join(samples) + "\n")
-    print("\n\n".join(parts))
+    print("\n\n".join([*parts[:1], *speeds, *parts[1:]]))
     write_text(output_dir / "table.md", "\n\n".join(parts[1 + len(blank) :]) + "\n")
     write_json(output_dir / "table.json", rows)
     write_json(output_dir / "intervals.json", intervals)
     write_text(output_dir / "samples.txt", "\n".join(samples) + "\n")
-    if draw_trade_off(rows, output_dir / "trade-off.png", bounds, [*script.models, *(file.system for file in files)]):
+    if draw_trade_off(rows, output_dir / "trade-off.png", bounds, [*uses, *(file.system for file in files)]):
         print(f"\nAccuracy against BLEU: {output_dir / 'trade-off.png'}")
 
 

@@ -48,6 +48,30 @@ def test_training_prints_samples_and_a_table_and_leaves_a_model(trained):
     assert list((folder / "tensorboard").iterdir())
 
 
+def test_a_model_that_chooses_among_candidates_has_a_row_for_each_number_of_them(trained, tmp_path):
+    from transformers import AutoTokenizer
+
+    from hf_arae import InfillingConfig, InfillingModel
+
+    tokenizer = AutoTokenizer.from_pretrained(trained[0])
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_heads": 2, "classifier_maps": 4}
+    config = InfillingConfig.from_tokenizer(tokenizer, num_attributes=2, **sizes)
+    editor = tmp_path / "editor"
+    InfillingModel(config).save_pretrained(editor)
+    tokenizer.save_pretrained(editor)
+    models = ["--models", str(trained[0]), str(editor), "--num_candidates", "1", "2"]
+    data = ["--max_train_samples", "200", "--max_eval_samples", "40", "--reverse_perplexity_samples", "0"]
+    done = run("evaluate_style_transfer.py", *models, *data, "--output_dir", str(tmp_path / "table"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "table" / "table.json").read_text())
+    names = [str(trained[0]), f"{editor} (1 candidate)", f"{editor} (2 candidates)"]
+    assert [row["system"] for row in rows] == ["copy of the input", *names]
+    assert "reconstruction_bleu" in rows[1] and "reconstruction_bleu" not in rows[2]
+    assert all(f"\n{name}: " in done.stdout for name in names)
+    assert done.stdout.count(" sentences/s (") == 3
+    assert (tmp_path / "table" / "outputs-editor-2-candidates.jsonl").exists()
+
+
 def test_a_second_run_in_its_folder_and_a_model_that_is_not_there_are_refused_before_any_work(trained, tmp_path):
     folder, _ = trained
     for script, flags, said in (
@@ -56,6 +80,12 @@ def test_a_second_run_in_its_folder_and_a_model_that_is_not_there_are_refused_be
         ("evaluate_style_transfer.py", [], "nothing to score"),
         ("evaluate_style_transfer.py", ["--models", str(folder), "--compare_with", "x"], "no row is called 'x'"),
         ("evaluate_style_transfer.py", ["--outputs", "mine.txt"], "NAME=FILE"),
+        ("evaluate_style_transfer.py", ["--models", str(folder), "--num_candidates", "0"], "num_candidates"),
+        (
+            "evaluate_style_transfer.py",
+            ["--models", str(folder), "--num_candidates", "4", "--num_beams", "3"],
+            "without num_candidates",
+        ),
         ("transfer_interactively.py", ["--model", str(folder.parent)], f"Folders with a model in it: {folder}"),
     ):
         output = [] if "--output_dir" in flags or script.startswith("tr") else ["--output_dir", str(tmp_path)]
