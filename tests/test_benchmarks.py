@@ -8,6 +8,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+import torch
+
+from hf_arae import AraeConfig, AraeModel, InfillingConfig, InfillingModel
+from hf_arae.data.text.tokenization import train_tokenizer
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 
@@ -41,3 +45,25 @@ def test_ladders_are_trained_side_by_side(tmp_path, monkeypatch):
     ]
     assert all(0 <= run["error"] <= 100 for run in found["runs"])
     assert len({run["error"] for run in found["runs"]}) > 2  # the replicas are different models
+
+
+@pytest.mark.parametrize("choosing", [True, False])
+def test_transfers_are_timed_for_each_batch_number_of_candidates_and_precision(tmp_path, monkeypatch, choosing):
+    tokenizer = train_tokenizer(["the food was good .", "the staff was bad ."])
+    if choosing:
+        sizes = {"hidden_size": 8, "intermediate_size": 8, "num_heads": 2, "classifier_maps": 4}
+        model = InfillingModel(InfillingConfig.from_tokenizer(tokenizer, num_attributes=2, **sizes))
+    else:
+        sizes = {"embedding_size": 8, "hidden_size": 8, "code_size": 4}
+        model = AraeModel(AraeConfig.from_tokenizer(tokenizer, num_attributes=2, **sizes))
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    benchmark, output = script("transfer_speed"), tmp_path / "speed.json"
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # of this process, which goes on
+    settings = "--batch_sizes 1 3 --candidates 1 4 --sentences 2 --rounds 1 --output"
+    monkeypatch.setattr(sys, "argv", ["transfer_speed.py", "--model", str(tmp_path), *settings.split(), str(output)])
+    benchmark.main()
+    rows = json.loads(output.read_text())["sentences_per_second"]
+    numbers = (1, 4) if choosing else (1,)
+    assert [(row["batch"], row["candidates"]) for row in rows] == [(size, one) for size in (1, 3) for one in numbers]
+    assert all(row[precision] > 0 for row in rows for precision in ("float32", "bfloat16"))
