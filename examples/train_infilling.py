@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 from transformers import set_seed
 from transformers.utils import SAFE_WEIGHTS_NAME
 
@@ -70,9 +70,15 @@ class ScriptArguments:
     )
     round_candidates: list[int] = field(
         default_factory=lambda: [4, 16],
-        metadata={
-            "help": "The first, the second, ... round chooses from so many candidates; later ones from as many."
-        },
+        metadata={"help": "The first, the second, ... round chooses from so many candidates; later ones as the last."},
+    )
+    round_steps: list[int] = field(
+        default_factory=lambda: [500],
+        metadata={"help": "The first, the second, ... round trains for so many iterations; later ones as the last."},
+    )
+    round_learning_rate: list[float] = field(
+        default_factory=lambda: [5e-4],
+        metadata={"help": "The editor's learning rate in each round, likewise; it falls to 0 linearly."},
     )
     accuracy: float = field(
         default=0.95,
@@ -85,10 +91,11 @@ class ScriptArguments:
         default_factory=lambda: [1, 16],
         metadata={"help": "The test split is rewritten by the best of so many candidates, a row of the table each."},
     )
-    round_steps: int = field(default=500, metadata={"help": "A round trains for so many iterations."})
-    round_learning_rate: float = field(
-        default=5e-4, metadata={"help": "The editor's learning rate in a round, which falls to 0 linearly."}
-    )
+
+
+def of_round(values: list, number: int):
+    """The value of a round, 1 the first one: the last value is that of all later ones."""
+    return values[min(number, len(values)) - 1]
 
 
 def main() -> None:
@@ -155,9 +162,9 @@ def main() -> None:
     trainer = train(0, InfillingObjective(model, objective_arguments), TokenArrays(encoded, tokenizer.pad_token_id))
 
     # 5. Rounds, each on what the model of the stage before writes
-    order = np.random.default_rng(training_arguments.seed).permutation(len(encoded))
+    order, made = np.random.default_rng(training_arguments.seed).permutation(len(encoded)), []
     for number in range(1, script.rounds + 1):
-        candidates = script.round_candidates[min(number, len(script.round_candidates)) - 1]
+        candidates = of_round(script.round_candidates, number)
         weights = digest(*(np.ascontiguousarray(value.numpy()) for value in model.cpu().state_dict().values()))
         name = digest(f"{weights} {script.round_sentences} {candidates} {training_arguments.seed}".encode())
         pairs_file = out / PAIRS_FILES.replace("*", f"{number}-{name}")
@@ -184,16 +191,19 @@ def main() -> None:
             unfinished = pairs_file.with_suffix(".new")
             pairs.to_parquet(unfinished)
             unfinished.replace(pairs_file)
-        pairs = Dataset.from_parquet(str(pairs_file))
+        made.append(pairs_file)
+        # The last round learns from the pairs of all.
+        files = made if number == script.rounds else [pairs_file]
+        pairs = concatenate_datasets([Dataset.from_parquet(str(file)) for file in files])
         print(f"round {number}: {len(pairs)} pairs, such as")
         for pair in pairs.select(range(0, len(pairs), max(1, len(pairs) // 5))):
             read, written = tokenizer.batch_decode([pair["source_ids"], pair["input_ids"]], skip_special_tokens=True)
             print(f"    {visible(read)}\n      -> {names[pair['attribute']]}: {visible(written)}")
         model.config.rewriter_trained = True
-        settings = replace(objective_arguments, learning_rate=script.round_learning_rate)
+        settings = replace(objective_arguments, learning_rate=of_round(script.round_learning_rate, number))
         objective = InfillingObjective(model.train(), settings, rewriting=True)
         rows = CollatedRows(pairs, collate_pairs(tokenizer.pad_token_id), length_column="length")
-        trainer = train(number, objective, rows, max_steps=script.round_steps)
+        trainer = train(number, objective, rows, max_steps=of_round(script.round_steps, number))
 
     # 6. How usual sentences are, and the weights of the choice, on the half of the validation split kept for that
     model = trainer.model.eval()

@@ -21,6 +21,7 @@ from hf_arae.utils.validation import check_number
 Words = list[int]
 
 _OF_CHOICE = {"num_return_sequences", "min_new_tokens"}  # arguments of `generate` that a choice takes too
+_BY_WORDS = 0.2  # the share of the words by themselves in the log-odds of a sentence
 _UNLIKELY = -7.0  # nats
 _HARDLY = 0.05  # the share of real sentences that are less usual than what people hardly write
 _ROWS = 256  # sentences that go through a network at once
@@ -242,7 +243,11 @@ class InfillingSearch:
     # Scores
 
     def telling(self, sentences: Sequence[Words], targets: Sequence[int]) -> list[list[float]]:
-        """How much each word speaks against the wanted label: what hiding it adds to the label's log-odds, in nats."""
+        """How much each word speaks against the wanted label, in nats.
+
+        It is what hiding the word adds to the label's log-odds, and half of what the word by itself takes from them:
+        the classifier may need but one of several telling words.
+        """
         rows, labels = [], []
         for words, target in zip(sentences, targets, strict=True):
             hidden = [[*words[:place], self.config.mask_token_id, *words[place + 1 :]] for place in range(len(words))]
@@ -250,8 +255,11 @@ class InfillingSearch:
             labels += [target] * (1 + len(words))
         odds = self._log_odds(rows, labels).tolist()
         found, place = [], 0
-        for words in sentences:
-            found.append([one - odds[place] for one in odds[place + 1 : place + 1 + len(words)]])
+        table = self.attribute_log_odds.float().cpu()
+        for words, target in zip(sentences, targets, strict=True):
+            alone = table[torch.tensor(words, dtype=torch.long), target].tolist()
+            hidden = odds[place + 1 : place + 1 + len(words)]
+            found.append([one - odds[place] - other / 2 for one, other in zip(hidden, alone, strict=True)])
             place += 1 + len(words)
         return found
 
@@ -271,11 +279,13 @@ class InfillingSearch:
         return found
 
     def style_log_odds(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
-        """Log-odds of a label, `(sentences,)`: the mean of the whole's, and of the least of its clauses' and its own.
+        """Log-odds of a label, `(sentences,)`: of the classifier and, for a fifth, the sum of the words' log-odds.
 
-        The clause that still has the other label would be lost in the whole; a classifier of sentences is unsure of
-        clauses.
+        Of the classifier it is the mean of the whole's, and of the least of its clauses' and its own: the clause that
+        still has the other label would be lost in the whole, and a classifier of sentences is unsure of clauses.
         """
+        if not sentences:
+            return torch.zeros(0)
         parts, owners = list(sentences), list(range(len(sentences)))
         for row, words in enumerate(sentences):
             found = clauses(self._kinds(words))
@@ -286,7 +296,10 @@ class InfillingSearch:
         odds = self._log_odds(parts, [targets[row] for row in owners])
         least = odds.new_full((len(sentences),), torch.inf)
         least = least.scatter_reduce(0, torch.tensor(owners, dtype=torch.long), odds, "amin")
-        return (odds[: len(sentences)] + least) / 2
+        table = self.attribute_log_odds.float().cpu()
+        sums = [table[torch.tensor(words, dtype=torch.long)].sum(0) for words in sentences]
+        by_words = torch.stack([each[target] for each, target in zip(sums, targets, strict=True)])
+        return (1 - _BY_WORDS) * (odds[: len(sentences)] + least) / 2 + _BY_WORDS * by_words
 
     def fluency(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
         """How usual sentences are under the language model of a label, in nats a word, at most 0, `(sentences,)`.
