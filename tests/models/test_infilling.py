@@ -190,6 +190,7 @@ def test_its_vocabulary_cannot_grow():
 
 def test_scores_lie_between_0_and_1_and_a_copy_keeps_all_content():
     model = make_model()
+    model.attribute_log_odds.zero_()  # the classifier alone
     sentences = [[1, *torch.randint(5, 30, (5,)).tolist(), 2] for _ in range(40)]
     measure_usualness(model, sentences, [0, 1] * 20)
     scores = model.transfer_scores(SENTENCES, None, SENTENCES, 1)
