@@ -67,3 +67,26 @@ def test_transfers_are_timed_for_each_batch_number_of_candidates_and_precision(t
     numbers = (1, 4) if choosing else (1,)
     assert [(row["batch"], row["candidates"]) for row in rows] == [(size, one) for size in (1, 3) for one in numbers]
     assert all(row[precision] > 0 for row in rows for precision in ("float32", "bfloat16"))
+
+
+def test_outputs_are_read_without_their_names_and_counted_with_them(tmp_path, monkeypatch):
+    reading = script("blind_reading")
+    for name in ("one", "two"):
+        rows = [{"source": f"s {row}", "target": "positive", "output": f"{name} {row}"} for row in range(30)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = [f"{name}={tmp_path / name}.jsonl" for name in ("one", "two")]
+    settings = ["draw", "--outputs", *files, "--sentences", "20", "--folder", str(tmp_path / "sheet")]
+    monkeypatch.setattr(sys, "argv", ["blind_reading.py", *settings])
+    reading.main()
+    sheet = [json.loads(line) for line in (tmp_path / "sheet" / "sheet.jsonl").read_text().splitlines()]
+    assert len(sheet) == 40 and len({row["source"] for row in sheet}) == 20
+    assert set(sheet[0]) == {"id", "source", "wanted", "output"}
+    verdicts, good = tmp_path / "sheet" / "verdicts.jsonl", []
+    for row in sheet:
+        good.append({"id": row["id"], "wanted": True, "kept": True, "correct": row["output"].startswith("one")})
+    verdicts.write_text("".join(json.dumps(row) + "\n" for row in good))
+    first, second = reading.count(tmp_path / "sheet")
+    assert (first["system"], second["system"]) == ("one", "two") and second["usable"].startswith("0 (0 to ")
+    verdicts.write_text(json.dumps(good[0]) + "\n")
+    with pytest.raises(ValueError, match="40"):
+        reading.count(tmp_path / "sheet")
