@@ -7,8 +7,8 @@
 `write` lets a model of sentiment rewrite the hundred sentences of `ordinary_sentences.tsv` by the pipeline; they were
 made up for this, are of ten topics, and are in no training data. `draw` takes the same sentences of every file (JSON
 lines with `source`, `target` and `output`, as `examples/evaluate_style_transfer.py` writes them), shuffles all outputs
-into `sheet.jsonl`, and keeps whose they are in `key.json`. The reader writes `verdicts.jsonl`, a line with `id` and the
-three answers for each: `wanted` (the sentence has the wanted label, and nothing in it the other one), `kept` (it speaks
+into `sheet.jsonl`, and keeps whose they are in `key.json`. The reader writes `verdicts.jsonl`, a line with `id` and
+three answers each: `wanted` (the sentence has the wanted label, and nothing in it the other one), `kept` (it speaks
 of the same things, and says the same but for the label) and `correct` (a person could have written it so). What is all
 three is usable. `count` prints the shares with 95 % intervals (Wilson).
 """
