@@ -19,9 +19,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset, concatenate_datasets
+from pyarrow.parquet import read_table
 from transformers import set_seed
-from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils import SAFE_WEIGHTS_NAME, logging
 
 from hf_arae.data.collated_rows import CollatedRows
 from hf_arae.data.loading import DataArguments, load_labelled_text
@@ -32,19 +34,25 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.held_out_judges import judges_halves
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.evaluation.style_transfer import TransferJudges, every_direction
+from hf_arae.hub.run_repository import RunRepository
 from hf_arae.models.infilling.configuration_infilling import InfillingConfig
 from hf_arae.models.infilling.modeling_infilling import InfillingModel
 from hf_arae.models.infilling.objective_infilling import InfillingObjective, InfillingObjectiveArguments
 from hf_arae.models.infilling.preparation import measure_usualness, prepare_model
 from hf_arae.models.infilling.rounds import collate_pairs, rewriting_pairs
 from hf_arae.models.infilling.tuning import choose_operating_point
+from hf_arae.storage.files import sync
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.interruption import time_left
-from hf_arae.training.run_folder import check_start
+from hf_arae.training.run_folder import RunFolder, check_start, clear
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.digests import digest
 from hf_arae.utils.display import visible
+from hf_arae.utils.distributed import from_main
 from hf_arae.utils.tables import markdown_table
+from hf_arae.utils.validation import check_number, check_range
+
+logger = logging.get_logger("hf_arae.examples.train_infilling")
 
 PAIRS_FILES = "pairs-*.parquet"
 
@@ -92,6 +100,26 @@ class ScriptArguments:
         metadata={"help": "The test split is rewritten by the best of so many candidates, a row of the table each."},
     )
 
+    def __post_init__(self):
+        check_range(self, "[0, 100]", "rounds")
+        check_range(self, "[1, inf)", "max_length", "round_sentences", "tuning_sentences")
+        check_range(self, "(0, inf)", "salience_smoothing")
+        check_range(self, "(0, 1]", "accuracy")
+        whole, above_0 = {"round_candidates": "[2, 100000]", "candidates": "[1, 100000]", "round_steps": "[1, inf)"}, {
+            "round_learning_rate": "(0, inf)"
+        }
+        for name, interval in (whole | above_0).items():
+            if not getattr(self, name):
+                raise ValueError(f"{name} needs at least one number")
+            for number in getattr(self, name):
+                check_number(f"each of {name}", number, interval, name in whole)
+        if not self.rounds and 1 in self.candidates:
+            raise ValueError(
+                "candidates has 1, which is the rewriter's own output, and with rounds=0 no rewriter is trained: give "
+                "numbers above 1"
+            )
+
+
 
 def of_round(values: list, number: int):
     """The value of a round, 1 the first one: the last value is that of all later ones."""
@@ -110,8 +138,16 @@ def main() -> None:
     command = read_command_line(__file__, __doc__, groups, preset="infilling-reviews")
     data_arguments, script, sizes, objective_arguments, training_arguments = command.parts
     set_seed(training_arguments.seed)
-    check_start(training_arguments)
     began, out = time.monotonic(), Path(training_arguments.output_dir)
+    if training_arguments.resume_from_checkpoint not in (None, "last"):
+        raise ValueError(
+            "resume_from_checkpoint must be last here: of the stages, each in its own folder, the run goes on with "
+            "the one in which it was stopped"
+        )
+    folders = [*(out / f"stage-{number}" for number in range(script.rounds)), out]  # the last stage has output_dir
+    for folder in folders:
+        if folder == out or not (folder / SAFE_WEIGHTS_NAME).exists():
+            check_start(replace(training_arguments, output_dir=str(folder)))
 
     # 2. Data
     data = load_labelled_text(data_arguments)
@@ -135,11 +171,18 @@ def main() -> None:
     prepare_model(model, tokenizer, encoded, script.salience_smoothing)
     print(f"{len(data['train'])} sentences, {len(tokenizer)} words, {model.num_parameters() / 1e6:.1f} M parameters")
 
-    # 4. The first stage; the last of all stages has the output_dir itself. One that has ended is only checked
-    folders = [*(out / f"stage-{number}" for number in range(script.rounds)), out]
-    anew = training_arguments.overwrite_output_dir
-    if anew:
-        for pairs_file in out.glob(PAIRS_FILES):
+    # 4. The first stage. A stage that has ended is only checked
+    anew, repository = training_arguments.overwrite_output_dir, None
+
+    def prepare() -> None:
+        """Says at once what cannot be pushed, and takes all that a run that goes on would take for its own."""
+        nonlocal repository
+        if training_arguments.push_to_hub:
+            repository = RunRepository(training_arguments, tokenizer)
+        for folder in folders if anew else ():
+            with RunFolder(folder, True):
+                clear(folder)
+        for pairs_file in out.glob(PAIRS_FILES) if anew else ():
             pairs_file.unlink()
 
     def train(number: int, objective: InfillingObjective, rows: TokenArrays | CollatedRows, **changes) -> PhaseTrainer:
@@ -155,6 +198,9 @@ def main() -> None:
             **changes,
         )
         trainer = PhaseTrainer(model, objective, arguments, rows, processing_class=tokenizer)
+        if number == 0 and trainer.accelerator.is_main_process:
+            prepare()
+        trainer.repository = repository
         result = trainer.train()
         print(f"stage {number}: {result.steps} updates in {result.seconds / 60:.1f} minutes")
         return trainer
@@ -165,10 +211,10 @@ def main() -> None:
     order, made = np.random.default_rng(training_arguments.seed).permutation(len(encoded)), []
     for number in range(1, script.rounds + 1):
         candidates = of_round(script.round_candidates, number)
-        weights = digest(*(np.ascontiguousarray(value.numpy()) for value in model.cpu().state_dict().values()))
+        weights = digest(*(np.ascontiguousarray(value.cpu().numpy()) for value in model.state_dict().values()))
         name = digest(f"{weights} {script.round_sentences} {candidates} {training_arguments.seed}".encode())
         pairs_file = out / PAIRS_FILES.replace("*", f"{number}-{name}")
-        if not pairs_file.exists():
+        if not from_main(lambda path=pairs_file: _is_readable(path)):
             start = (number - 1) * script.round_sentences
             chosen = encoded.select(
                 order.take(range(start, start + min(script.round_sentences, len(order))), mode="wrap")
@@ -188,13 +234,11 @@ def main() -> None:
                     f"only {len(pairs)} of {len(chosen)} sentences were rewritten so that the model itself takes them "
                     "for the other label: train the first stage for longer (max_steps), or give more round_sentences"
                 )
-            unfinished = pairs_file.with_suffix(".new")
-            pairs.to_parquet(unfinished)
-            unfinished.replace(pairs_file)
+            from_main(lambda path=pairs_file, pairs=pairs: _store(pairs, path))
         made.append(pairs_file)
         # The last round learns from the pairs of all.
         files = made if number == script.rounds else [pairs_file]
-        pairs = concatenate_datasets([Dataset.from_parquet(str(file)) for file in files])
+        pairs = concatenate_datasets([Dataset(read_table(file)) for file in files])
         print(f"round {number}: {len(pairs)} pairs, such as")
         for pair in pairs.select(range(0, len(pairs), max(1, len(pairs) // 5))):
             read, written = tokenizer.batch_decode([pair["source_ids"], pair["input_ids"]], skip_special_tokens=True)
@@ -224,8 +268,6 @@ def main() -> None:
     test = data.get("test", held_out)
     rows, targets = every_direction(test["label"], len(names))
     sources, own = list(test.select(rows)["text"]), list(test.select(rows)["label"])
-    if not trainer.accelerator.is_main_process:
-        return
     table, metrics = [], {}
     for number in script.candidates:
         start = time.perf_counter()
@@ -233,12 +275,33 @@ def main() -> None:
         seconds = time.perf_counter() - start
         metrics = judges.score(sources, outputs, targets)
         table.append({"candidates": number, **metrics, "sentences_per_second": len(outputs) / seconds})
-    for source, label, target, output in list(zip(sources, own, targets, outputs, strict=True))[:: len(sources) // 20]:
+    if not trainer.accelerator.is_main_process:
+        return
+    shown = slice(None, None, max(1, len(sources) // 20))
+    for source, label, target, output in list(zip(sources, own, targets, outputs, strict=True))[shown]:
         print(f"  ({names[label]}) {visible(source)}\n    -> {names[target]}: {visible(output)}")
     print(f"\n{len(test)} held-out sentences, {len(targets)} transfers. {judges.reliability}\n")
     print(markdown_table(table))
     trainer.finish(metrics, command.parts, preset=command.preset, measured_split=measured_split(data))
     print(f'\nNow: pipeline("text-style-transfer", model="{training_arguments.output_dir}")')
+
+
+def _is_readable(pairs_file: Path) -> bool:
+    if not pairs_file.exists():
+        return False
+    try:
+        read_table(pairs_file)
+    except (OSError, pa.ArrowException) as error:
+        logger.warning("%s is damaged, and its sentences are rewritten again: %s", pairs_file, error)
+        return False
+    return True
+
+
+def _store(pairs: Dataset, pairs_file: Path) -> None:
+    unfinished = pairs_file.with_suffix(".new")
+    pairs.to_parquet(unfinished)
+    sync(unfinished)
+    unfinished.replace(pairs_file)
 
 
 if __name__ == "__main__":

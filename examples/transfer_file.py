@@ -17,6 +17,7 @@ goes on where a run was stopped, with the same output.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -110,9 +111,12 @@ def main() -> None:
     rewrite = pipeline("text-style-transfer", model=script.model, **given)
     rewrite([])  # a missing label is said now
 
+    takes_seed = "seed" in inspect.signature(rewrite.model.transfer).parameters
+    drawn = {"seed": script.seed} if takes_seed else {}
+
     def answer(texts: list[str], first: int) -> list[dict]:
         set_seed(script.seed + first)  # draws of a chunk are the same in a run that goes on
-        results = rewrite((text for text in texts), batch_size=script.batch_size, on_error="skip")
+        results = rewrite((text for text in texts), batch_size=script.batch_size, on_error="skip", **drawn)
         return [_columns(result) for result in results]
 
     # 3. Chunk by chunk, and then the file

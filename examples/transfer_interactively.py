@@ -11,6 +11,7 @@ An empty line or end of file ends it.
 
 from __future__ import annotations
 
+import inspect
 import io
 import sys
 from dataclasses import dataclass, field
@@ -30,7 +31,16 @@ class ScriptArguments:
     model: str = field(
         default="runs/arae-reviews", metadata={"help": "This checkpoint folder or Hub id has the model."}
     )
-    num_beams: int = field(default=5, metadata={"help": "The best version is found with so many beams; 1 is greedy."})
+    num_beams: int | None = field(
+        default=None,
+        metadata={
+            "help": "The best version is found with so many beams, 1 is greedy; by default 5, and by its own choice "
+            "where a model chooses among several outputs."
+        },
+    )
+    num_candidates: int | None = field(
+        default=None, metadata={"help": "A model that chooses among several outputs writes so many of each text."}
+    )
     num_samples: int = field(default=0, metadata={"help": "So many sampled versions are printed beside the best one."})
     temperature: float = field(default=0.7, metadata={"help": "Sampled versions are drawn at this temperature, > 0."})
 
@@ -39,6 +49,11 @@ def main() -> None:
     (script,) = read_command_line(__file__, __doc__, {"Flags": ScriptArguments}).parts
     require_checkpoints(script.model)
     transfer = pipeline("text-style-transfer", model=script.model)
+    chooses = "num_candidates" in inspect.signature(transfer.model.transfer).parameters
+    given = {"num_beams": script.num_beams, "num_candidates": script.num_candidates}
+    if not chooses and script.num_beams is None:
+        given["num_beams"] = 5
+    given = {name: value for name, value in given.items() if value is not None}
     labels = list(transfer.model.config.id2label.values())
     typed_by_hand = sys.stdin.isatty()
     if isinstance(sys.stdin, io.TextIOWrapper):
@@ -58,7 +73,7 @@ def main() -> None:
         if colon and label.strip() in labels:
             line, arguments["target"] = rest.strip(), label.strip()
         try:
-            best = transfer(line, num_beams=script.num_beams, **arguments)
+            best = transfer(line, **given, **arguments)
             print(visible(f"{best['target']}: {best['text']}{_told(best)}"))
             if script.num_samples:
                 sampled = transfer(

@@ -141,7 +141,7 @@ class TextStyleTransferPipeline(TextPipeline):
 
             - `text`, and `target` and `source`, labels' names; `source` is `None` where it is not known;
             - `style_score`, `content_score` and `fluency_score`, in [0, 1]: what the model thinks of its output, see
-              its `transfer_scores`; `style_score` is `None` where it holds no log-odds;
+              its `transfer_scores`; one that it cannot tell, such as the style without log-odds, is `None`;
             - `changed`: whether the words differ from those of the sentence;
             - `unknown_words`: those of the sentence that the model does not know;
             - `note`: only where there is something to say, such as that the sentence was given back.
@@ -312,7 +312,8 @@ class TextStyleTransferPipeline(TextPipeline):
             text = self._text(tokens, sentence.text, surface, detokenize)
             is_new = bool(model_outputs["rewritten"].item()) and not is_unsure
             if is_unsure:
-                told = ", ".join(f"{name} {score:.2f}" for name, score in zip(_SCORES, rejected, strict=True))
+                known = ((name, score) for name, score in zip(_SCORES, rejected, strict=True) if score == score)
+                told = ", ".join(f"{name} {score:.2f}" for name, score in known)
                 remark = f"the model is not sure of its output ({told}): the sentence is given back as it is"
             elif is_new and not text:
                 remark, is_new = NOTHING_TO_SHOW, False

@@ -15,6 +15,7 @@ from hf_arae.data.text.word_kinds import WordKind, clauses, word_kind
 from hf_arae.models.infilling.choice import Candidates, overlap, repetitions
 from hf_arae.models.infilling.gap_sets import gap_sets
 from hf_arae.models.infilling.masks import filled, gaps_of, random_gaps, with_gaps
+from hf_arae.models.infilling.own_draws import OwnDraws
 from hf_arae.models.infilling.preparation import measure_usualness
 from hf_arae.models.infilling.rounds import collate_pairs, rewriting_pairs
 from hf_arae.models.infilling.tuning import choose_operating_point
@@ -122,8 +123,6 @@ def test_candidates_differ_from_the_source_and_from_one_another():
     assert all(0 < len(words) <= 10 and repetitions(words) == 0 for words in found.words)
     (again,) = model.candidates([source], [1], 40)
     assert again.words == found.words
-    (among_others, _) = model.candidates([source, [10, 11]], [1, 0], 40)
-    assert set(map(tuple, among_others.words)) & set(map(tuple, found.words))
 
 
 def test_the_best_is_what_the_weights_say():
@@ -147,6 +146,10 @@ def test_the_best_is_what_the_weights_say():
         ({"weights": {"style": float("nan")}, "num_candidates": 4}, "style"),
         ({"num_candidates": 0}, "num_candidates"),
         ({"num_candidates": 4, "num_beams": 3}, "num_beams"),
+        ({"num_candidates": 4, "min_new_tokens": 3}, "min_new_tokens"),
+        ({"num_candidates": 4, "num_return_sequences": 5}, "num_return_sequences"),
+        ({"num_candidates": 4, "num_return_sequences": 0}, "num_return_sequences"),
+        ({"num_candidates": 4, "seed": 0.5}, "seed"),
         ({"target": 2}, "0..1"),
         ({"target": None}, "target"),
     ],
@@ -154,6 +157,12 @@ def test_the_best_is_what_the_weights_say():
 def test_wrong_arguments_of_a_transfer_are_named(arguments, named):
     with pytest.raises(ValueError, match=named):
         make_model(rewriter_trained=True).transfer(SENTENCES, **{"target": 1} | arguments)
+
+
+@pytest.mark.parametrize("wrong", ["style", [1.0, 2.0, 3.0], 1.0])
+def test_weights_without_names_are_refused(wrong):
+    with pytest.raises(TypeError, match="weights"):
+        make_model().transfer(SENTENCES, target=1, num_candidates=4, weights=wrong)
 
 
 @pytest.mark.parametrize(
@@ -237,3 +246,56 @@ def test_a_round_learns_to_undo_what_the_model_wrote():
     terms = objective.edit(batch)
     assert set(terms) == {"loss", "infilling_loss", "language_loss", "rewriting_loss"}
     assert [phase.enabled for phase in objective.phases()] == [True, False]  # the classifier stays as it was
+
+
+def test_what_a_sentence_becomes_does_not_depend_on_those_beside_it():
+    model, sentences = (
+        make_model(rewriter_trained=True),
+        [[9, 8, 7, 12, 6], [10, 11], [6], [20, 21, 22, 23, 24, 25, 26]],
+    )
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    together = model.candidates(sentences, [1, 0, 1, 0], 40)
+    for words, target, found in zip(sentences, [1, 0, 1, 0], together, strict=True):
+        (alone,) = model.candidates([words], [target], 40)
+        assert alone.words == found.words and len(alone.words) > 3
+    (other,) = model.candidates(sentences[:1], [1], 40, seed=1)
+    assert other.words != together[0].words
+    assert torch.equal(torch.get_rng_state(), state)  # nobody else's draws are touched
+
+
+def test_own_draws_are_as_likely_as_the_scores_say():
+    scores = torch.tensor([0.5, 0.0, 0.3, 0.2]).log().expand(2000, -1)
+    drawn = OwnDraws([f"row {row}" for row in range(1999)] + [None])(torch.zeros(2000, 1), scores).argmax(1)
+    shares = drawn.bincount(minlength=4) / 2000
+    assert shares[1] == 0 and drawn[-1] == 0
+    assert torch.allclose(shares, torch.tensor([0.5, 0.0, 0.3, 0.2]), atol=0.04)
+
+
+def test_a_rewriter_that_has_not_learnt_is_not_asked_by_default():
+    model = make_model()
+    assert torch.equal(model.transfer(SENTENCES, target=1), model.transfer(SENTENCES, target=1, num_candidates=16))
+    learnt = make_model(rewriter_trained=True)
+    assert torch.equal(learnt.transfer(SENTENCES, target=1), learnt.generate(SENTENCES, attribute=1))
+
+
+def test_sentences_beyond_the_table_of_places_are_refused_with_its_length():
+    model = make_model(rewriter_trained=True)
+    most = model.config.longest_input
+    long = torch.tensor([[1, *[9] * (most - 1), 2]])
+    for refused in (
+        lambda: model.transfer(long, target=1),
+        lambda: model.transfer(long, target=1, num_candidates=4),
+        lambda: model(long, attribute=1),
+        lambda: model.generate(SENTENCES, attribute=1, min_new_tokens=most, max_new_tokens=2 * most),
+    ):
+        with pytest.raises(ValueError, match=f"at most {most}"):
+            refused()
+    assert len(model.transfer(long[:, [0, *range(2, most + 1)]], target=1, num_candidates=40)) == 1
+    with pytest.raises(ValueError, match="input_ids"):
+        model()
+
+
+def test_fluency_is_not_told_before_it_was_measured():
+    scores = make_model().transfer_scores(SENTENCES, None, SENTENCES, 1)
+    assert scores["fluency"].isnan().all() and not scores["style"].isnan().any()

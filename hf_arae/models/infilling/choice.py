@@ -71,8 +71,11 @@ def checked_weights(weights: Mapping[str, float] | None, default: Mapping[str, f
     """The weights of a choice: those that are given, over the model's own.
 
     Raises:
+        TypeError: they are no dictionary.
         ValueError: a name is unknown, a weight is negative or no finite number, or all are 0.
     """
+    if weights is not None and not isinstance(weights, Mapping):
+        raise TypeError(f"weights must be a dictionary of {', '.join(WEIGHTS)}, got {weights!r}")
     given = dict(weights or {})
     if unknown := sorted(set(given) - set(WEIGHTS)):
         raise ValueError(f"weights has {', '.join(map(repr, unknown))}; accepted: {', '.join(WEIGHTS)}")

@@ -25,7 +25,7 @@ class InfillingConfig(TextConfig):
         num_candidates: from so many different rewritings the best is chosen, where nothing else is said; 1: the
             rewriter writes one, greedily.
         style_weight, fluency_weight, content_weight: what counts how much in the choice, see
-            [`~hf_arae.models.infilling.choice.choice_scores`]; at least 0, and not all 0.
+            [`~hf_arae.models.infilling.choice.Candidates.scores`]; at least 0, and not all 0.
         style_limit: log-odds of the wanted label beyond this count for no more, above 0. A low limit and a high weight
             say: those that have the label surely enough, and of them the best in the other two.
         rewriter_trained: the rewriter has learnt, and may be asked; a round of rewriting says so.
@@ -85,6 +85,11 @@ class InfillingConfig(TextConfig):
         if self.num_labels != self.num_attributes:
             raise ValueError(f"id2label names {self.num_labels} labels, but num_attributes is {self.num_attributes}")
 
+    @property
+    def longest_input(self) -> int:
+        """Most tokens that encoder and decoder have places for: spans, and what stands between them."""
+        return 2 * self.max_sequence_length + 4
+
     def network(self) -> MBartConfig:
         """The config of encoder and decoder: attention layers of transformers, normalised before each.
 
@@ -99,7 +104,7 @@ class InfillingConfig(TextConfig):
             decoder_attention_heads=self.num_heads,
             encoder_ffn_dim=self.intermediate_size,
             decoder_ffn_dim=self.intermediate_size,
-            max_position_embeddings=2 * self.max_sequence_length + 4,  # spans and what stands between them
+            max_position_embeddings=self.longest_input,
             dropout=self.dropout,
             attention_dropout=0.0,
             scale_embedding=True,

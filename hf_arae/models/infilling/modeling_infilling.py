@@ -186,12 +186,15 @@ class InfillingModel(InfillingSearch, TextModel):
 
         Raises:
             TypeError: an argument is unknown.
-            ValueError: `labels` or `decoder_input_ids` are padded on the left; a label is missing or unknown.
+            ValueError: `labels` or `decoder_input_ids` are padded on the left; a label is missing or unknown; a
+                sentence is missing or too long.
         """
         self._refuse_unknown(kwargs)
         if cache is None:
             self._check_prefixes(labels=labels, decoder_input_ids=decoder_input_ids)
         if encoder_outputs is None:
+            if input_ids is None:
+                raise ValueError("give input_ids, the sentences to rewrite, or encoder_outputs")
             attribute = attribute_tensor(attribute, len(input_ids), self.config.num_attributes, self.device)
             input_ids, attention_mask = self._read(input_ids, attention_mask)
             states = self.encode(input_ids, attention_mask, attribute)
@@ -204,6 +207,7 @@ class InfillingModel(InfillingSearch, TextModel):
             if decoder_input_ids is None:
                 decoder_input_ids = labels[:, :-1].clamp(min=0)
         if decoder_input_ids is not None:
+            self._check_length(decoder_input_ids, 0 if cache is None else cache.get_seq_length())
             written = self.decoder(
                 inputs_embeds=self.embed(decoder_input_ids),
                 encoder_hidden_states=states,
@@ -218,8 +222,18 @@ class InfillingModel(InfillingSearch, TextModel):
         return output if return_dict is not False else output.to_tuple()
 
     def _read(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        self._check_length(input_ids)
         mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask
         return padded_right(input_ids, mask, self.config.pad_token_id)
+
+    def _check_length(self, ids: Tensor, before: int = 0) -> None:
+        """Raises ValueError for token ids `(batch, sequence)` that reach beyond the table of places."""
+        length, most = before + ids.shape[1], self.config.longest_input
+        if length > most:
+            raise ValueError(
+                f"sentences of {length} tokens are too long: this model reads and writes at most {most}, made for "
+                f"{self.config.max_sequence_length} words. Cut them, or ask for fewer max_new_tokens"
+            )
 
     def prepare_inputs_for_generation(
         self, input_ids, cache=None, encoder_outputs=None, attention_mask=None, use_cache=None, **kwargs
@@ -263,8 +277,7 @@ class InfillingModel(InfillingSearch, TextModel):
         attribute = attribute_tensor(attribute, len(inputs), self.config.num_attributes, self.device)
         inputs, mask = self._read(inputs, mask)
         states = self.encode(inputs, mask, attribute)
-        processors = list(arguments.pop("logits_processor", None) or [])
-        processors.append(CopiedWords(inputs, self._fixed_words()))
+        processors = [CopiedWords(inputs, self._fixed_words()), *(arguments.pop("logits_processor", None) or [])]
         return super().generate(
             None,
             generation_config,

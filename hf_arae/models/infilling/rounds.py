@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from hf_arae.models.infilling.modeling_infilling import InfillingModel
+from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 
 _CHUNK = 500  # sentences that are rewritten together
 _CONVINCING = 1.0  # log-odds that a sentence must have for its new label, to be learned from
@@ -36,6 +37,8 @@ def rewriting_pairs(
 ) -> Dataset:
     """Rewrites sentences of the training data, and pairs them with what was written.
 
+    With several processes each works on its share, and all get all pairs.
+
     Args:
         model: in evaluation mode.
         sentences: token ids with `<bos>` and `<eos>`.
@@ -52,20 +55,24 @@ def rewriting_pairs(
     """
     draws, count = np.random.default_rng(seed), model.config.num_attributes
     begin, end = model.config.bos_token_id, model.config.eos_token_id
-    rows: list[dict[str, list[int] | int]] = []
+    starts = range(0, len(sentences), _CHUNK)
+    mine, rows_by_chunk = frozenset(rows_of_this_process(len(starts))), []
 
     def add(read: Sequence[int], written: Sequence[int], label: int, real: bool) -> None:
         ids = [begin, *written, end]
         row = {"source_ids": [begin, *read, end], "input_ids": ids, "attribute": int(label), "length": len(ids)}
-        rows.append(row | {"real": real})
+        rows_by_chunk[-1].append(row | {"real": real})
 
     bar = tqdm(total=len(sentences), desc="Rewriting", unit="sentence", disable=disable_tqdm)
-    for start in range(0, len(sentences), _CHUNK):
+    for number, start in enumerate(starts):
         words = [list(sentence[1:-1]) for sentence in sentences[start : start + _CHUNK]]
         own = list(attributes[start : start + _CHUNK])
         wanted = [
             (label + int(step)) % count for label, step in zip(own, draws.integers(1, count, len(own)), strict=True)
         ]
+        if number not in mine:
+            continue
+        rows_by_chunk.append([])
         usual = model.fluency(words, own)
         for source, label, target, least, found in zip(
             words,
@@ -85,7 +92,7 @@ def rewriting_pairs(
                 add(source, found.words[at], target, False)
         bar.update(len(words))
     bar.close()
-    return Dataset.from_list(rows)
+    return Dataset.from_list([row for rows in gather_rows(rows_by_chunk, len(starts)) for row in rows])
 
 
 def collate_pairs(padding: int):

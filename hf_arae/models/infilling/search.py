@@ -8,15 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging
 
 from hf_arae.data.text.word_kinds import WordKind, clauses
 from hf_arae.models.infilling.choice import Candidates, checked_weights, overlap, repetitions
 from hf_arae.models.infilling.gap_sets import gap_sets
 from hf_arae.models.infilling.masks import Gap, filled, with_gaps
+from hf_arae.models.infilling.own_draws import OwnDraws
 from hf_arae.models.text.attribute_values import attribute_tensor
 from hf_arae.nn.text.padding import padded_after_end
-from hf_arae.utils.seeding import seeded
 from hf_arae.utils.validation import check_number
+
+logger = logging.get_logger(__name__)
 
 Words = list[int]
 
@@ -29,6 +32,7 @@ _CLAUSE_WORDS = 3  # of a clause that is judged by itself
 _REWRITTEN = 0.25  # the share of candidates that are rewritten and not filled
 _AGAIN, _ENOUGH_FOR_AGAIN = 0.2, 12  # the share that fills gaps of the best so far, where there are so many candidates
 _LONGEST_FILL = 12  # tokens that are written for the gaps of a sentence
+_WITHOUT_REWRITER = 16  # candidates by default, where the rewriter has not learnt
 _EXTRA_WORDS = 6  # that fills may add to a sentence
 
 
@@ -57,42 +61,54 @@ class InfillingSearch:
             source: of no meaning here: what tells a label is found by what speaks against the wanted one.
             num_candidates: the best of so many rewritings, at least 1. With 1 the rewriter writes one, as
                 `generate_arguments` say, greedily if they say nothing. `None`: the config's, or 1 where
-                `generate_arguments` say how is to be written.
+                `generate_arguments` say how is to be written. A model whose rewriter has not learnt (see
+                `config.rewriter_trained`) has 16 by default, and warns where it is asked for one.
             weights: of `"style"`, `"fluency"` and `"content"` in the choice; the config's, where one is not given.
-            seed: of the candidates' draws.
+            seed: of the candidates' draws, a whole number. Those of a sentence depend on it and the sentence alone,
+                whatever stands beside it in the batch.
             precision: `"float32"`, or `"bfloat16"`: faster, and a few choices differ.
             generate_arguments: anything that `generate` takes, with one candidate; with more, `num_return_sequences`:
                 so many of the best, `(batch x sequences, sequence)`, the best first.
 
         Raises:
-            TypeError: a label is no whole number.
-            ValueError: a label is missing or out of range, a number or a weight is, or an argument does not go with
-                several candidates.
+            TypeError: a label is no whole number, or the weights are no dictionary.
+            ValueError: a label is missing or out of range, a number or a weight is, a sentence is longer than the
+                model reads, or an argument does not go with several candidates.
         """
         if target is None:
             raise ValueError(f"target is needed: a label, 0 to {self.config.num_attributes - 1}")
         target = attribute_tensor(target, len(input_ids), self.config.num_attributes, self.device)
+        self._check_length(input_ids)
         generate_arguments = {name: value for name, value in generate_arguments.items() if value is not None}
         written_so = set(generate_arguments) - _OF_CHOICE
-        number = (1 if written_so else self.config.num_candidates) if num_candidates is None else num_candidates
+        number = (1 if written_so else self._usual_candidates()) if num_candidates is None else num_candidates
         check_number("num_candidates", number, "[1, 100000]", whole=True)
+        check_number("seed", seed, "(-inf, inf)", whole=True)
         if precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision must be float32 or bfloat16 for this model, got {precision!r}")
         chosen = checked_weights(weights, self.choice_weights)
         if number == 1:
             if weights is not None:
                 raise ValueError("weights are of the choice among candidates: they need num_candidates above 1")
+            if not self.config.rewriter_trained:
+                logger.warning_once(
+                    "The rewriter of this model has not learnt to rewrite (config.rewriter_trained is False), and "
+                    "what it writes has no meaning: give num_candidates above 1, or train with rounds of rewriting."
+                )
             with self._computing_in(precision):
                 written = self.generate(
                     input_ids, attention_mask=attention_mask, attribute=target, **generate_arguments
                 )
             return padded_after_end(written, self.config.eos_token_id, self.config.pad_token_id)
+        if generate_arguments.get("min_new_tokens", 0) > 1:
+            written_so.add("min_new_tokens")  # that there is a word at all is so anyway
         if written_so:
             raise ValueError(
                 f"{', '.join(sorted(written_so))} cannot be set for the best of {number} candidates; with "
                 "num_candidates=1 the rewriter takes it"
             )
         several = generate_arguments.get("num_return_sequences", 1)
+        check_number("num_return_sequences", several, f"[1, {number}]", whole=True)
         sentences = self._sentences(input_ids, attention_mask)
         found = self.candidates(sentences, target.tolist(), number, seed, precision)
         best = []
@@ -100,6 +116,10 @@ class InfillingSearch:
             rows = one.best(chosen, self.config.style_limit, several) or [words]
             best += rows + rows[-1:] * (several - len(rows))
         return self._framed(best)
+
+    def _usual_candidates(self) -> int:
+        usual = self.config.num_candidates
+        return usual if usual > 1 or self.config.rewriter_trained else _WITHOUT_REWRITER
 
     @property
     def choice_weights(self) -> dict[str, float]:
@@ -126,17 +146,17 @@ class InfillingSearch:
             sentences: words of each.
             targets: labels that are wanted.
             number: 2 or more.
-            seed: of the draws.
+            seed: of the draws; those of a sentence do not depend on the others.
             precision: see `transfer`.
         """
         rewritten = max(2, round(_REWRITTEN * number)) if self.config.rewriter_trained else 0
         again = round(_AGAIN * number) if number >= _ENOUGH_FOR_AGAIN else 0
         pools: list[dict[tuple[int, ...], None]] = [{} for _ in sentences]
-        with seeded(seed, self.device), self._computing_in(precision):
+        with self._computing_in(precision):
             if rewritten:
-                for row, words in self._rewritings(sentences, targets, rewritten):
+                for row, words in self._rewritings(sentences, targets, rewritten, seed):
                     pools[row].setdefault(tuple(words))
-            for row, words in self._fills(sentences, targets, number - rewritten - again):
+            for row, words in self._fills(sentences, targets, number - rewritten - again, seed):
                 pools[row].setdefault(tuple(words))
             found = self._scored_pools(sentences, targets, pools)
             if again:
@@ -144,7 +164,7 @@ class InfillingSearch:
                 best = {row: one.best(self.choice_weights, self.config.style_limit) for row, one in enumerate(found)}
                 rows = [row for row, words in best.items() if words]
                 labels = [targets[row] for row in rows]
-                for at, words in self._fills([best[row][0] for row in rows], labels, again):
+                for at, words in self._fills([best[row][0] for row in rows], labels, again, seed):
                     pools[rows[at]].setdefault(tuple(words))
                 found = self._scored_pools(sentences, targets, pools)
             return found
@@ -167,29 +187,30 @@ class InfillingSearch:
             return False
         return repetitions(candidate) <= repetitions(source)
 
-    def _rewritings(self, sentences: Sequence[Words], targets: Sequence[int], number: int):
+    def _rewritings(self, sentences: Sequence[Words], targets: Sequence[int], number: int, seed: int):
         """Rows and words of what the rewriter writes: the greedy one and draws."""
         for rows in self._by_length(sentences):
-            ids = self._framed([sentences[row] for row in rows])
-            labels = torch.tensor([targets[row] for row in rows], device=self.device)
-            for sampling in ({}, {"do_sample": True, "num_return_sequences": number - 1}):
-                written = self.generate(ids, attribute=labels, **sampling)
-                copies = len(written) // len(rows)
-                for at, words in enumerate(self._sentences(written)):
-                    yield rows[at // copies], words
+            ids = self._framed([sentences[row] for row in rows]).repeat_interleave(number, 0)
+            copies = [row for row in rows for _ in range(number)]
+            labels = torch.tensor([targets[row] for row in copies], device=self.device)
+            draws = OwnDraws(_names(rows, sentences, targets, [number] * len(sentences), seed))
+            written = self.generate(ids, attribute=labels, do_sample=False, logits_processor=[draws])
+            yield from zip(copies, self._sentences(written), strict=True)
 
-    def _fills(self, sentences: Sequence[Words], targets: Sequence[int], number: int):
+    def _fills(self, sentences: Sequence[Words], targets: Sequence[int], number: int, seed: int):
         """Rows and words of sentences with filled gaps: of each set of gaps the greedy fill, and draws."""
         opened: list[tuple[int, list[Gap], Words]] = []
-        most = 1
+        copies: list[int] = []
         for row, telling in enumerate(self.telling(sentences, targets)):
             sets = gap_sets(self._kinds(sentences[row]), telling)[: max(number, 1)]
-            most = max(most, len(sets))
+            times = max(1, round(number / len(sets)))
             for gaps in sets:
                 kept, _ = with_gaps(sentences[row], gaps, self.config.mask_token_id)
-                opened.append((row, gaps, kept))
-        draws = max(0, round(number / most) - 1)
-        written = self.filled_gaps([kept for _, _, kept in opened], [targets[row] for row, _, _ in opened], draws)
+                if len(kept) + 2 <= self.config.longest_input:  # with <bos> and <eos>
+                    opened.append((row, gaps, kept))
+                    copies.append(times)
+        labels = [targets[row] for row, _, _ in opened]
+        written = self.filled_gaps([kept for _, _, kept in opened], labels, copies, seed)
         for (row, gaps, _), fills in zip(opened, written, strict=True):
             for fill in fills:
                 if self._new(sentences[row], gaps, fill):
@@ -208,13 +229,16 @@ class InfillingSearch:
         stood = (source[start:end] for start, end in gaps)
         return all(part != old or not old for part, old in zip(parts, stood, strict=False))
 
-    def filled_gaps(self, opened: Sequence[Words], targets: Sequence[int], draws: int) -> list[list[Words]]:
-        """What the infiller writes for the gaps of each sentence: the greedy fill, and `draws` others.
+    def filled_gaps(
+        self, opened: Sequence[Words], targets: Sequence[int], copies: Sequence[int], seed: int = 0
+    ) -> list[list[Words]]:
+        """What the infiller writes for the gaps of each sentence: the greedy fill, and draws.
 
         Args:
             opened: sentences with the mask token at each gap.
             targets: labels.
-            draws: at least 0.
+            copies: how many fills of each, at least 1.
+            seed: of the draws; those of a sentence do not depend on the others.
         """
         found: list[list[Words]] = [[] for _ in opened]
         never = [*self.generation_config.suppress_tokens, *self._fixed_words().tolist()]
@@ -223,21 +247,21 @@ class InfillingSearch:
             ids = self._framed([opened[row] for row in rows])
             mask = (ids != self.config.pad_token_id).long()
             labels = torch.tensor([targets[row] for row in rows], device=self.device)
-            states = self.encode(ids, mask, labels, rewrite=False)
-            for sampling in ({}, {"do_sample": True, "num_return_sequences": draws, "top_k": 0}):
-                if sampling and not draws:
-                    continue
-                written = super().generate(
-                    encoder_outputs=BaseModelOutput(last_hidden_state=states),
-                    attention_mask=mask,
-                    suppress_tokens=sorted(set(never)),
-                    max_new_tokens=_LONGEST_FILL,
-                    **sampling,
-                )
-                copies, ended = len(written) // len(rows), (written == self.config.eos_token_id).any(1).tolist()
-                for at, words in enumerate(self._sentences(written, gaps=True)):
-                    if ended[at]:
-                        found[rows[at // copies]].append(words)
+            times = torch.tensor([copies[row] for row in rows], device=self.device)
+            states = self.encode(ids, mask, labels, rewrite=False).repeat_interleave(times, 0)
+            written = super().generate(
+                encoder_outputs=BaseModelOutput(last_hidden_state=states),
+                attention_mask=mask.repeat_interleave(times, 0),
+                suppress_tokens=sorted(set(never)),
+                max_new_tokens=_LONGEST_FILL,
+                do_sample=False,
+                logits_processor=[OwnDraws(_names(rows, opened, targets, copies, seed))],
+            )
+            owners = [row for row in rows for _ in range(copies[row])]
+            ended = (written == self.config.eos_token_id).any(1).tolist()
+            for row, words, whole in zip(owners, self._sentences(written, gaps=True), ended, strict=True):
+                if whole:
+                    found[row].append(words)
         return found
 
     # Scores
@@ -325,7 +349,7 @@ class InfillingSearch:
         `style`: the probability of the wanted label, see `style_log_odds`; `content`: what source and output have in
         common, see [`~hf_arae.models.infilling.choice.overlap`]; `fluency`: from the share of real sentences that are
         less usual than the output, see `fluency`: up to a twentieth of them it rises to 0.5, and over the others to 1,
-        so that below 0.5 is what people hardly write.
+        so that below 0.5 is what people hardly write. NaN before that was measured (at the end of a training).
 
         Args:
             input_ids, attention_mask: the sources, `(batch, sequence)`.
@@ -341,7 +365,7 @@ class InfillingSearch:
         return {
             "style": torch.cat([one.style for one in found]).sigmoid(),
             "content": torch.cat([one.content for one in found]),
-            "fluency": usual.clamp(0, 1),
+            "fluency": usual.clamp(0, 1) if self.usualness.any() else torch.full_like(usual, torch.nan),
         }
 
     def _log_odds(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
@@ -387,3 +411,14 @@ class InfillingSearch:
     def _by_length(sentences: Sequence[Words], rows: int = _ROWS) -> list[list[int]]:
         order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
         return [order[start : start + rows] for start in range(0, len(order), rows)]
+
+
+def _names(
+    rows: Sequence[int], sentences: Sequence[Words], targets: Sequence[int], copies: Sequence[int], seed: int
+) -> list[str | None]:
+    """Names of the draws of each copy of sentences, see `OwnDraws`; the first copy is greedy."""
+    return [
+        f"{seed} {copy} {targets[row]} {sentences[row]}" if copy else None
+        for row in rows
+        for copy in range(copies[row])
+    ]
