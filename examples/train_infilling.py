@@ -105,10 +105,8 @@ class ScriptArguments:
         check_range(self, "[1, inf)", "max_length", "round_sentences", "tuning_sentences")
         check_range(self, "(0, inf)", "salience_smoothing")
         check_range(self, "(0, 1]", "accuracy")
-        whole, above_0 = {"round_candidates": "[2, 100000]", "candidates": "[1, 100000]", "round_steps": "[1, inf)"}, {
-            "round_learning_rate": "(0, inf)"
-        }
-        for name, interval in (whole | above_0).items():
+        whole = {"round_candidates": "[2, 100000]", "candidates": "[1, 100000]", "round_steps": "[1, inf)"}
+        for name, interval in (whole | {"round_learning_rate": "(0, inf)"}).items():
             if not getattr(self, name):
                 raise ValueError(f"{name} needs at least one number")
             for number in getattr(self, name):
@@ -118,7 +116,6 @@ class ScriptArguments:
                 "candidates has 1, which is the rewriter's own output, and with rounds=0 no rewriter is trained: give "
                 "numbers above 1"
             )
-
 
 
 def of_round(values: list, number: int):

@@ -47,6 +47,7 @@ TINY = {
     "candidates": 4,
     "per_device_train_batch_size": 4,
     "bf16": "false",
+    "use_cpu": "true",
     "disable_tqdm": "true",
     "report_to": "none",
 }
