@@ -1,6 +1,7 @@
 """A page to try the models on: style transfer, summaries, the latent space, and images.
 
-    python examples/space/app.py --transfer_model model_cards/arae-yelp --latent_model model_cards/arae-flickr30k \
+    python examples/space/app.py --transfer_model model_cards/style-transfer-yelp \
+        --latent_model model_cards/arae-flickr30k \
         --summary_model model_cards/headline-selector-news --image_model model_cards/ebgan-mnist --port 7860
 
 It needs `pip install hf_arae[space]`. The folder is a Space of the Hub as it is; there the models are named by the
@@ -47,7 +48,7 @@ def _named(variable: str, folder: str):
 class ScriptArguments:
     """What belongs to this script alone."""
 
-    transfer_model: str = _named("transfer_model", "arae-yelp")
+    transfer_model: str = _named("transfer_model", "style-transfer-yelp")
     summary_model: str = _named("summary_model", "headline-selector-news")
     latent_model: str = _named("latent_model", "arae-flickr30k")
     image_model: str = _named("image_model", "ebgan-mnist")

@@ -13,6 +13,9 @@ from markup import note
 
 # What the staged models were trained on, by the last part of their names.
 _TRAINED_ON = {
+    "style-transfer-yelp": "It edits. It was trained on short reviews of restaurants and shops, and keeps words of "
+    "anything else, of which it knows few.",
+    "style-transfer-captions": "It edits, and was trained on 12 000 romantic and humorous captions of photographs.",
     "arae-yelp": "It was trained on short reviews of restaurants and shops, and knows few words of anything else.",
     "arae-flickr30k": "It was trained on captions of photographs, and knows few words of anything else.",
     "headline-selector-news": "It chooses words, and was trained on first sentences of English news and on titles.",

@@ -168,7 +168,8 @@ def test_with_more_than_two_labels_who_types_is_told_to_name_one(monkeypatch, ca
         scores = {"style_score": None, "content_score": 0.5, "fluency_score": 0.25}
         return {"target": target, "text": line, "unknown_words": ["so"], **scores}
 
-    rewrite.model = SimpleNamespace(config=SimpleNamespace(id2label=dict(enumerate("12345"))))
+    config = SimpleNamespace(id2label=dict(enumerate("12345")))
+    rewrite.model = SimpleNamespace(config=config, transfer=lambda input_ids: input_ids)
     monkeypatch.setattr(script, "pipeline", lambda *_, **__: rewrite)
     monkeypatch.setattr(sys, "argv", [str(path), "--model", str(ROOT / "model_cards" / "arae-yelp")])
     monkeypatch.setattr(sys, "stdin", io.StringIO("so so\n5: so so\n"))

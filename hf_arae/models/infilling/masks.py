@@ -54,14 +54,20 @@ def with_gaps(words: Sequence[int], gaps: Sequence[Gap], mask: int) -> tuple[lis
     return kept + list(words[place:]), written
 
 
-def filled(words: Sequence[int], gaps: Sequence[Gap], written: Sequence[int], mask: int) -> list[int] | None:
-    """The sentence with its gaps filled by what was written, or `None` if that was for more gaps or fewer."""
+def fills_of(written: Sequence[int], mask: int) -> list[list[int]]:
+    """What was written for each gap."""
     parts: list[list[int]] = [[]]
     for token in written:
         if token == mask:
             parts.append([])
         else:
             parts[-1].append(token)
+    return parts
+
+
+def filled(words: Sequence[int], gaps: Sequence[Gap], written: Sequence[int], mask: int) -> list[int] | None:
+    """The sentence with its gaps filled by what was written, or `None` if that was for more gaps or fewer."""
+    parts = fills_of(written, mask)
     if len(parts) != len(gaps):
         return None
     result, place = [], 0

@@ -13,7 +13,7 @@ from transformers.utils import logging
 from hf_arae.data.text.word_kinds import WordKind, clauses
 from hf_arae.models.infilling.choice import Candidates, checked_weights, overlap, repetitions
 from hf_arae.models.infilling.gap_sets import gap_sets
-from hf_arae.models.infilling.masks import Gap, filled, with_gaps
+from hf_arae.models.infilling.masks import Gap, filled, fills_of, with_gaps
 from hf_arae.models.infilling.own_draws import OwnDraws
 from hf_arae.models.text.attribute_values import attribute_tensor
 from hf_arae.nn.text.padding import padded_after_end
@@ -220,12 +220,7 @@ class InfillingSearch:
 
     def _new(self, source: Words, gaps: Sequence[Gap], fill: Words) -> bool:
         """Whether no gap got back what stood there."""
-        parts: list[Words] = [[]]
-        for token in fill:
-            if token == self.config.mask_token_id:
-                parts.append([])
-            else:
-                parts[-1].append(token)
+        parts = fills_of(fill, self.config.mask_token_id)
         stood = (source[start:end] for start, end in gaps)
         return all(part != old or not old for part, old in zip(parts, stood, strict=False))
 
