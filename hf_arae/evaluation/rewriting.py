@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_arae.data.text.reading import batches_by_length
+from hf_arae.data.text.surface import words_of
 from hf_arae.metrics.numbers import Number
 from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 
@@ -52,6 +53,8 @@ def rewrite_texts(
 ) -> list[str]:
     """Encodes each text and decodes it with the wanted attribute: a transfer, or a reconstruction with its own.
 
+    Unknown words that the model copies are the source's, as in the pipeline.
+
     Args:
         texts: sentences; longer ones are cut to the limit.
         attributes: wanted value of each text; may be left out with one decoder only.
@@ -65,9 +68,34 @@ def rewrite_texts(
         # Of an autoencoder the two are the same; an editor has transfers alone.
         write = model.reconstruct if wanted is None else model.transfer
         written = write(ids, mask, None if wanted is None else wanted[rows], **generate_arguments)
-        for row, text in zip(rows, tokenizer.batch_decode(written, skip_special_tokens=True), strict=True):
-            outputs[row] = text
+        for row, words in zip(rows, written.tolist(), strict=True):
+            outputs[row] = _with_unknown_words(words, mine[row], tokenizer)
     return gather_rows(outputs, len(texts))
+
+
+def _with_unknown_words(written: list[int], source: str, tokenizer: PreTrainedTokenizerBase) -> str:
+    """A text that was written, with the source's unknown words, in their order, where the model copied them."""
+    unknown = tokenizer.unk_token_id
+    if unknown is None or unknown not in written:
+        return tokenizer.decode(written, skip_special_tokens=True)
+    words = words_of(tokenizer.backend_tokenizer, source)
+    read = tokenizer(source, truncation=True, add_special_tokens=False)["input_ids"]
+    missing = iter([word for word, token in zip(words, read, strict=False) if token == unknown])
+    parts: list[str] = []
+    for place in _pieces(written, unknown):
+        parts.append(next(missing, "") if place == [unknown] else tokenizer.decode(place, skip_special_tokens=True))
+    return " ".join(part for part in parts if part)
+
+
+def _pieces(written: list[int], unknown: int) -> list[list[int]]:
+    """What stands between unknown words, and these."""
+    pieces: list[list[int]] = [[]]
+    for token in written:
+        if token == unknown:
+            pieces += [[token], []]
+        else:
+            pieces[-1].append(token)
+    return [piece for piece in pieces if piece]
 
 
 def sample_texts(

@@ -11,7 +11,9 @@ from testing_mixins import TextFamilyTests
 
 from hf_arae import InfillingConfig, InfillingModel, InfillingObjective, InfillingObjectiveArguments
 from hf_arae.data.collated_rows import CollatedRows
+from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.data.text.word_kinds import WordKind, clauses, word_kind
+from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.models.infilling.choice import Candidates, overlap, repetitions
 from hf_arae.models.infilling.gap_sets import gap_sets
 from hf_arae.models.infilling.masks import filled, gaps_of, random_gaps, with_gaps
@@ -299,3 +301,12 @@ def test_sentences_beyond_the_table_of_places_are_refused_with_its_length():
 def test_fluency_is_not_told_before_it_was_measured():
     scores = make_model().transfer_scores(SENTENCES, None, SENTENCES, 1)
     assert scores["fluency"].isnan().all() and not scores["style"].isnan().any()
+
+
+def test_unknown_words_that_are_copied_are_the_sources():
+    words = ["the", "food", "was", "very", "good", "bad"]
+    tokenizer = train_tokenizer([" ".join(words)])
+    model = make_model(vocab_size=len(tokenizer), rewriter_trained=True)
+    model.transfer = lambda ids, mask, target, **_: ids  # which copies
+    sources = ["the zwieback was good", "qwark food was very zwieback", "the food was bad"]
+    assert rewrite_texts(model, tokenizer, sources, [1, 1, 1]) == sources
