@@ -49,6 +49,9 @@ class Copier:
     def encode(self, ids, mask=None):
         return torch.nn.functional.pad(ids, (0, WIDTH - ids.shape[1])).float()
 
+    def transfer(self, ids, mask, target, **arguments):
+        return ids
+
     def decode(self, code, attribute=None, **arguments):
         return code.long()
 

@@ -34,8 +34,9 @@ TRAIN = """
         torch.manual_seed(0)
         model = tests.build_model()
         for module in model.modules():  # what a process drops is its own
-            if isinstance(module, (torch.nn.Dropout, torch.nn.LSTM)):
-                setattr(module, "p" if isinstance(module, torch.nn.Dropout) else "dropout", 0.0)
+            name = "p" if isinstance(module, torch.nn.Dropout) else "dropout"
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
         return tests, model
 
     folder, processes, cases = sys.argv[1], int(sys.argv[2]), sys.argv[3:]

@@ -102,7 +102,7 @@ class InfillingObjective(Objective):
         config, is_word = self.model.config, self.model.words(ids)
         odds = self.model.attribute_log_odds[ids].gather(2, labels.view(-1, 1, 1).expand(-1, ids.shape[1], 1))
         draws = self.rand(odds.new_zeros(len(ids), NUM_DRAWS))
-        word_draws = self.rand(odds.new_zeros(*ids.shape, NUM_WORD_DRAWS))
+        word_draws = self._word_draws(ids, NUM_WORD_DRAWS)
         gaps = random_gaps(odds.squeeze(2), is_word, draws, word_draws)
         kept, written = [], []
         for row, words, opened in zip(ids.tolist(), is_word.tolist(), gaps, strict=True):
@@ -115,10 +115,15 @@ class InfillingObjective(Objective):
         states = self.model.encode(sources, mask, labels, rewrite=False)
         return self.mean(*self.model.sequence_loss(states, mask, wanted))
 
+    def _word_draws(self, ids: Tensor, count: int) -> Tensor:
+        """Uniform numbers for each token, `(batch, sequence, count)`, the same however wide the batch is padded."""
+        width = max(self.model.config.max_sequence_length + 2, ids.shape[1])
+        return self.rand(torch.zeros(len(ids), width, count, device=ids.device))[:, : ids.shape[1]]
+
     def classify(self, batch: Batch) -> Terms:
         """Cross-entropy of the labels, with some words hidden."""
         ids, labels = batch["input_ids"], batch["attribute"]
-        hidden = self.rand(torch.zeros(ids.shape, device=ids.device)) < self.settings.classifier_word_dropout
+        hidden = self._word_draws(ids, 1).squeeze(2) < self.settings.classifier_word_dropout
         ids = ids.masked_fill(hidden & self.model.words(ids), self.model.config.mask_token_id)
         logits = self.model.classify(ids).float()
         return {
