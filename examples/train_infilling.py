@@ -41,7 +41,7 @@ from hf_arae.models.infilling.objective_infilling import InfillingObjective, Inf
 from hf_arae.models.infilling.preparation import measure_usualness, prepare_model
 from hf_arae.models.infilling.rounds import collate_pairs, rewriting_pairs
 from hf_arae.models.infilling.tuning import choose_operating_point
-from hf_arae.storage.files import sync
+from hf_arae.storage.files import whole_file
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.interruption import time_left
 from hf_arae.training.run_folder import RunFolder, check_start, clear
@@ -295,10 +295,8 @@ def _is_readable(pairs_file: Path) -> bool:
 
 
 def _store(pairs: Dataset, pairs_file: Path) -> None:
-    unfinished = pairs_file.with_suffix(".new")
-    pairs.to_parquet(unfinished)
-    sync(unfinished)
-    unfinished.replace(pairs_file)
+    with whole_file(pairs_file) as unfinished:
+        pairs.to_parquet(unfinished)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from hf_arae.data.text.word_kinds import WordKind, clauses, word_kind
 from hf_arae.evaluation.rewriting import rewrite_texts
 from hf_arae.models.infilling.choice import Candidates, overlap, repetitions
 from hf_arae.models.infilling.gap_sets import gap_sets
-from hf_arae.models.infilling.masks import filled, gaps_of, random_gaps, with_gaps
+from hf_arae.models.infilling.masks import filled, fills_of, gaps_of, random_gaps, with_gaps
 from hf_arae.models.infilling.own_draws import OwnDraws
 from hf_arae.models.infilling.preparation import measure_usualness
 from hf_arae.models.infilling.rounds import collate_pairs, rewriting_pairs
@@ -67,8 +67,8 @@ def test_gaps_and_what_stood_in_them_give_the_sentence_back():
     for gaps in ([(0, 5)], [(1, 3)], [(0, 1), (2, 2), (4, 5)], [(5, 5)]):
         kept, written = with_gaps(words, gaps, MASK)
         assert kept.count(MASK) == len(gaps) and written.count(MASK) == len(gaps) - 1
-        assert filled(words, gaps, written, MASK) == words
-    assert filled(words, [(1, 3)], [7, MASK, 8], MASK) is None  # a fill too many
+        assert filled(words, gaps, fills_of(written, MASK)) == words
+    assert filled(words, [(1, 3), (5, 5)], [[7], [8, 9]]) == [10, 7, 13, 14, 8, 9]
     assert gaps_of([True, True, False, True], [2, 4]) == [(0, 2), (3, 4)]  # empty gaps beside hidden words are theirs
     assert gaps_of([False, False], [0, 2]) == [(0, 0), (2, 2)]
 

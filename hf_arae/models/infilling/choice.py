@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
 
+import torch
 from torch import Tensor
 
 WEIGHTS = ("style", "fluency", "content")
@@ -29,6 +30,16 @@ class Candidates:
     style: Tensor
     fluency: Tensor
     content: Tensor
+
+    @classmethod
+    def none(cls) -> Candidates:
+        """No rewriting."""
+        return cls([], *torch.zeros(3, 0))
+
+    def with_others(self, others: Candidates) -> Candidates:
+        """These and other rewritings of the same sentence."""
+        pairs = ((self.style, others.style), (self.fluency, others.fluency), (self.content, others.content))
+        return Candidates(self.words + others.words, *map(torch.cat, pairs))
 
     def scores(self, weights: Mapping[str, float], style_limit: float) -> Tensor:
         """What the choice is made by, `(n,)`: the weighted sum, in which `style` counts up to a limit."""

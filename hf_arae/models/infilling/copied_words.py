@@ -24,9 +24,7 @@ class CopiedWords(LogitsProcessor):
             return scores
         allowed = self.allowed.repeat_interleave(len(scores) // len(self.allowed), 0)
         used = _counts(input_ids, self.fixed) >= allowed
-        return scores.index_fill(1, self.fixed, 0.0) + torch.zeros_like(scores).index_copy(
-            1, self.fixed, scores.index_select(1, self.fixed).masked_fill(used, -torch.inf)
-        )
+        return scores.index_copy(1, self.fixed, scores.index_select(1, self.fixed).masked_fill(used, -torch.inf))
 
 
 def _counts(ids: Tensor, fixed: Tensor) -> Tensor:

@@ -56,23 +56,20 @@ def with_gaps(words: Sequence[int], gaps: Sequence[Gap], mask: int) -> tuple[lis
 
 def fills_of(written: Sequence[int], mask: int) -> list[list[int]]:
     """What was written for each gap."""
-    parts: list[list[int]] = [[]]
+    fills: list[list[int]] = [[]]
     for token in written:
         if token == mask:
-            parts.append([])
+            fills.append([])
         else:
-            parts[-1].append(token)
-    return parts
+            fills[-1].append(token)
+    return fills
 
 
-def filled(words: Sequence[int], gaps: Sequence[Gap], written: Sequence[int], mask: int) -> list[int] | None:
-    """The sentence with its gaps filled by what was written, or `None` if that was for more gaps or fewer."""
-    parts = fills_of(written, mask)
-    if len(parts) != len(gaps):
-        return None
+def filled(words: Sequence[int], gaps: Sequence[Gap], fills: Sequence[Sequence[int]]) -> list[int]:
+    """The sentence with a fill in each of its gaps."""
     result, place = [], 0
-    for (start, end), part in zip(gaps, parts, strict=True):
-        result += [*words[place:start], *part]
+    for (start, end), fill in zip(gaps, fills, strict=True):
+        result += [*words[place:start], *fill]
         place = end
     return result + list(words[place:])
 

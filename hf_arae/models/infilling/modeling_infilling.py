@@ -40,7 +40,6 @@ class InfillingModel(InfillingSearch, TextModel):
     config: InfillingConfig
     config_class = InfillingConfig
     auto_classes = ("AutoModel", "AutoModelForSeq2SeqLM")
-    draws_codes = False
 
     def __init__(self, config: InfillingConfig):
         super().__init__(config)

@@ -104,13 +104,11 @@ class InfillingObjective(Objective):
         draws = self.rand(odds.new_zeros(len(ids), NUM_DRAWS))
         word_draws = self._word_draws(ids, NUM_WORD_DRAWS)
         gaps = random_gaps(odds.squeeze(2), is_word, draws, word_draws)
-        kept, written = [], []
-        for row, words, opened in zip(ids.tolist(), is_word.tolist(), gaps, strict=True):
-            sentence = [word for word, here in zip(row, words, strict=True) if here]
-            left, wanted = with_gaps(sentence, opened, config.mask_token_id)
-            kept.append([config.bos_token_id, *left, config.eos_token_id])
-            written.append([config.bos_token_id, *wanted, config.eos_token_id])
-        sources, wanted = (_padded(rows, config.pad_token_id, ids.device) for rows in (kept, written))
+        opened = [
+            with_gaps(sentence, places, config.mask_token_id)
+            for sentence, places in zip(self.model.sentences_of(ids, mask_token=True), gaps, strict=True)
+        ]
+        sources, wanted = (self.model.framed(rows) for rows in zip(*opened, strict=True))
         mask = (sources != config.pad_token_id).long()
         states = self.model.encode(sources, mask, labels, rewrite=False)
         return self.mean(*self.model.sequence_loss(states, mask, wanted))
@@ -130,11 +128,6 @@ class InfillingObjective(Objective):
             "loss": F.cross_entropy(logits, labels, label_smoothing=self.settings.classifier_smoothing),
             "accuracy": (logits.argmax(1) == labels).float().mean(),
         }
-
-
-def _padded(rows: list[list[int]], padding: int, device: torch.device) -> Tensor:
-    longest = max(map(len, rows))
-    return torch.tensor([row + [padding] * (longest - len(row)) for row in rows], device=device)
 
 
 __all__ = ["InfillingObjective", "InfillingObjectiveArguments"]

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 
 from hf_arae.models.infilling.modeling_infilling import InfillingModel
@@ -102,8 +103,8 @@ def collate_pairs(padding: int):
     def collate(rows: list[dict]) -> dict[str, Tensor]:
         batch = {name: torch.tensor([row[name] for row in rows]) for name in ("attribute", "real")}
         for name, mask in (("input_ids", "attention_mask"), ("source_ids", "source_mask")):
-            longest = max(len(row[name]) for row in rows)
-            batch[name] = torch.tensor([row[name] + [padding] * (longest - len(row[name])) for row in rows])
+            ids = [torch.tensor(row[name]) for row in rows]
+            batch[name] = pad_sequence(ids, batch_first=True, padding_value=padding)
             batch[mask] = (batch[name] != padding).long()
         return batch
 

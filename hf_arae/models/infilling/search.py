@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,25 +10,18 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
 
-from hf_arae.data.text.word_kinds import WordKind, clauses
-from hf_arae.models.infilling.choice import Candidates, checked_weights, overlap, repetitions
+from hf_arae.models.infilling.choice import Candidates, checked_weights, repetitions
 from hf_arae.models.infilling.gap_sets import gap_sets
 from hf_arae.models.infilling.masks import Gap, filled, fills_of, with_gaps
 from hf_arae.models.infilling.own_draws import OwnDraws
+from hf_arae.models.infilling.scores import InfillingScores, Words
 from hf_arae.models.text.attribute_values import attribute_tensor
 from hf_arae.nn.text.padding import padded_after_end
 from hf_arae.utils.validation import check_number
 
 logger = logging.get_logger(__name__)
 
-Words = list[int]
-
 _OF_CHOICE = {"num_return_sequences", "min_new_tokens"}  # arguments of `generate` that a choice takes too
-_BY_WORDS = 0.2  # the share of the words by themselves in the log-odds of a sentence
-_UNLIKELY = -7.0  # nats
-_HARDLY = 0.05  # the share of real sentences that are less usual than what people hardly write
-_ROWS = 256  # sentences that go through a network at once
-_CLAUSE_WORDS = 3  # of a clause that is judged by itself
 _REWRITTEN = 0.25  # the share of candidates that are rewritten and not filled
 _AGAIN, _ENOUGH_FOR_AGAIN = 0.2, 12  # the share that fills gaps of the best so far, where there are so many candidates
 _LONGEST_FILL = 12  # tokens that are written for the gaps of a sentence
@@ -36,7 +29,7 @@ _WITHOUT_REWRITER = 16  # candidates by default, where the rewriter has not lear
 _EXTRA_WORDS = 6  # that fills may add to a sentence
 
 
-class InfillingSearch:
+class InfillingSearch(InfillingScores):
     """Mixed into the model: verbs of transfer. Within, sentences are lists of words, without `<bos>` and `<eos>`."""
 
     @torch.no_grad()
@@ -109,13 +102,13 @@ class InfillingSearch:
             )
         several = generate_arguments.get("num_return_sequences", 1)
         check_number("num_return_sequences", several, f"[1, {number}]", whole=True)
-        sentences = self._sentences(input_ids, attention_mask)
-        found = self.candidates(sentences, target.tolist(), number, seed, precision)
+        sentences = self.sentences_of(input_ids, attention_mask)
+        found = self.candidates(sentences, target.tolist(), number, seed, precision, chosen)
         best = []
         for words, one in zip(sentences, found, strict=True):
             rows = one.best(chosen, self.config.style_limit, several) or [words]
             best += rows + rows[-1:] * (several - len(rows))
-        return self._framed(best)
+        return self.framed(best)
 
     def _usual_candidates(self) -> int:
         usual = self.config.num_candidates
@@ -136,6 +129,7 @@ class InfillingSearch:
         number: int,
         seed: int = 0,
         precision: str = "float32",
+        weights: Mapping[str, float] | None = None,
     ) -> list[Candidates]:
         """Different rewritings of each sentence, about `number` where it has so many, with their scores.
 
@@ -148,35 +142,42 @@ class InfillingSearch:
             number: 2 or more.
             seed: of the draws; those of a sentence do not depend on the others.
             precision: see `transfer`.
+            weights: by which the best so far are opened once more; the config's if `None`.
         """
         rewritten = max(2, round(_REWRITTEN * number)) if self.config.rewriter_trained else 0
         again = round(_AGAIN * number) if number >= _ENOUGH_FOR_AGAIN else 0
-        pools: list[dict[tuple[int, ...], None]] = [{} for _ in sentences]
+        chosen = self.choice_weights if weights is None else weights
         with self._computing_in(precision):
-            if rewritten:
-                for row, words in self._rewritings(sentences, targets, rewritten, seed):
-                    pools[row].setdefault(tuple(words))
-            for row, words in self._fills(sentences, targets, number - rewritten - again, seed):
-                pools[row].setdefault(tuple(words))
-            found = self._scored_pools(sentences, targets, pools)
+            written = [*self._rewritings(sentences, targets, rewritten, seed)] if rewritten else []
+            written += self._fills(sentences, targets, number - rewritten - again, seed)
+            found = [Candidates.none() for _ in sentences]
+            self._add(found, sentences, targets, written)
             if again:
                 # What still has something of the other label, in another clause say, is opened once more.
-                best = {row: one.best(self.choice_weights, self.config.style_limit) for row, one in enumerate(found)}
-                rows = [row for row, words in best.items() if words]
-                labels = [targets[row] for row in rows]
-                for at, words in self._fills([best[row][0] for row in rows], labels, again, seed):
-                    pools[rows[at]].setdefault(tuple(words))
-                found = self._scored_pools(sentences, targets, pools)
+                best = [
+                    (row, *one.best(chosen, self.config.style_limit)) for row, one in enumerate(found) if one.words
+                ]
+                rows, words = [row for row, _ in best], [one for _, one in best]
+                fills = self._fills(words, [targets[row] for row in rows], again, seed)
+                self._add(found, sentences, targets, [(rows[at], one) for at, one in fills])
             return found
 
-    def _scored_pools(
-        self, sentences: Sequence[Words], targets: Sequence[int], pools: Sequence[dict[tuple[int, ...], None]]
-    ) -> list[Candidates]:
-        usable = [
-            [list(one) for one in pool if self._usable(one, words)]
-            for pool, words in zip(pools, sentences, strict=True)
-        ]
-        return self.scored(sentences, targets, usable)
+    def _add(
+        self,
+        found: list[Candidates],
+        sentences: Sequence[Words],
+        targets: Sequence[int],
+        written: Iterable[tuple[int, Words]],
+    ) -> None:
+        """Scores those rewritings that can be used and are new, and puts them to the others of their sentences."""
+        known = [{tuple(words) for words in one.words} for one in found]
+        new: list[list[Words]] = [[] for _ in sentences]
+        for row, words in written:
+            if tuple(words) not in known[row] and self._usable(words, sentences[row]):
+                known[row].add(tuple(words))
+                new[row].append(words)
+        for row, one in enumerate(self.scored(sentences, targets, new)):
+            found[row] = found[row].with_others(one)
 
     def _computing_in(self, precision: str) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
@@ -190,12 +191,12 @@ class InfillingSearch:
     def _rewritings(self, sentences: Sequence[Words], targets: Sequence[int], number: int, seed: int):
         """Rows and words of what the rewriter writes: the greedy one and draws."""
         for rows in self._by_length(sentences):
-            ids = self._framed([sentences[row] for row in rows]).repeat_interleave(number, 0)
+            ids = self.framed([sentences[row] for row in rows]).repeat_interleave(number, 0)
             copies = [row for row in rows for _ in range(number)]
             labels = torch.tensor([targets[row] for row in copies], device=self.device)
             draws = OwnDraws(_names(rows, sentences, targets, [number] * len(sentences), seed))
             written = self.generate(ids, attribute=labels, do_sample=False, logits_processor=[draws])
-            yield from zip(copies, self._sentences(written), strict=True)
+            yield from zip(copies, self.sentences_of(written), strict=True)
 
     def _fills(self, sentences: Sequence[Words], targets: Sequence[int], number: int, seed: int):
         """Rows and words of sentences with filled gaps: of each set of gaps the greedy fill, and draws."""
@@ -211,18 +212,12 @@ class InfillingSearch:
                     copies.append(times)
         labels = [targets[row] for row, _, _ in opened]
         written = self.filled_gaps([kept for _, _, kept in opened], labels, copies, seed)
-        for (row, gaps, _), fills in zip(opened, written, strict=True):
-            for fill in fills:
-                if self._new(sentences[row], gaps, fill):
-                    words = filled(sentences[row], gaps, fill, self.config.mask_token_id)
-                    if words is not None:
-                        yield row, words
-
-    def _new(self, source: Words, gaps: Sequence[Gap], fill: Words) -> bool:
-        """Whether no gap got back what stood there."""
-        parts = fills_of(fill, self.config.mask_token_id)
-        stood = (source[start:end] for start, end in gaps)
-        return all(part != old or not old for part, old in zip(parts, stood, strict=False))
+        for (row, gaps, _), several in zip(opened, written, strict=True):
+            stood = [sentences[row][start:end] for start, end in gaps]
+            for fills in (fills_of(one, self.config.mask_token_id) for one in several):
+                as_before = any(fill and fill == old for fill, old in zip(fills, stood, strict=False))
+                if len(fills) == len(gaps) and not as_before:
+                    yield row, filled(sentences[row], gaps, fills)
 
     def filled_gaps(
         self, opened: Sequence[Words], targets: Sequence[int], copies: Sequence[int], seed: int = 0
@@ -239,7 +234,7 @@ class InfillingSearch:
         never = [*self.generation_config.suppress_tokens, *self._fixed_words().tolist()]
         never = [token for token in never if token != self.config.mask_token_id]  # it stands between fills
         for rows in self._by_length(opened):
-            ids = self._framed([opened[row] for row in rows])
+            ids = self.framed([opened[row] for row in rows])
             mask = (ids != self.config.pad_token_id).long()
             labels = torch.tensor([targets[row] for row in rows], device=self.device)
             times = torch.tensor([copies[row] for row in rows], device=self.device)
@@ -254,158 +249,10 @@ class InfillingSearch:
             )
             owners = [row for row in rows for _ in range(copies[row])]
             ended = (written == self.config.eos_token_id).any(1).tolist()
-            for row, words, whole in zip(owners, self._sentences(written, gaps=True), ended, strict=True):
+            for row, words, whole in zip(owners, self.sentences_of(written, mask_token=True), ended, strict=True):
                 if whole:
                     found[row].append(words)
         return found
-
-    # Scores
-
-    def telling(self, sentences: Sequence[Words], targets: Sequence[int]) -> list[list[float]]:
-        """How much each word speaks against the wanted label, in nats.
-
-        It is what hiding the word adds to the label's log-odds, and half of what the word by itself takes from them:
-        the classifier may need but one of several telling words.
-        """
-        rows, labels = [], []
-        for words, target in zip(sentences, targets, strict=True):
-            hidden = [[*words[:place], self.config.mask_token_id, *words[place + 1 :]] for place in range(len(words))]
-            rows += [list(words), *hidden]
-            labels += [target] * (1 + len(words))
-        odds = self._log_odds(rows, labels).tolist()
-        found, place = [], 0
-        table = self.attribute_log_odds.float().cpu()
-        for words, target in zip(sentences, targets, strict=True):
-            alone = table[torch.tensor(words, dtype=torch.long), target].tolist()
-            hidden = odds[place + 1 : place + 1 + len(words)]
-            found.append([one - odds[place] - other / 2 for one, other in zip(hidden, alone, strict=True)])
-            place += 1 + len(words)
-        return found
-
-    def scored(
-        self, sentences: Sequence[Words], targets: Sequence[int], rewritings: Sequence[Sequence[Words]]
-    ) -> list[Candidates]:
-        """The scores of rewritings of each sentence."""
-        flat = [list(words) for several in rewritings for words in several]
-        labels = [target for target, several in zip(targets, rewritings, strict=True) for _ in several]
-        style, fluency = self.style_log_odds(flat, labels), self.fluency(flat, labels)
-        found, place = [], 0
-        for source, several in zip(sentences, rewritings, strict=True):
-            part = slice(place, place + len(several))
-            content = torch.tensor([overlap(words, source) for words in flat[part]])
-            found.append(Candidates(flat[part], style[part], fluency[part], content))
-            place += len(several)
-        return found
-
-    def style_log_odds(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
-        """Log-odds of a label, `(sentences,)`: of the classifier and, for a fifth, the sum of the words' log-odds.
-
-        Of the classifier it is the mean of the whole's, and of the least of its clauses' and its own: the clause that
-        still has the other label would be lost in the whole, and a classifier of sentences is unsure of clauses.
-        """
-        if not sentences:
-            return torch.zeros(0)
-        parts, owners = list(sentences), list(range(len(sentences)))
-        for row, words in enumerate(sentences):
-            found = clauses(self._kinds(words))
-            if len(found) > 1:
-                longer = [[words[place] for place in clause] for clause in found if len(clause) >= _CLAUSE_WORDS]
-                parts += longer
-                owners += [row] * len(longer)
-        odds = self._log_odds(parts, [targets[row] for row in owners])
-        least = odds.new_full((len(sentences),), torch.inf)
-        least = least.scatter_reduce(0, torch.tensor(owners, dtype=torch.long), odds, "amin")
-        table = self.attribute_log_odds.float().cpu()
-        sums = [table[torch.tensor(words, dtype=torch.long)].sum(0) for words in sentences]
-        by_words = torch.stack([each[target] for each, target in zip(sums, targets, strict=True)])
-        return (1 - _BY_WORDS) * (odds[: len(sentences)] + least) / 2 + _BY_WORDS * by_words
-
-    def fluency(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
-        """How usual sentences are under the language model of a label, in nats a word, at most 0, `(sentences,)`.
-
-        It is the mean log-probability of a word, `<eos>` included, and half of what the least likely word is below
-        `_UNLIKELY`: one word out of place spoils a sentence whose others are usual.
-        """
-        found = torch.zeros(len(sentences))
-        for rows in self._by_length(sentences):
-            ids = self._framed([sentences[row] for row in rows])
-            labels = torch.tensor([targets[row] for row in rows], device=self.device)
-            each = self.language_log_probs(ids, labels).float().cpu()
-            means = each.sum(1) / torch.tensor([len(sentences[row]) + 1.0 for row in rows])
-            found[rows] = means + (each.amin(1) - _UNLIKELY).clamp(max=0) / 2
-        return found
-
-    @torch.no_grad()
-    def transfer_scores(
-        self, input_ids: Tensor, attention_mask: Tensor | None, output_ids: Tensor, target: Tensor | int
-    ) -> dict[str, Tensor]:
-        """How good rewritings are, each score in 0..1, `(batch,)`.
-
-        `style`: the probability of the wanted label, see `style_log_odds`; `content`: what source and output have in
-        common, see [`~hf_arae.models.infilling.choice.overlap`]; `fluency`: from the share of real sentences that are
-        less usual than the output, see `fluency`: up to a twentieth of them it rises to 0.5, and over the others to 1,
-        so that below 0.5 is what people hardly write. NaN before that was measured (at the end of a training).
-
-        Args:
-            input_ids, attention_mask: the sources, `(batch, sequence)`.
-            output_ids: what was written, `(batch, sequence)`, `<bos>` first.
-            target: the wanted label, one for all or `(batch,)`.
-        """
-        target = attribute_tensor(target, len(input_ids), self.config.num_attributes, self.device).tolist()
-        sources, outputs = self._sentences(input_ids, attention_mask), self._sentences(output_ids)
-        found = self.scored(sources, target, [[words] for words in outputs])
-        fluency = torch.cat([one.fluency for one in found])
-        share = torch.bucketize(fluency, self.usualness.float().cpu()) / len(self.usualness)
-        usual = torch.where(share < _HARDLY, share / _HARDLY, 1 + (share - _HARDLY) / (1 - _HARDLY)) / 2
-        return {
-            "style": torch.cat([one.style for one in found]).sigmoid(),
-            "content": torch.cat([one.content for one in found]),
-            "fluency": usual.clamp(0, 1) if self.usualness.any() else torch.full_like(usual, torch.nan),
-        }
-
-    def _log_odds(self, sentences: Sequence[Words], targets: Sequence[int]) -> Tensor:
-        found = torch.zeros(len(sentences))
-        for rows in self._by_length(sentences, 8 * _ROWS):
-            ids = self._framed([sentences[row] for row in rows])
-            labels = torch.tensor([targets[row] for row in rows], device=self.device).unsqueeze(1)
-            logits = self.classify(ids).float()
-            others = logits.scatter(1, labels, -torch.inf).logsumexp(1)
-            found[rows] = (logits.gather(1, labels).squeeze(1) - others).cpu()
-        return found
-
-    # Sentences and tensors
-
-    def _kinds(self, words: Words) -> list[int]:
-        return self.word_kinds.cpu()[torch.tensor(words, dtype=torch.long)].tolist()
-
-    def _fixed_words(self) -> Tensor:
-        """Tokens that stand for what only the source knows."""
-        fixed = (self.word_kinds == WordKind.FIXED).nonzero().squeeze(1)
-        frame = [getattr(self.config, f"{name}_token_id") for name in ("pad", "bos", "eos", "mask")]
-        return fixed[~torch.isin(fixed, fixed.new_tensor([token for token in frame if token is not None]))]
-
-    def _sentences(self, ids: Tensor, attention_mask: Tensor | None = None, gaps: bool = False) -> list[Words]:
-        """The words of each row, up to the first `<eos>`; with `gaps` the mask token counts as a word."""
-        read = self.words(ids) if attention_mask is None else self.words(ids) & attention_mask.bool()
-        ended = (ids == self.config.eos_token_id).int().cumsum(1) > 0
-        rows = zip(ids.tolist(), (read & ~ended).tolist(), strict=True)
-        hidden = None if gaps else self.config.mask_token_id
-        return [
-            [word for word, is_word in zip(row, words, strict=True) if is_word and word != hidden]
-            for row, words in rows
-        ]
-
-    def _framed(self, sentences: Sequence[Words]) -> Tensor:
-        """`(batch, sequence)`: `<bos>`, the words, `<eos>`, padding."""
-        longest = max((len(words) for words in sentences), default=0)
-        begin, end, padding = self.config.bos_token_id, self.config.eos_token_id, self.config.pad_token_id
-        rows = [[begin, *words, end, *[padding] * (longest - len(words))] for words in sentences]
-        return torch.tensor(rows, device=self.device)
-
-    @staticmethod
-    def _by_length(sentences: Sequence[Words], rows: int = _ROWS) -> list[list[int]]:
-        order = sorted(range(len(sentences)), key=lambda row: len(sentences[row]))
-        return [order[start : start + rows] for start in range(0, len(order), rows)]
 
 
 def _names(
