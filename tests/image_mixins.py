@@ -71,24 +71,28 @@ class ImageFamilyTests(FamilyTests):
         if not model.rebuilds_images:
             pytest.skip("the family has no codes")
         images = self.images(5)
-        codes = model.encode(images)
-        assert codes.dim() == 2 and len(codes) == 5 and codes.std(0).max() > 1e-4
+        seen = model.features(images)
+        assert seen.dim() == 3 and len(seen) == 5 and seen.std(0).max() > 1e-4
         output = model(images)
-        torch.testing.assert_close(output[0], codes.unsqueeze(1))
+        torch.testing.assert_close(output[0], seen)
         torch.testing.assert_close(output.last_hidden_state, output[0])
         torch.testing.assert_close(model(images, return_dict=False)[0], output[0])
-        self.assert_images(model.decode(codes), model, 5)
-        torch.testing.assert_close(model.reconstruct(images), model.decode(codes))
-        torch.testing.assert_close(output.reconstruction, model.decode(codes))
+        rebuilt = model.reconstruct(images)
+        self.assert_images(rebuilt, model, 5)
+        torch.testing.assert_close(output.reconstruction, rebuilt)
+        if model.decodes_codes:
+            codes = model.encode(images)
+            torch.testing.assert_close(codes.unsqueeze(1), seen)
+            torch.testing.assert_close(model.decode(codes), rebuilt)
 
     @torch.no_grad()
     def test_an_image_s_code_does_not_depend_on_the_others(self, model):
         if not model.rebuilds_images:
             pytest.skip("the family has no codes")
         images = self.images(5)
-        alone = torch.cat([model.encode(images[row : row + 1]) for row in range(5)])
-        torch.testing.assert_close(model.encode(images), alone)
-        assert model.encode(images[:0]).shape == (0, alone.shape[1])
+        alone = torch.cat([model.features(images[row : row + 1]) for row in range(5)])
+        torch.testing.assert_close(model.features(images), alone)
+        assert model.features(images[:0]).shape == (0, *alone.shape[1:])
 
     @torch.no_grad()
     def test_a_seed_repeats_a_sample_and_leaves_other_draws_alone(self, model):
@@ -121,7 +125,8 @@ class ImageFamilyTests(FamilyTests):
         low, _ = VALUE_RANGES[self.build_model().config.value_range]
         trainer, batch = self.trainer(tmp_path), self.batch()
         with pytest.raises(ValueError, match="pixel_values"):
-            trainer.run_phase(trainer.phases[0], batch | {"pixel_values": batch["pixel_values"] * 2 - 1 + low})
+            wrong = {name: value * 2 - 1 + low for name, value in batch.items() if name.endswith("pixel_values")}
+            trainer.run_phase(trainer.phases[0], batch | wrong)
 
     @torch.no_grad()
     def test_drawing_in_the_middle_of_a_training_changes_nothing(self):
@@ -142,7 +147,10 @@ class ImageFamilyTests(FamilyTests):
 
     @torch.no_grad()
     def test_lines_end_at_their_ends(self, model):
-        if model.rebuilds_images:
+        if not model.decodes_codes:
+            with pytest.raises(ValueError, match="codes alone"):
+                model.interpolate(self.images(4)[:2], self.images(4)[2:])
+        elif model.rebuilds_images:
             images = self.images(4)
             lines = model.interpolate(images[:2], images[2:], steps=5)
             self.assert_images(lines.flatten(0, 1), model, 10)

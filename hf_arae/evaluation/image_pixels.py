@@ -78,7 +78,7 @@ def as_read(images: LabelledImages, processor: Any, seed: int = 0) -> LabelledIm
 @torch.no_grad()
 def encode_images(model: PreTrainedModel, values: Tensor, batch_size: int = 256) -> Tensor:
     """Codes `(images, code size)` float32 on the CPU, of what `pixel_values` returns."""
-    parts = [model.encode(part.to(model.device, model.dtype)) for part in values.split(batch_size)]
+    parts = [model.features(part.to(model.device, model.dtype)).flatten(1) for part in values.split(batch_size)]
     return torch.cat(parts).float().cpu()
 
 

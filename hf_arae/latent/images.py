@@ -70,7 +70,7 @@ class LatentImages(LatentPoints):
             return super().width(space)
         config = self.model.config
         pixels = torch.zeros(1, config.num_channels, config.image_size, config.image_size)
-        return self.model.encode(pixels.to(self.model.device, self.model.dtype)).shape[1]
+        return self._codes_of(pixels.to(self.model.device, self.model.dtype)).shape[1]
 
     def encode(self, images: Images) -> Tensor:
         """Returns the codes of images, `(rows, code size)`, on the model's device.
@@ -123,7 +123,7 @@ class LatentImages(LatentPoints):
         if not self.has_generator:
             raise ValueError(f"a {type(self.model).__name__} does not know where codes of new images lie")
         z = self.model.sample_z(num_samples, None if seed is None else torch.Generator().manual_seed(seed))
-        return z if space == "z" else self.to_codes(z)
+        return z if space == "z" else self.to_codes_of(z)
 
     def sample(self, num_samples: int, seed: int | None = 0, likeliest: bool = False) -> list[Image]:
         """Makes new images from drawn z, see `draw`."""
@@ -166,7 +166,10 @@ class LatentImages(LatentPoints):
                 return torch.empty(0, self.width(), device=self.model.device, dtype=self.model.dtype)
             values = self.processor(images=pictures, return_tensors="pt")["pixel_values"]
         values = self.model.check_pixels(values).to(self.model.device, self.model.dtype)
-        return torch.cat([self.model.encode(part) for part in values.split(self.batch_size)])
+        return torch.cat([self._codes_of(part) for part in values.split(self.batch_size)])
+
+    def _codes_of(self, pixel_values: Tensor) -> Tensor:
+        return self.model.features(pixel_values).flatten(1)
 
     def _neighbour(self, item: Any, similarity: float, row: int) -> ImageNeighbour:
         return ImageNeighbour(item, similarity, row)

@@ -41,6 +41,7 @@ FAMILIES = (
     "vae_image",
     "aae_image",
     "ebgan",
+    "swwae",
 )
 
 # Where transformers looks for the names of classes: its Trainer, to shift labels that it smooths, and its pipeline.

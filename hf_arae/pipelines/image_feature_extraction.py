@@ -20,7 +20,7 @@ class ImageCodePipeline(OwnPictures, ImageFeatureExtractionPipeline):
     def _forward(self, model_inputs):
         if not isinstance(self.model, ImageModel):
             return super()._forward(model_inputs)
-        return ImageModelOutput(last_hidden_state=self.model.encode(model_inputs["pixel_values"]).unsqueeze(1))
+        return ImageModelOutput(last_hidden_state=self.model.features(model_inputs["pixel_values"]))
 
 
 __all__ = ["ImageCodePipeline"]

@@ -49,7 +49,7 @@ def look_at_images(model, processor):
     pictures = [numpy.arange(243, dtype=numpy.uint8).reshape(9, 9, 3)[::turned] for turned in (1, -1)]
     images = processor(pictures, return_tensors="pt")["pixel_values"]
     with torch.no_grad():
-        numbers = model(images).logits if "Classification" in type(model).__name__ else model.encode(images)
+        numbers = model(images).logits if "Classification" in type(model).__name__ else model.features(images)
         return [numbers.tolist(), model.reconstruct(images).round().tolist()]
 
 def model_attribute(model):

@@ -22,7 +22,8 @@ class ImageModelOutput(ModelOutput):
     """Output of an [`ImageModel`].
 
     Args:
-        last_hidden_state: codes `(batch, 1, size)`. First, so that the image-feature-extraction pipeline returns them.
+        last_hidden_state: codes `(batch, 1, size)`, as `features` gives them. First, so that the
+            image-feature-extraction pipeline returns them.
         loss: what the family's training lowers on images that are real, a scalar, where it has such a loss.
         reconstruction: `(batch, num_channels, image_size, image_size)`, in the config's value range.
         energy: of each image, `(batch,)`, where the family has one: low on images like those that it was trained on.
@@ -83,6 +84,10 @@ class ImageModel(FamilyModel):
         """What comes back of images from their codes."""
         return self.decode(self.encode(pixel_values))
 
+    def features(self, pixel_values: Tensor) -> Tensor:
+        """What the model sees in images, `(batch, positions, width)`; of one code an image, that at one position."""
+        return self.encode(pixel_values).unsqueeze(1)
+
     def sample_z(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draws z ~ N(0, I), `(num_samples, latent_size)`, on the model's device; the same numbers on every device.
 
@@ -137,12 +142,14 @@ class ImageModel(FamilyModel):
             `(rows, steps, num_channels, image_size, image_size)`.
 
         Raises:
-            ValueError: the shapes differ or are not the model's, there are fewer than two steps, or the space is
-                unknown.
+            ValueError: the shapes differ or are not the model's, there are fewer than two steps, the space is unknown,
+                or the model makes no images of codes alone.
         """
         if space not in ("code", "z"):
             raise ValueError(f"space must be 'code' or 'z', got {space!r}")
         check_number("steps", steps, "[2, inf)", whole=True)
+        if space == "code" and not self.decodes_codes:
+            raise ValueError(f"a {type(self).__name__} makes no images of codes alone: space must be 'z'")
         with _evaluating(self):
             return self._lines(first, second, steps, space)
 

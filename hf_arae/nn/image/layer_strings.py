@@ -1,7 +1,8 @@
 """Networks written as strings: dense ones, `400-400`, and convolutional ones, `(64)4c2s-(128)4c2s`.
 
 The former has two layers of 400 units; the latter a layer of 64 maps by filters of 4 x 4 pixels with a stride of 2,
-and one of 128 maps.
+and one of 128 maps. A string that pools has `2p`, the greatest of each 2 x 2 pixels, between convolutions, and may end
+in linear layers: `(64)5c-2p-(64)3c-2p-100fc-10fc`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 _LAYER = re.compile(r"\(([1-9]\d{0,5})\)([1-9]\d{0,2})c(?:([1-9]\d{0,2})s)?")
+_POOL = re.compile(r"([1-9]\d{0,2})p")
+_LINEAR = re.compile(r"([1-9]\d{0,5})?fc")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,34 @@ class ConvLayer:
         return f"({self.maps}){self.kernel}c" + (f"{self.stride}s" if self.stride > 1 else "")
 
 
+@dataclass(frozen=True)
+class PoolLayer:
+    """Pooling over squares that do not overlap.
+
+    Args:
+        size: height and width of a square, in pixels, >= 2.
+    """
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.size}p"
+
+
+@dataclass(frozen=True)
+class LinearLayer:
+    """A linear layer over all that comes before.
+
+    Args:
+        width: numbers that it gives; `None`: as many as there are labels.
+    """
+
+    width: int | None
+
+    def __str__(self) -> str:
+        return f"{'' if self.width is None else self.width}fc"
+
+
 def read_layers(text: str) -> tuple[ConvLayer, ...]:
     """The layers of a string, in order.
 
@@ -60,6 +91,68 @@ def read_layers(text: str) -> tuple[ConvLayer, ...]:
             )
         layers.append(ConvLayer(int(found[1]), int(found[2]), int(found[3] or 1)))
     return tuple(layers)
+
+
+def read_pooled(text: str) -> tuple[list[ConvLayer | PoolLayer], list[LinearLayer]]:
+    """The layers of a string that pools: convolutions and poolings, and the linear layers that may follow them.
+
+    Args:
+        text: `(MAPS)KERNELc`, `SIZEp` or, at the end, `WIDTHfc` a layer, with `-` between them. Kernels are odd, so
+            that a convolution keeps the size of its maps, as its mirror image does. The last linear layer may be `fc`,
+            with as many outputs as there are labels.
+
+    Raises:
+        ValueError: names the part that is none, or stands where it cannot, or it is no string.
+    """
+    _check_string(text, "(64)5c-2p-(64)3c-2p-10fc")
+    maps: list[ConvLayer | PoolLayer] = []
+    linear: list[LinearLayer] = []
+    parts = [part.strip() for part in text.split("-")]
+    for place, part in enumerate(parts, 1):
+        here = f"layer {place} of {text!r} is {part!r}"
+        conv, pool, full = (kind.fullmatch(part) for kind in (_LAYER, _POOL, _LINEAR))
+        if full is not None:
+            if full[1] is None and place < len(parts):
+                raise ValueError(f"{here}; only the last layer has as many outputs as labels, others name theirs")
+            linear.append(LinearLayer(None if full[1] is None else int(full[1])))
+        elif conv is None and pool is None:
+            raise ValueError(
+                f"{here}; a layer is (MAPS)KERNELc, a convolution such as (64)3c, or SIZEp, a pooling such as 2p, or "
+                "at the end WIDTHfc, a linear layer such as 10fc, with a - between two"
+            )
+        elif linear:
+            raise ValueError(f"{here}; after a linear layer there are only linear ones")
+        elif conv is not None:
+            layer = ConvLayer(int(conv[1]), int(conv[2]), int(conv[3] or 1))
+            if layer.stride > 1 or layer.kernel % 2 == 0:
+                raise ValueError(
+                    f"{here}, which has no mirror image that gives back each pixel's place: a convolution between "
+                    "poolings has an odd kernel and no stride"
+                )
+            maps.append(layer)
+        elif int(pool[1]) < 2:
+            raise ValueError(f"{here}; a pooling is over squares of at least 2 x 2 pixels")
+        elif not maps:
+            raise ValueError(f"{here}; a network begins with a convolution")
+        else:
+            maps.append(PoolLayer(int(pool[1])))
+    if not maps:
+        raise ValueError(f"{text!r} has no convolution")
+    return maps, linear
+
+
+def pooled_sizes(layers: list[ConvLayer | PoolLayer], image_size: int) -> list[int]:
+    """Height and width before the first layer and after each; what is left over of a size, a pooling drops.
+
+    Raises:
+        ValueError: names the pooling that is larger than its map.
+    """
+    sizes = [image_size]
+    for place, layer in enumerate(layers, 1):
+        if isinstance(layer, PoolLayer) and layer.size > sizes[-1]:
+            raise ValueError(f"layer {place}, {layer}, pools squares larger than its map of {sizes[-1]} x {sizes[-1]}")
+        sizes.append(sizes[-1] // layer.size if isinstance(layer, PoolLayer) else sizes[-1])
+    return sizes
 
 
 def read_sizes(text: str) -> list[int]:
@@ -140,4 +233,15 @@ _BAD_KERNEL = (
 )
 
 
-__all__ = ["ConvLayer", "generator_sizes", "read_layers", "read_sizes", "sizes_down", "sizes_up"]
+__all__ = [
+    "ConvLayer",
+    "LinearLayer",
+    "PoolLayer",
+    "generator_sizes",
+    "pooled_sizes",
+    "read_layers",
+    "read_pooled",
+    "read_sizes",
+    "sizes_down",
+    "sizes_up",
+]
