@@ -123,7 +123,7 @@ class LatentImages(LatentPoints):
         if not self.has_generator:
             raise ValueError(f"a {type(self.model).__name__} does not know where codes of new images lie")
         z = self.model.sample_z(num_samples, None if seed is None else torch.Generator().manual_seed(seed))
-        return z if space == "z" else self.to_codes_of(z)
+        return z if space == "z" else self.to_codes(z)
 
     def sample(self, num_samples: int, seed: int | None = 0, likeliest: bool = False) -> list[Image]:
         """Makes new images from drawn z, see `draw`."""
