@@ -36,6 +36,7 @@ FAMILIES = (
     "rnn_lm",
     "ursae",
     "headline_selector",
+    "glomo",
     "arae_image",
     "ae_image",
     "vae_image",

@@ -40,6 +40,8 @@ def look(model, tokenizer):
         elif hasattr(model, "decode"):
             numbers = model.encode(**batch)
             words = model.decode(numbers, **model_attribute(model))
+        elif hasattr(model, "layer_graphs"):
+            numbers, words = model(**batch)[0], model.graphs(**batch).argmax(-2)
         else:
             numbers = model(**batch).logits
             words = numbers.argmax(-1)

@@ -1,40 +1,26 @@
-"""What text families share, whatever their networks are: whose tokenizer they read by, and how they write."""
+"""What text families that write share, whatever their networks are."""
 
 from __future__ import annotations
 
 import copy
 
-import torch
-from torch import Tensor, nn
-from transformers import GenerationConfig, GenerationMixin, PreTrainedTokenizerBase
+from torch import Tensor
+from transformers import GenerationConfig, GenerationMixin
 from transformers.utils import ModelOutput
 
-from hf_arae.models.base import FamilyModel
-from hf_arae.models.text.tokenizer_check import check_tokenizer
+from hf_arae.models.text.text_reader import TextReader
 from hf_arae.models.text.writing_settings import check_writing, room_for_new_tokens
 from hf_arae.nn.text.padding import check_padded_right, padded_after_end
 
 GENERATE_ARGUMENTS = tuple(name for name in vars(GenerationConfig()) if not name.startswith("_"))
 
 
-class TextModel(FamilyModel, GenerationMixin):
+class TextModel(TextReader, GenerationMixin):
     """Base of models that write text.
 
-    The config has `pad_token_id`, `bos_token_id`, `unk_token_id`, `mask_token_id` and, as long as nothing else is said
-    about the longest text, `max_sequence_length`.
+    Beside what a reader's config has, theirs has `max_sequence_length`, as long as nothing else is said about the
+    longest text.
     """
-
-    base_model_prefix = ""
-    main_input_name = "input_ids"
-    _no_split_modules = []
-
-    def check_processor(self, processor: PreTrainedTokenizerBase | None) -> None:
-        """Makes sure that a tokenizer is this model's, see `check_tokenizer`.
-
-        Raises:
-            ValueError: it is not, or there is none.
-        """
-        check_tokenizer(processor, self.config)
 
     def _set_generation_defaults(self) -> None:
         """Texts end after the longest of the training data; special tokens are never written."""
@@ -61,63 +47,12 @@ class TextModel(FamilyModel, GenerationMixin):
             if getattr(loaded, name, None) is None:
                 setattr(loaded, name, getattr(self.config, name, None))
 
-    def words(self, input_ids: Tensor) -> Tensor:
-        """Which tokens are words: neither padding nor `<bos>` or `<eos>`; `(batch, sequence)` bool."""
-        frame = (self.config.pad_token_id, self.config.bos_token_id, self.config.eos_token_id)
-        return ~torch.isin(input_ids, input_ids.new_tensor([token for token in frame if token is not None]))
-
     def _check_prefixes(self, **given: Tensor | None) -> None:
         """Raises ValueError for token ids, by name, that are padded (with -100 as well) on the left."""
         for name, ids in given.items():
             if ids is not None:
                 begun = ((ids != self.config.pad_token_id) & (ids != -100)).cumsum(1) > 0
                 check_padded_right(name, begun)
-
-    def _word_tables(self) -> list[tuple[nn.Module, str]]:
-        """Modules and names of their tensors that have a row for each word."""
-        raise NotImplementedError
-
-    @torch.no_grad()
-    def resize_token_embeddings(
-        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
-    ) -> nn.Embedding:
-        """Gives every table of words `new_num_tokens` rows, in the config too; returns the encoder's, or the writer's.
-
-        Args:
-            new_num_tokens: the tokenizer's length. `None` changes nothing.
-            pad_to_multiple_of: must be `None`.
-            mean_resizing: new words begin as the mean of the others, or else as random as they are. Of no word it is
-                known which attribute it speaks for.
-
-        Raises:
-            ValueError: fewer words than special tokens, or rows that no word has (`pad_to_multiple_of`): tokenizer and
-                model are to know the same words.
-        """
-        if pad_to_multiple_of is not None:
-            raise ValueError("pad_to_multiple_of is not supported: a model has a row for each word of its tokenizer")
-        if new_num_tokens is None or new_num_tokens == self.config.vocab_size:
-            return self.get_input_embeddings()
-        min_tokens = 1 + max(
-            token for token in (*self._never_written(), self.config.eos_token_id) if token is not None
-        )
-        if new_num_tokens < min_tokens:
-            raise ValueError(
-                f"new_num_tokens must be at least {min_tokens}, for the special tokens; got {new_num_tokens}"
-            )
-        for module, name in self._word_tables():
-            old = getattr(module, name)
-            new = old.new_zeros(new_num_tokens, *old.shape[1:])
-            new[: len(old)] = old[:new_num_tokens]
-            if new_num_tokens > len(old) and isinstance(old, nn.Parameter):
-                new[len(old) :] = old.mean(0) if mean_resizing else torch.randn_like(new[len(old) :]) * old.std()
-            if isinstance(old, nn.Parameter):
-                new = nn.Parameter(new, requires_grad=old.requires_grad)
-            setattr(module, name, new)
-            for size in ("num_embeddings", "out_features"):
-                if hasattr(module, size):
-                    setattr(module, size, new_num_tokens)
-        self.config.vocab_size = new_num_tokens
-        return self.get_input_embeddings()
 
     def generate(
         self, inputs: Tensor | None = None, generation_config: GenerationConfig | None = None, **arguments
