@@ -137,16 +137,15 @@ class SwwaeObjective(Objective):
             loss = loss + s.nll_weight * terms["nll"]
         if s.decodes:
             rebuilt, maps = model.rebuild(found.what, found.wheres)
-            terms["reconstruction"] = F.mse_loss(rebuilt.float(), images.float())
+            terms["reconstruction"] = _mean_square(rebuilt, images)
             loss = loss + s.reconstruction_weight * terms["reconstruction"]
             if s.middle_weight:
                 wanted = [one.detach() if s.detach_targets else one for one in found.inputs]
                 pairs = zip(maps, wanted, strict=True)
-                terms["middle"] = sum((F.mse_loss(one.float(), own.float()) for one, own in pairs), loss.new_zeros(()))
+                terms["middle"] = sum((_mean_square(one, own) for one, own in pairs), loss.new_zeros(()))
                 loss = loss + s.middle_weight * terms["middle"]
                 with torch.no_grad():
-                    variances = [one.float().var((0, 2, 3)).mean() for one in found.inputs]
-                    terms["middle_variance"] = sum(variances, loss.new_zeros(()))
+                    terms["middle_variance"] = sum(map(_variance, found.inputs), loss.new_zeros(()))
         return {"loss": loss, **terms}
 
     def _groups(self, batch: Batch) -> list[Tensor]:
@@ -163,6 +162,17 @@ class SwwaeObjective(Objective):
             groups.append(batch["pixel_values"])
         model.check_first_batch(groups[-1])
         return [model.normalized(images) for images in groups]
+
+
+def _mean_square(one: Tensor, other: Tensor) -> Tensor:
+    """In float32; unlike torch's own, its gradient keeps the memory layout that convolutions work in."""
+    return (one.float() - other.float()).square().sum() / one.numel()
+
+
+def _variance(maps: Tensor) -> Tensor:
+    """Mean over maps of the variance (by n) of a map's values."""
+    values = maps.permute(0, 2, 3, 1).flatten(0, 2).float()  # (positions, maps): one pass over memory as it lies
+    return (values.square().mean(0) - values.mean(0).square()).mean()
 
 
 def _joined(passes: list[EncoderPass]) -> EncoderPass:
