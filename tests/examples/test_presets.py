@@ -58,7 +58,7 @@ def test_a_preset_says_what_it_is_and_is_read_by_its_script(read, preset):
     if "family" in values:
         config = family(values["family"]).config
         (sizes,) = [part for part in command.parts if type(part).__name__ == f"{config.__name__}Arguments"]
-        config(**vars(sizes))
+        config(**vars(sizes), **{name: given[name] for name in ("image_size", "num_channels") if name in given})
 
 
 @pytest.mark.parametrize("preset", presets_for(EXAMPLES / "train_image_gan.py"))

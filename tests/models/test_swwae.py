@@ -135,6 +135,15 @@ def test_without_weights_of_reconstruction_the_decoder_is_not_run():
     torch.testing.assert_close(objective(model, reconstruction_weight=0, middle_weight=0).learn(other), terms)
 
 
+def test_labelled_images_alone_are_rebuilt():
+    batch = TestSwwae().batch()
+    labelled = {name: batch[name] for name in ("labelled_pixel_values", "labels")}
+    terms = objective(narrow().train()).learn(labelled)
+    assert {"nll", "reconstruction", "middle"} <= set(terms)
+    with pytest.raises(ValueError, match="nll_weight"):
+        objective(narrow(), nll_weight=0.0).learn(labelled)
+
+
 def test_detached_targets_are_not_moved():
     batch, grads = TestSwwae().batch(), {}
     for detached in (False, True):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hf_arae.data.batch_sources import RowBatches
 from hf_arae.data.batching import NO_LABEL, LengthGroupedBatchSampler
+from hf_arae.data.images.augmentation import ImageAugmentation
 from hf_arae.data.images.labelled_images import LabelledImages, row_numbers
 from hf_arae.storage.processors import describe_processor
 from hf_arae.utils.digests import digest
@@ -33,17 +34,21 @@ class ImageArrays:
     A batch is `pixel_values` `(batch, channels, height, width)` float32 in the processor's range. With labelled rows
     it holds `labelled_pixel_values` and `labels` beside, in an order of their own: all images, these among them, count
     as unlabelled too. What the processor draws (stochastic binarisation) is drawn anew at every visit, and depends on
-    the seed, the batch's number and the process alone.
+    the seed, the batch's number and the process alone; how an image is augmented, on the seed, the batch's number and
+    the image, whatever the process.
 
     Args:
         images: their size and channels are the processor's.
         processor: makes values of bytes.
         labelled_rows: the rows whose labels may be learnt from, their numbers or a mask; `None`: none.
         labelled_batch_size: how many of these a batch holds on each process.
+        augmentation: shifts and mirrors images; `None`: they stay as they are.
+        unlabelled: `False`: batches hold labelled rows alone, the same in the same order as with `True`. What a pass
+            is, all images still say.
 
     Raises:
-        ValueError: one of the last two is given without the other, a row is not there or has no label, or the
-            processor is of other images.
+        ValueError: one of `labelled_rows` and `labelled_batch_size` is given without the other, a row is not there or
+            has no label, batches would be empty, or the processor or the augmentation is of other images.
     """
 
     def __init__(
@@ -52,6 +57,8 @@ class ImageArrays:
         processor: Scaler,
         labelled_rows: np.ndarray | None = None,
         labelled_batch_size: int = 0,
+        augmentation: ImageAugmentation | None = None,
+        unlabelled: bool = True,
     ):
         self.images, self.processor, self.labelled_batch_size = images, processor, labelled_batch_size
         self.labelled_rows = None if labelled_rows is None else row_numbers(labelled_rows, len(images))
@@ -60,6 +67,10 @@ class ImageArrays:
             raise ValueError("labelled_rows and labelled_batch_size go together: give both or neither")
         if self.labelled_rows is not None:
             self._check_labelled(self.labelled_rows)
+        elif not unlabelled:
+            raise ValueError("unlabelled is False, and there are no labelled_rows: batches would hold nothing")
+        self.augmentation, self.unlabelled = augmentation or ImageAugmentation(), unlabelled
+        self.augmentation.check_size(images.pixels.shape[1])
         processor.scale(images.pixels[:1])  # raises now, if it is of other images
 
     def batches(self, batch_size: int, seed: int, rank: int, world_size: int) -> RowBatches:
@@ -72,11 +83,14 @@ class ImageArrays:
         sampler = LengthGroupedBatchSampler(lengths, batch_size, None, seed, rank, world_size)
 
         def load(number: int, rows: list[int]) -> dict[str, Tensor]:
-            source = np.random.default_rng((seed, number, rank, 1))
-            batch = {"pixel_values": self.processor.scale(self.images.pixels[rows], source)}
+            source, batch = np.random.default_rng((seed, number, rank, 1)), {}
+            if self.unlabelled:
+                pixels = self.augmentation(self.images.pixels[rows], (seed, number, 4), rows)
+                batch["pixel_values"] = self.processor.scale(pixels, source)
             if self.labelled_rows is not None:
-                labelled = self._labelled(number, seed, rank, world_size)
-                batch["labelled_pixel_values"] = self.processor.scale(self.images.pixels[labelled], source)
+                visits, labelled = self._labelled(number, seed, rank, world_size)
+                pixels = self.augmentation(self.images.pixels[labelled], (seed, 5), visits)
+                batch["labelled_pixel_values"] = self.processor.scale(pixels, source)
                 batch["labels"] = torch.from_numpy(self.images.labels[labelled])
             return batch
 
@@ -86,13 +100,15 @@ class ImageArrays:
         """A short name of what the batches are made of."""
         labelled = () if self.labelled_rows is None else (str(self.labelled_batch_size).encode(), self.labelled_rows)
         settings = repr(sorted(describe_processor(self.processor).items()))
-        return digest(self.images.digest().encode(), settings.encode(), *labelled)
+        more = [b"labelled alone"] * (not self.unlabelled)
+        more += [self.augmentation.describe().encode()] * self.augmentation.changes
+        return digest(self.images.digest().encode(), settings.encode(), *labelled, *more)
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def _labelled(self, number: int, seed: int, rank: int, world_size: int) -> np.ndarray:
-        """The labelled rows of a batch: the next of an endless row of permutations."""
+    def _labelled(self, number: int, seed: int, rank: int, world_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """The labelled rows of a batch, the next of an endless row of permutations, and their places in it, first."""
         count, share = len(self.labelled_rows), self.labelled_batch_size * world_size
         places = np.arange(number * share + rank, (number + 1) * share, world_size)
         passes, within = np.divmod(places, count)
@@ -100,7 +116,7 @@ class ImageArrays:
         for one in np.unique(passes):
             order = np.random.default_rng((seed, int(one), 2)).permutation(self.labelled_rows)
             found[passes == one] = order[within[passes == one]]
-        return found
+        return places, found
 
     def _check_labelled(self, rows: np.ndarray) -> None:
         if not len(rows):

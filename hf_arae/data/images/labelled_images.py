@@ -10,6 +10,8 @@ import numpy as np
 from hf_arae.data.batching import NO_LABEL
 from hf_arae.utils.digests import digest
 
+_ROWS = 1000  # images that are counted at once
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -75,6 +77,17 @@ class LabelledImages:
         if not len(others):
             raise ValueError(f"all {len(self)} images are of the class {name!r}: none is left without it")
         return self.take(others)
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each channel, pixels being in [0, 1]; the deviation of a single value counts as 1."""
+        counts = np.zeros((self.num_channels, 256), np.int64)
+        for start in range(0, len(self), _ROWS):
+            for channel, count in enumerate(counts):
+                count += np.bincount(self.pixels[start : start + _ROWS, :, :, channel].ravel(), minlength=256)
+        shares, values = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
+        mean = shares @ values
+        deviation = np.sqrt((shares * (values - mean[:, None]) ** 2).sum(1))
+        return mean, np.where(deviation > 0, deviation, 1.0)
 
     def digest(self) -> str:
         """A short name of what the rows hold, and of their order."""

@@ -73,8 +73,8 @@ class SwwaeObjective(Objective):
     a model without linear layers learns from images alone.
 
     Batches: `pixel_values` `(batch, channels, size, size)` and, where labels have a weight, `labelled_pixel_values`
-    `(labelled, channels, size, size)` and `labels` `(labelled,)`. Where the decoder has no part, `pixel_values` are
-    left alone.
+    `(labelled, channels, size, size)` and `labels` `(labelled,)`; then there need be no `pixel_values`. Where the
+    decoder has no part, these are left alone.
 
     Args:
         model: a [`SwwaeModel`].
@@ -158,8 +158,10 @@ class SwwaeObjective(Objective):
                     "a batch has no labelled image, and nll_weight is above 0: give data with labels, or nll_weight=0"
                 )
             groups.append(batch["labelled_pixel_values"])
-        if s.decodes or not s.nll_weight:
+        if "pixel_values" in batch and (s.decodes or not s.nll_weight):
             groups.append(batch["pixel_values"])
+        if not groups:
+            raise ValueError("a batch has no image without a label, and nll_weight is 0: there is nothing to learn")
         model.check_first_batch(groups[-1])
         return [model.normalized(images) for images in groups]
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hf_arae.data.corpora.glyphs import GLYPHS, build_glyphs
+from hf_arae.data.images.augmentation import ImageAugmentation
 from hf_arae.data.images.image_arrays import ImageArrays, draw_labels
 from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.models.images.image_processing import AraeImageProcessor
@@ -154,3 +155,67 @@ def test_a_class_is_left_out_and_keeps_its_number(images):
     for wrong in (LabelledImages(images.pixels), images.take(np.flatnonzero(images.labels == 2))):
         with pytest.raises(ValueError, match=name):
             wrong.without_class(name)
+
+
+def test_labelled_rows_alone_are_the_same_as_beside_others(images):
+    rows, processor = draw_labels(images.labels, 24, seed=0), AraeImageProcessor(size=16)
+    both, alone = (ImageArrays(images, processor, rows, 8, unlabelled=wanted) for wanted in (True, False))
+    for one, other in zip(first(both.batches(10, 0, 0, 1), 5), first(alone.batches(10, 0, 0, 1), 5), strict=True):
+        assert set(other) == {"labelled_pixel_values", "labels"}
+        assert all(torch.equal(one[name], other[name]) for name in other)
+    assert both.digest() != alone.digest()
+    with pytest.raises(ValueError, match="unlabelled"):
+        ImageArrays(images, processor, unlabelled=False)
+
+
+def test_statistics_are_those_of_the_pixels_of_each_channel(images):
+    colour = LabelledImages(
+        np.stack([images.pixels[..., 0], 255 - images.pixels[..., 0], images.pixels[..., 0] * 0], 3)
+    )
+    mean, deviation = colour.statistics()
+    np.testing.assert_allclose(mean, (colour.pixels / 255).mean((0, 1, 2)))
+    np.testing.assert_allclose(deviation, [*(colour.pixels / 255).std((0, 1, 2))[:2], 1.0])
+
+
+def test_shifted_images_are_windows_of_the_image_and_every_shift_comes(images):
+    image = images.pixels[:1]
+    augment = ImageAugmentation(shift_x=2, shift_y=1)
+    padded = np.pad(image[0], ((1, 1), (2, 2), (0, 0)))
+    windows = [padded[y : y + 16, x : x + 16] for y in range(3) for x in range(5)]
+    seen = augment(image.repeat(400, 0), (0,), range(400))
+    found = [next(place for place, window in enumerate(windows) if np.array_equal(window, one)) for one in seen]
+    assert np.bincount(found, minlength=15).min() > 10
+    edge = ImageAugmentation(shift_x=2, shift_fill="edge")(image + 50, (0,), [3])
+    assert edge.min() >= 50
+    mirrored = ImageAugmentation(mirror=True)(image.repeat(100, 0), (0,), range(100))
+    turned = sum(np.array_equal(one, image[0, :, ::-1]) for one in mirrored)
+    assert 30 < turned < 70 and turned + sum(np.array_equal(one, image[0]) for one in mirrored) == 100
+
+
+def test_augmented_batches_go_on_as_they_were_and_two_processes_have_what_one_has(images):
+    rows, augmentation = draw_labels(images.labels, 24, seed=0), ImageAugmentation(2, 2, mirror=True)
+    data = ImageArrays(images, AraeImageProcessor(size=16), rows, 8, augmentation)
+    source = data.batches(20, 0, 0, 1)
+    batches = first(source, 24)
+    source.set_position(7, None)
+    for name, value in next(iter(source)).items():
+        assert torch.equal(value, batches[7][name])
+    half = ImageArrays(images, AraeImageProcessor(size=16), rows, 4, augmentation)
+    parts = [first(half.batches(10, 0, rank, 2), 24) for rank in range(2)]
+    for whole, *two in zip(batches, *parts, strict=True):
+        for name, value in whole.items():
+            assert torch.equal(torch.stack([part[name] for part in two], 1).flatten(0, 1), value)
+    # Each visit has a draw of its own, and other settings are other data.
+    first_pass, second_pass = (torch.cat([batch["pixel_values"] for batch in batches[i : i + 12]]) for i in (0, 12))
+    assert not torch.equal(first_pass.sum((1, 2, 3)).sort()[0], second_pass.sum((1, 2, 3)).sort()[0])
+    plain = ImageArrays(images, AraeImageProcessor(size=16), rows, 8)
+    assert plain.digest() == ImageArrays(images, AraeImageProcessor(size=16), rows, 8, ImageAugmentation()).digest()
+    assert data.digest() != plain.digest()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"shift_x": -1}, {"shift_y": 16}, {"shift_fill": "white"}, {"shift_x": 0.5}], ids=str
+)
+def test_a_wrong_augmentation_is_refused_by_name(images, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ImageArrays(images, AraeImageProcessor(size=16), augmentation=ImageAugmentation(**wrong))
