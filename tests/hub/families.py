@@ -26,7 +26,8 @@ def look(model, tokenizer):
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().numpy().tobytes())
-    second = ["the food was great ."] if "SequenceClassification" in type(model).__name__ else None
+    pairs = any(task in type(model).__name__ for task in ("SequenceClassification", "QuestionAnswering"))
+    second = ["the food was great ."] if pairs else None
     if model.main_input_name == "pixel_values":
         return [digest.hexdigest(), look_at_images(model, tokenizer)]
     batch = tokenizer(["SENTENCE"], second, return_tensors="pt")
@@ -40,6 +41,8 @@ def look(model, tokenizer):
         elif hasattr(model, "decode"):
             numbers = model.encode(**batch)
             words = model.decode(numbers, **model_attribute(model))
+        elif hasattr(model, "answer_spans"):
+            numbers, words = model.states(**batch)[0], torch.stack(model.answer_spans(**batch))
         elif hasattr(model, "layer_graphs"):
             numbers, words = model(**batch)[0], model.graphs(**batch).argmax(-2)
         else:

@@ -30,6 +30,10 @@ def models(request):
 def inputs_of(model):
     if "SequenceClassification" in type(model).__name__:
         return {"input_ids": torch.cat([IDS[:1], IDS[:1]], 1), "labels": torch.tensor([1])}
+    if "QuestionAnswering" in type(model).__name__:
+        return {"input_ids": torch.cat([IDS[:1], IDS[:1]], 1)}
+    if "TokenClassification" in type(model).__name__:
+        return {"input_ids": IDS, "labels": IDS % 2}
     if "labels" not in inspect.signature(model.forward).parameters:
         return {"input_ids": IDS}
     given = {"input_ids": IDS, "labels": IDS}
@@ -40,7 +44,9 @@ def test_every_table_grows_and_the_old_words_keep_their_meaning(models, tmp_path
     for number, model in enumerate(models):
         kind = type(model).__name__
         before = model(**inputs_of(model))
-        wanted = next(name for name in ("logits", "last_hidden_state", "loss") if before.get(name) is not None)
+        wanted = next(
+            name for name in ("logits", "start_logits", "last_hidden_state", "loss") if before.get(name) is not None
+        )
         table = model.get_input_embeddings()
         assert len(table.weight) == 21, kind
         assert model.resize_token_embeddings(None) is table and model.resize_token_embeddings(21) is table
@@ -51,7 +57,7 @@ def test_every_table_grows_and_the_old_words_keep_their_meaning(models, tmp_path
         torch.testing.assert_close(grown.weight[21:], old.mean(0).expand(2, -1))
         assert model.config.vocab_size == 23
         after = model(**inputs_of(model))
-        if "Classification" in kind or wanted == "last_hidden_state":
+        if "Classification" in kind or wanted in ("start_logits", "last_hidden_state"):
             torch.testing.assert_close(after[wanted], before[wanted])
         elif wanted == "loss":  # new words have their share of what is predicted
             assert after.loss.isfinite() and after.loss != before.loss, kind

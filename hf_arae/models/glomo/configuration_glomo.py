@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedTokenizerBase
 
+from hf_arae.models.glomo.graph_task_config import GraphTaskConfig
 from hf_arae.models.text.text_config import TextConfig
 from hf_arae.nn.graphs import EMPTY_COLUMNS, GRAPHS, SPARSITIES, THRESHOLDS
 from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_choice, check_range
@@ -16,8 +17,10 @@ PREDICTIONS = ("units", "sentence")
 
 
 @strict
-class GlomoConfig(TextConfig):
+class GlomoConfig(TextConfig, GraphTaskConfig):
     """Sizes of the graph predictor g, the feature predictor f and the decoders, and which parts are left out.
+
+    The sizes of models of a task, which hold a predictor, are those of [`GraphTaskConfig`].
 
     Args:
         vocab_size: number of tokens, special ones included.
