@@ -179,6 +179,26 @@ def check_vectors(name: str, values: Any, dimensions: int = 2) -> np.ndarray:
     return array
 
 
+def check_images(name: str, values: Any) -> np.ndarray:
+    """Returns `values` as an array (n, channels, height, width) of float32 in [0, 1].
+
+    Raises:
+        TypeError: they are not numbers.
+        ValueError: one is outside of [0, 1] or not finite, or the array has another number of dimensions.
+    """
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().float()
+    try:
+        array = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} must be an array (n, channels, height, width) of float: {error}") from error
+    if array.ndim != 4:
+        raise ValueError(f"{name} must be of shape (n, channels, height, width), got {array.shape}")
+    if not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):  # NaN is in no range
+        raise ValueError(f"{name} must lie in [0, 1]; they lie in [{array.min():g}, {array.max():g}]")
+    return array
+
+
 def check_probabilities(name: str, values: Any) -> np.ndarray:
     """Returns `values` as an array (n, classes) of float64 whose rows add up to 1.
 

@@ -25,6 +25,7 @@ LABELS = [row % 2 for row in range(40)]
 CODES = [[math.sin(row), float(row % 2), math.cos(row)] for row in range(40)]
 PAIRS = {"predictions": TEXTS, "references": OTHERS}
 SHARES = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]]
+PICTURE = [[[abs(math.sin(row * 3 + column)) for column in range(12)] for row in range(12)]]
 INPUTS = {
     "anomaly_detection": {"predictions": [row[0] for row in CODES], "references": LABELS},
     "bleu": PAIRS,
@@ -36,6 +37,7 @@ INPUTS = {
     "frechet_distance": {"predictions": CODES[:20], "references": CODES[15:]},
     "perplexity": {"predictions": TEXTS},
     "precision_recall": {"predictions": CODES[:20], "references": CODES[15:]},
+    "reconstruction_quality": {"predictions": [PICTURE], "references": [[row[::-1] for row in PICTURE]]},
     "rouge": PAIRS,
     "style_leakage": {"predictions": CODES, "references": LABELS},
     "summary_shape": PAIRS,

@@ -16,7 +16,7 @@ from hf_arae.metrics import Bleu, Diversity, ExactMatch, Rouge, StyleLeakage, Su
 FOLDER = Path(hf_arae.metrics.__file__).parent
 LOADABLE = ["bleu", "rouge", "exact_match", "transfer_accuracy", "style_leakage", "diversity", "content_preservation"]
 LOADABLE += ["summary_shape", "frechet_distance", "precision_recall", "class_diversity", "anomaly_detection"]
-LOADABLE += ["calibration_error"]
+LOADABLE += ["calibration_error", "reconstruction_quality"]
 
 
 def test_import_brings_no_optional_package():
