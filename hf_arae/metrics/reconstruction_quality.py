@@ -33,8 +33,8 @@ class ReconstructionQuality(InMemoryMetric):
 
     ```python
     metric = ReconstructionQuality()
-    metric.compute(predictions=np.full((1, 1, 11, 11), 0.6), references=np.full((1, 1, 11, 11), 0.5))
-    # {"psnr": 20.0, "ssim": 0.98}
+    metric.compute(predictions=[[[[0.6] * 11] * 11]], references=[[[[0.5] * 11] * 11]])
+    # {"psnr": 20.0, "ssim": 0.984}
     ```
 
     `compute` takes
