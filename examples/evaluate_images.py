@@ -2,6 +2,8 @@
 
     python examples/evaluate_images.py --models runs/ebgan-pt-glyphs
     python examples/evaluate_images.py --models runs/ebgan-mnist runs/gan-mnist --dataset_name PATH_OR_ID
+    python examples/evaluate_images.py --models runs/swwae-mnist runs/convnet-mnist --probe_features \\
+        --dataset_name PATH_OR_ID
     python examples/evaluate_images.py --models runs/arae-mnist runs/ae-mnist --dataset_name PATH_OR_ID --fit_codes \\
         --anomaly_dataset_name PATH_OR_ID
 
@@ -24,7 +26,10 @@ from hf_arae.evaluation.image_anomaly import KINDS, ImageAnomalyEvaluator
 from hf_arae.evaluation.image_classification import ImageClassificationEvaluator
 from hf_arae.evaluation.image_generation import ImageGenerationEvaluator
 from hf_arae.evaluation.image_judge import ImageJudge, judge_for
+from hf_arae.evaluation.image_probes import ImageProbeEvaluator
+from hf_arae.evaluation.image_reconstruction import ImageReconstructionEvaluator
 from hf_arae.metrics.numbers import legend
+from hf_arae.metrics.reconstruction_quality import LEAST_SIDE
 from hf_arae.models.images.image_model import ImageModel
 from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.storage.files import write_json, write_text
@@ -60,6 +65,12 @@ class ScriptArguments:
     left_out_class: str | None = field(
         default=None,
         metadata={"help": "The training did not see images of this class: they are anomalies, and not normal ones."},
+    )
+    probe_features: bool = field(
+        default=False,
+        metadata={
+            "help": "Labels are read from the models' features as they are, by a linear probe and by neighbours."
+        },
     )
     num_anomalies: int = field(default=2000, metadata={"help": "So many anomalies of each kind are scored, at most."})
     seed: int = field(default=0, metadata={"help": "This number decides on new images and on anomalies."})
@@ -106,6 +117,11 @@ def main() -> None:
         for name, (model, processor) in checkpoints.items()
         if hasattr(model, "energy") or model.rebuilds_images
     }
+    probes = {
+        name: ImageProbeEvaluator(processor, data["train"], test)
+        for name, (model, processor) in checkpoints.items()
+        if script.probe_features and model.rebuilds_images
+    }
 
     # 3. Judges: one of all models that read images alike (grey, or binary in one way)
     judges: dict[str | None, ImageJudge | None] = {}
@@ -142,6 +158,10 @@ def main() -> None:
         first = rows[-len(both)]
         if type(model).__name__.endswith("ForImageClassification"):
             first |= ImageClassificationEvaluator(processor, test)(model).metrics
+        if model.rebuilds_images and model.config.image_size >= LEAST_SIDE:
+            first |= ImageReconstructionEvaluator(processor, test)(model).metrics
+        if name in probes:
+            first |= probes[name](model).metrics
         if name in scorers:
             for kind, numbers in scorers[name].table(model).items():
                 first[f"auroc_{kind}"] = numbers["auroc"]

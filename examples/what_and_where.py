@@ -24,9 +24,11 @@ from hf_arae.data.images.image_arrays import ImageArrays
 from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
 from hf_arae.data.images.placing import placed
+from hf_arae.evaluation.image_pictures import image_grid
 from hf_arae.evaluation.image_pixels import pixel_values, rebuild_images, unit_pixels
-from hf_arae.evaluation.what_where import AXES, respond, shift_numbers, shown_map, tells_where, where_quality
-from hf_arae.evaluation.what_where_pictures import draw_shifts, exchange_grid, reconstruction_rows
+from hf_arae.evaluation.image_reconstruction import ImageReconstructionEvaluator
+from hf_arae.evaluation.what_where import AXES, exchange_table, respond, shift_numbers, shown_map, tells_where
+from hf_arae.evaluation.what_where_pictures import draw_shifts, reconstruction_rows
 from hf_arae.metrics.numbers import legend
 from hf_arae.models.images.image_processing import AraeImageProcessor
 from hf_arae.models.swwae.configuration_swwae import SwwaeConfig
@@ -220,16 +222,15 @@ def reconstructions(
             model, trainer = common.train(
                 f"pooling-{size}-{where}", script.config(f"{script.layers}-{size}p", where), train
             )
-            values = pixel_values(test, trainer.processing_class)
-            numbers = where_quality(model, values)
+            numbers = ImageReconstructionEvaluator(trainer.processing_class, test)(model).metrics
             common.finish(trainer, numbers)
             rows.append({"pooling": size, "where": where, **numbers})
-            few = values[: script.shown]
+            few = pixel_values(test.take(slice(0, script.shown)), trainer.processing_class)
             blocks = shown.setdefault(TITLES[where], [unit_pixels(few, model.config.value_range)])
             blocks.append(unit_pixels(rebuild_images(model, few), model.config.value_range))
             if tells_where(model):
                 pictures.append(output_dir / f"what-of-rows-where-of-columns-{size}-{where}.png")
-                exchange_grid(model, few).save(pictures[-1])
+                image_grid(exchange_table(model, few), len(few) + 1, 2).save(pictures[-1])
     without = {row["pooling"]: row for row in rows if row["where"] == "none"}
     for row in rows if without else ():
         row |= {f"{name}_gain": row[name] - without[row["pooling"]][name] for name in ("psnr", "ssim")}

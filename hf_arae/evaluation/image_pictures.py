@@ -23,6 +23,7 @@ from hf_arae.evaluation.image_pixels import (
     to_unit,
     unit_pixels,
 )
+from hf_arae.evaluation.what_where import exchange_table, tells_where
 from hf_arae.storage.run_files import PICTURES_FOLDER
 
 _WIDTH = 640  # pixels that a grid is about wide, so that cards and TensorBoard show it whole
@@ -113,8 +114,10 @@ class ImagePictures:
 
     `new-images.png`, and of binary images `probabilities-of-new-images.png`; `images-and-reconstructions.png`,
     originals above their copies; `lines-between-z.png` and `lines-between-codes.png`, interpolations, ten lines of
-    ten images; `new-images-and-nearest-training-images.png`, by pixels; `classes-of-new-images.png`, as the judge sees
-    them. Each if the model can do it. Nothing is picked: the first samples of the seed, and the first held-out images.
+    ten images; `what-of-rows-and-where-of-columns.png`, what one image holds at the places of another, of a model
+    whose poolings tell where; `new-images-and-nearest-training-images.png`, by pixels; `classes-of-new-images.png`, as
+    the judge sees them. Each if the model can do it. Nothing is picked: the first samples of the seed, and the first
+    held-out images.
 
     Args:
         folder: of the run.
@@ -168,6 +171,9 @@ class ImagePictures:
             paths.append(self._lines("lines-between-z", self._between_z(model)))
         if model.decodes_codes and len(self.images) > 1:
             paths.append(self._lines("lines-between-codes", self._between_codes(model)))
+        if tells_where(model):
+            shown = pixel_values(self.images.take(slice(0, columns - 1)), self.processor)
+            paths.append(self._grid("what-of-rows-and-where-of-columns", exchange_table(model, shown), len(shown) + 1))
         if samples is not None and self.train_images is not None:
             shown = samples[: min(_NEAREST, columns)]
             nearest = to_unit(self.train_images.pixels[nearest_images(shown, self.train_images)])

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from hf_arae.evaluation.image_pixels import unit_pixels
-from hf_arae.metrics import ReconstructionQuality
 from hf_arae.metrics.numbers import Number
 from hf_arae.models.swwae.modeling_swwae import SwwaeModel, WhatWhere
 from hf_arae.nn.image.layer_strings import PoolLayer
@@ -20,14 +19,6 @@ _OFTEN = 0.01  # of the images: a map that fires at fewer is left out
 _ROWS = 250  # images that a model reads at once
 
 NUMBERS = {
-    "middle_psnr": Number(
-        "PSNR without the where (dB)", "The same as `psnr`, every maximum being put into the middle of its square."
-    ),
-    "middle_ssim": Number("Structural similarity without the where", "The same as `ssim`, so rebuilt."),
-    "other_psnr": Number(
-        "PSNR with the where of another image (dB)", "The same as `psnr`, every maximum being put where another's was."
-    ),
-    "other_ssim": Number("Structural similarity with the where of another image", "The same as `ssim`, so rebuilt."),
     "psnr_gain": Number(
         "PSNR above that of upsampling (dB)", "By how much `psnr` is higher than without where in the whole training."
     ),
@@ -146,33 +137,22 @@ def exchange(model: SwwaeModel, whats: WhatWhere, wheres: WhatWhere) -> Tensor:
 
 
 @torch.no_grad()
-def where_quality(model: SwwaeModel, values: Tensor) -> dict[str, float]:
-    """How near reconstructions come to images, with their own where, without, and with another image's.
+def exchange_table(model: SwwaeModel, values: Tensor) -> Tensor:
+    """What of one image with where of another, as a table: a row an image whose what it is, a column one whose where.
 
     Args:
-        model: in evaluation mode.
-        values: images as it reads them, `(images, channels, height, width)`; the other one of image i is image
-            i + half of their number.
+        model: in evaluation mode, whose poolings tell where.
+        values: n images as it reads them. They stand above the columns and left of the rows; where both are of one
+            image, its reconstruction is seen.
 
     Returns:
-        `psnr` (dB) and `ssim`; `middle_psnr`, `middle_ssim`, where every maximum is put into the middle of its square,
-        and `other_psnr`, `other_ssim`, of a model that tells where.
+        Pixels in [0, 1], row by row, `((n + 1)^2, channels, height, width)`, the first image being white.
     """
-    others = values.roll(-(len(values) // 2), 0)
-    copies: dict[str, list[Tensor]] = {"": []} | ({"middle_": [], "other_": []} if tells_where(model) else {})
-    for own, other in zip(values.split(_ROWS), others.split(_ROWS), strict=True):
-        what, wheres = model.encode(own.to(model.device, model.dtype))
-        ways = {"": wheres}
-        if tells_where(model):
-            ways["middle_"] = middle_wheres(model, len(what))
-            ways["other_"] = model.encode(other.to(model.device, model.dtype)).wheres
-        for way, chosen in ways.items():
-            copies[way].append(unit_pixels(model.decode(what, chosen), model.config.value_range))
-    references, found = unit_pixels(values, model.config.value_range), {}
-    for way, parts in copies.items():
-        quality = ReconstructionQuality().compute(predictions=torch.cat(parts), references=references)
-        found |= {f"{way}{name}": value for name, value in quality.items()}
-    return found
+    seen = model.encode(values.to(model.device, model.dtype))
+    made = unit_pixels(exchange(model, seen, seen).flatten(0, 1), model.config.value_range)
+    own = unit_pixels(values, model.config.value_range)
+    below = torch.cat([own[:, None], made.unflatten(0, (len(own), len(own)))], 1).flatten(0, 1)
+    return torch.cat([torch.ones_like(own[:1]), own, below])
 
 
 class Response(NamedTuple):
@@ -279,6 +259,7 @@ __all__ = [
     "Pooling",
     "Response",
     "exchange",
+    "exchange_table",
     "fires",
     "middle_wheres",
     "poolings",
@@ -287,5 +268,4 @@ __all__ = [
     "shown_map",
     "tells_where",
     "where_coordinates",
-    "where_quality",
 ]

@@ -1,4 +1,4 @@
-"""Pictures of what and where: reconstructions in rows, what of one image with where of another, scatter plots."""
+"""Pictures of what and where: reconstructions in rows, places of maxima, scatter plots."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from hf_arae.evaluation.image_pictures import image_grid
-from hf_arae.evaluation.image_pixels import unit_pixels
-from hf_arae.evaluation.what_where import AXES, Pooling, Response, exchange, fires
-from hf_arae.models.swwae.modeling_swwae import SwwaeModel
+from hf_arae.evaluation.what_where import AXES, Pooling, Response, fires
 
 _GAP, _HEADER = 12, 16  # pixels between blocks, and above them for their titles
 _POINTS = 500  # images that a scatter plot shows, the first ones
@@ -51,25 +49,6 @@ def reconstruction_rows(rows: Mapping[str, Sequence[Tensor]], columns: int, scal
             for title, own in rows.items()
         }
     )
-
-
-@torch.no_grad()
-def exchange_grid(model: SwwaeModel, values: Tensor, scale: int = 2) -> Image.Image:
-    """What of one image with where of another: a row an image whose what it is, a column an image whose where.
-
-    Args:
-        model: in evaluation mode, whose poolings tell where.
-        values: images as it reads them. They stand above the columns and left of the rows; where both are of one
-            image, its reconstruction is seen.
-        scale: each pixel becomes a square of so many.
-    """
-    seen = model.encode(values.to(model.device, model.dtype))
-    made = unit_pixels(exchange(model, seen, seen).flatten(0, 1), model.config.value_range)
-    own = unit_pixels(values, model.config.value_range)
-    lines = made.unflatten(0, (len(own), len(own)))
-    below = torch.cat([own[:, None], lines], 1).flatten(0, 1)
-    first = torch.cat([torch.ones_like(own[:1]), own])
-    return image_grid(torch.cat([first, below]), len(own) + 1, scale)
 
 
 def where_map(coordinates: Tensor, what: Tensor, pooling: Pooling) -> np.ndarray:
@@ -146,4 +125,4 @@ def draw_shifts(
     return True
 
 
-__all__ = ["draw_shifts", "exchange_grid", "reconstruction_rows", "side_by_side", "where_map"]
+__all__ = ["draw_shifts", "reconstruction_rows", "side_by_side", "where_map"]

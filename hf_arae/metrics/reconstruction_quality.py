@@ -24,7 +24,7 @@ NUMBERS = {
     ),
 }
 
-_LEAST_SIDE = 11  # of the window in which images are compared
+LEAST_SIDE = 11  # of the window in which images are compared
 _ROWS = 500
 
 
@@ -64,8 +64,8 @@ class ReconstructionQuality(InMemoryMetric):
             raise ValueError(
                 f"predictions are {copies.shape} and references {images.shape}: give a copy of each image"
             )
-        if min(images.shape[2:]) < _LEAST_SIDE:
-            raise ValueError(f"images must be {_LEAST_SIDE} pixels high and wide or more, got {images.shape[2:]}")
+        if min(images.shape[2:]) < LEAST_SIDE:
+            raise ValueError(f"images must be {LEAST_SIDE} pixels high and wide or more, got {images.shape[2:]}")
         # In parts: windows of all images at once take many times their memory
         parts = [
             (copies[start : start + _ROWS], images[start : start + _ROWS]) for start in range(0, len(images), _ROWS)

@@ -10,6 +10,7 @@ from hf_arae import SwwaeConfig, SwwaeModel
 from hf_arae.evaluation.what_where import (
     Response,
     exchange,
+    exchange_table,
     fires,
     middle_wheres,
     poolings,
@@ -18,9 +19,8 @@ from hf_arae.evaluation.what_where import (
     shown_map,
     tells_where,
     where_coordinates,
-    where_quality,
 )
-from hf_arae.evaluation.what_where_pictures import draw_shifts, exchange_grid, reconstruction_rows, where_map
+from hf_arae.evaluation.what_where_pictures import draw_shifts, reconstruction_rows, where_map
 
 
 def small(where: str = "switches", **changes) -> SwwaeModel:
@@ -78,15 +78,6 @@ def test_exchanged_with_its_own_where_an_image_is_rebuilt(images, where):
     torch.testing.assert_close(made[2, 1], other[0])
 
 
-def test_quality_has_a_row_of_each_where(images):
-    found = where_quality(small(), images)
-    assert found.keys() == {f"{way}{name}" for way in ("", "middle_", "other_") for name in ("psnr", "ssim")}
-    assert where_quality(small("none"), images).keys() == {"psnr", "ssim"}
-    # One image alone is its own other one.
-    alone = where_quality(small("phase"), images[:1])
-    assert alone["other_psnr"] == pytest.approx(alone["psnr"])
-
-
 def test_what_stays_and_where_moves_by_hand():
     """Four maps at 100 images: two move as they should, one stands still, and one never fires."""
     source = torch.Generator().manual_seed(0)
@@ -124,8 +115,10 @@ def test_responses_are_the_top_pooling_s(images):
 @torch.no_grad()
 def test_pictures_are_drawn(images, tmp_path):
     model = small("phase")
-    grid = exchange_grid(model, images[:3], scale=1)
-    assert grid.size == (4 * 14 + 2, 4 * 14 + 2)
+    table = exchange_table(model, images[:3])
+    assert table.shape == (16, 1, 12, 12)
+    for place, wanted in ((1, images[0]), (8, images[1]), (10, model.reconstruct(images)[1])):
+        torch.testing.assert_close(table[place], wanted)
     picture = reconstruction_rows({"none": [images, images], "phase": [images, images]}, columns=4, scale=1)
     assert picture.width > 2 * 4 * 12
     still, moved = respond(model, images), respond(model, images.roll(1, 3))

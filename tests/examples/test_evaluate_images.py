@@ -18,6 +18,8 @@ from hf_arae.models.arae_image.modeling_arae_image import AraeImageModel
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.ebgan.modeling_ebgan import EbganForImageClassification, EbganModel
 from hf_arae.models.images.image_processing import AraeImageProcessor
+from hf_arae.models.swwae.configuration_swwae import SwwaeConfig
+from hf_arae.models.swwae.modeling_swwae import SwwaeForImageClassification
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--max_train_samples", "300", "--max_eval_samples", "60", "--num_samples", "40", "--num_anomalies", "30"]
@@ -38,12 +40,14 @@ def models(tmp_path_factory) -> dict[str, str]:
     layers = {"generator_layers": "8", "discriminator_layers": "6"}
     ladder = EbganConfig(backbone="ladder", id2label=dict(enumerate(LABELS)), **sizes, **layers)
     codes = {"image_size": 16, "code_size": 5, "encoder_sizes": [8], "decoder_sizes": [8]}
+    what_where = SwwaeConfig(image_size=16, layers="(4)3c-2p-(5)3c-4p-fc", id2label=ladder.id2label)
     made = {
         "ebgan": (EbganModel(EbganConfig(**sizes, **layers)), None),
         "gan": (EbganModel(EbganConfig(discriminator="critic", **sizes, **layers)), None),
         "ladder": (EbganForImageClassification(ladder), None),
         "ae": (AeImageModel(AeImageConfig(**codes)), "threshold"),
         "arae": (AraeImageModel(AraeImageConfig(**codes, latent_size=4)), "threshold"),
+        "swwae": (SwwaeForImageClassification(what_where), None),
         "large": (EbganModel(EbganConfig(image_size=20, latent_size=4, **layers)), None),
     }
     place, found = tmp_path_factory.mktemp("models"), {}
@@ -55,8 +59,8 @@ def models(tmp_path_factory) -> dict[str, str]:
 
 
 def test_models_of_every_kind_have_a_row(models, tmp_path):
-    names = [models[name] for name in ("ebgan", "gan", "ladder", "ae", "arae")]
-    done = evaluate(tmp_path, "--models", *names, "--fit_codes")
+    names = [models[name] for name in ("ebgan", "gan", "ladder", "swwae", "ae", "arae")]
+    done = evaluate(tmp_path, "--models", *names, "--fit_codes", "--probe_features")
     assert done.returncode == 0, done.stderr
     rows = {row["system"]: row for row in json.loads((tmp_path / "out" / "table.json").read_text())}
     fitted = " (Gaussian of its codes)"
@@ -67,11 +71,15 @@ def test_models_of_every_kind_have_a_row(models, tmp_path):
         models["ebgan"] + fitted,
         models["gan"],
         models["ladder"],
+        models["swwae"],
         models["ae"] + fitted,
         models["arae"],
         models["arae"] + fitted,
     ]
-    assert all({"frechet_distance", "i_prime", "recall"} <= row.keys() for row in rows.values())
+    swwae, draws = rows[models["swwae"]], [row for name, row in rows.items() if name != models["swwae"]]
+    assert all({"frechet_distance", "i_prime", "recall"} <= row.keys() for row in draws)
+    assert {"classification_error", "psnr", "other_ssim", "auroc_noise", "neighbours_error"} <= swwae.keys()
+    assert "linear_probe_error" in rows[models["arae"]] and "psnr" not in rows[models["gan"]]
     assert "reconstruction_error" in rows[models["ebgan"]] and "reconstruction_error" not in rows[models["gan"]]
     assert {"classification_error", "calibration_error"} <= rows[models["ladder"]].keys()
     assert {"image_nll", "exact_pixels", "auroc_noise"} <= rows[models["arae"]].keys()
@@ -82,6 +90,7 @@ def test_models_of_every_kind_have_a_row(models, tmp_path):
     pictures = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")}
     assert "ebgan/pictures/new-images.png" in pictures
     assert "arae/fitted-codes/pictures/new-images.png" in pictures
+    assert "swwae/pictures/what-of-rows-and-where-of-columns.png" in pictures
     assert "ladder/pictures/lines-between-codes.png" not in pictures
 
 
