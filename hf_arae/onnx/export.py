@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from pathlib import Path
 
 import torch
@@ -15,10 +14,9 @@ from hf_arae.models.recurrent.autoencoder import TextAutoencoder
 from hf_arae.models.text.tokenizer_check import check_tokenizer
 from hf_arae.onnx.layout import ENCODER, GENERATOR, decoder_files, source_of_codes
 from hf_arae.onnx.quantization import quantize
+from hf_arae.onnx.tracing import OPSET, check_folder, check_opset, save_config, trace
 from hf_arae.onnx.writing import Writing
 from hf_arae.utils.extras import import_extra
-
-OPSET = 17
 
 
 class _Encoder(nn.Module):
@@ -91,14 +89,11 @@ def export_onnx(
             f"a {type(model).__name__} has no ONNX form: what it does is more than an encoder and a decoder, a search "
             "say. Accepted: text autoencoders, such as AraeModel"
         )
-    if not 13 <= opset <= 20:
-        raise ValueError(f"opset must lie in 13..20, got {opset}")
+    check_opset(opset)
     if tokenizer is not None:
         check_tokenizer(tokenizer, model.config)
     Writing.from_generation_config(model.generation_config.to_diff_dict())
-    folder = Path(folder)
-    if (folder / "model.safetensors").exists():
-        raise ValueError(f"{folder} holds a checkpoint, whose config.json would be overwritten: try {folder / 'onnx'}")
+    folder = check_folder(folder)
     if int8:
         import_extra("onnxruntime", "onnx")
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,10 +106,7 @@ def export_onnx(
         for file in files:
             if file.name != GENERATOR:  # small, and what it gives is new sentences' codes
                 quantize(file)
-    for name in ("auto_map", "custom_pipelines"):  # the code of the checkpoint, which is not here
-        vars(model.config).pop(name, None)
-    model.config.dtype = None
-    model.config.save_pretrained(folder)
+    save_config(model, folder)
     model.generation_config.save_pretrained(folder)
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
@@ -128,7 +120,7 @@ def _export_graphs(model: PreTrainedModel, folder: Path, opset: int) -> list[Pat
     tells = config.num_attributes > 1 and bool(model.attribute_log_odds.any())
     sentences = {"input_ids": ("batch", "sequence"), "attention_mask": ("batch", "sequence")}
     outputs = {"codes": ("batch",), **({"attribute_scores": ("batch",)} if tells else {})}
-    _trace(_Encoder(model, tells), (ids, mask), folder / ENCODER, sentences, outputs, opset)
+    trace(_Encoder(model, tells), (ids, mask), folder / ENCODER, sentences, outputs, opset)
     files = [folder / ENCODER]
 
     state = torch.zeros(config.num_layers, len(ids), config.hidden_size)
@@ -137,60 +129,14 @@ def _export_graphs(model: PreTrainedModel, folder: Path, opset: int) -> list[Pat
     outputs = {"logits": ("batch",), **{f"new_{name}": axes for name, axes in states.items()}}
     for value, name in enumerate(decoder_files(config.num_attributes)):
         axes = {"token": ("batch",), "code": ("batch",), **states}
-        _trace(_DecoderStep(model, value), step, folder / name, axes, outputs, opset)
+        trace(_DecoderStep(model, value), step, folder / name, axes, outputs, opset)
         files.append(folder / name)
 
     if source_of_codes(config) == "generator":
         z = torch.zeros(len(ids), config.latent_size)
-        _trace(_Generator(model), (z,), folder / GENERATOR, {"z": ("batch",)}, {"codes": ("batch",)}, opset)
+        trace(_Generator(model), (z,), folder / GENERATOR, {"z": ("batch",)}, {"codes": ("batch",)}, opset)
         files.append(folder / GENERATOR)
     return files
-
-
-def _trace(
-    module: nn.Module,
-    arguments: tuple[Tensor, ...],
-    file: Path,
-    inputs: dict[str, tuple[str, ...]],
-    outputs: dict[str, tuple[str, ...]],
-    opset: int,
-) -> None:
-    """Writes a graph; inputs and outputs name their leading dimensions, "" for those that are fixed."""
-    free = {
-        name: {place: label for place, label in enumerate(axes) if label} for name, axes in (inputs | outputs).items()
-    }
-    with warnings.catch_warnings():
-        # This exporter is the older one and says so. It warns of sizes that torch checks, which are fixed ones, and of
-        # zero states of a fixed number of rows, which an LSTM without given ones does not have.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size other than 1", UserWarning)
-        torch.onnx.export(
-            module.eval(),  # the exporter puts a module back, with all its parts, into the mode that it was in
-            arguments,
-            str(file),
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_axes=free,
-            opset_version=opset,
-            dynamo=False,
-        )
-    _name_widths(file, [value.shape for value in _as_tuple(module(*arguments))], list(outputs.values()))
-
-
-def _name_widths(file: Path, shapes: list[torch.Size], free: list[tuple[str, ...]]) -> None:
-    """Writes down the fixed dimensions of a graph's outputs, some of which the tracer does not see."""
-    onnx = import_extra("onnx", "onnx")
-    graph = onnx.load(file)
-    for output, shape, names in zip(graph.graph.output, shapes, free, strict=True):
-        for place, (part, size) in enumerate(zip(output.type.tensor_type.shape.dim, shape, strict=True)):
-            if place >= len(names) or not names[place]:
-                part.dim_value = size
-    onnx.save(graph, file)
-
-
-def _as_tuple(values: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return values if isinstance(values, tuple) else (values,)
 
 
 __all__ = ["export_onnx"]

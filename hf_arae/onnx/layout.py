@@ -7,16 +7,19 @@
 | `decoder_step.onnx` | `token` `(batch,)` int64; `code` `(batch, code_size)`; `hidden`, `memory` \
 `(num_layers, batch, hidden_size)`, zeros at first | `logits` `(batch, vocab_size)`; `new_hidden`, `new_memory` |
 | `generator.onnx` | `z` `(batch, latent_size)` | `codes` `(batch, code_size)` |
+| `classifier.onnx` | `pixel_values` `(batch, num_channels, image_size, image_size)` | `logits` `(batch, labels)` |
 
 Numbers are float32 unless said otherwise. A model with several decoders has a `decoder_step_<value>.onnx` for each
 attribute value, and only a model that makes codes of new texts by one has a generator (an `AraeModel`). Beside them
 stand `config.json`, `generation_config.json` (longest text, tokens that are never written) and, if it was given, the
-tokenizer.
+tokenizer. The last file is of a classifier of images, which has nothing of the others; beside it stand `config.json`
+and, if it was given, the image processor's `preprocessor_config.json`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,10 +28,12 @@ from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_range
 
 ENCODER = "encoder.onnx"
 GENERATOR = "generator.onnx"
+CLASSIFIER = "classifier.onnx"
 CONFIG = "config.json"
 GENERATION_CONFIG = "generation_config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+PROCESSOR = "preprocessor_config.json"
 
 _MAX_NAMED = 6
 
@@ -45,6 +50,29 @@ def source_of_codes(config: Any) -> str | None:
     if hasattr(config, "latent_size"):
         return "generator"
     return "prior" if hasattr(config, "prior_sparsity") else None
+
+
+def fetched(folder: str | os.PathLike, revision: str | None = None, subfolder: str = "") -> Path:
+    """A folder, or what a repository of the Hub holds of an export.
+
+    Args:
+        folder: folder or Hub id.
+        revision: branch, tag or commit of the repository.
+        subfolder: where in the folder or repository the files are.
+
+    Raises:
+        FileNotFoundError: it is neither.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        import huggingface_hub as hub  # not needed for a folder
+
+        patterns = [f"{subfolder}/{name}" if subfolder else name for name in ("*.onnx", "*.json")]
+        try:
+            place = Path(hub.snapshot_download(str(folder), revision=revision, allow_patterns=patterns))
+        except hub.errors.HFValidationError:
+            raise FileNotFoundError(f"{str(folder)!r} is neither a folder nor the id of a repository") from None
+    return place / subfolder
 
 
 def require_files(folder: Path, names: list[str]) -> None:

@@ -32,6 +32,21 @@ def open_sessions(
         ValueError: a provider is not available; `num_threads` is below 1; a file is no ONNX graph, or another one, or
             has weights that are not finite.
     """
+    sessions = {}
+    for name in names:
+        sessions[name] = open_session(folder / name, providers, num_threads)
+        _check_graph(folder / name, sessions[name], config)
+        check_weights(folder / name)
+    return sessions
+
+
+def open_session(path: Path, providers: Sequence[str] | None, num_threads: int | None) -> Any:
+    """Opens a graph, whatever it computes.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        ValueError: a provider is not available; `num_threads` is below 1; the file is no ONNX graph.
+    """
     runtime = import_extra("onnxruntime", "onnx")
     providers = ["CPUExecutionProvider"] if providers is None else list(providers)
     unknown = [name for name in providers if name not in runtime.get_available_providers()]
@@ -44,15 +59,10 @@ def open_sessions(
     options.inter_op_num_threads = 1
     if num_threads is not None:
         options.intra_op_num_threads = num_threads
-    sessions = {}
-    for name in names:
-        try:
-            sessions[name] = runtime.InferenceSession(str(folder / name), options, providers=providers)
-        except Exception as error:  # onnxruntime's own classes have no common base
-            raise ValueError(f"onnxruntime {runtime.__version__} cannot open {folder / name}: {error}") from error
-        _check_graph(folder / name, sessions[name], config)
-        check_weights(folder / name)
-    return sessions
+    try:
+        return runtime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's own classes have no common base
+        raise ValueError(f"onnxruntime {runtime.__version__} cannot open {path}: {error}") from error
 
 
 def _check_graph(path: Path, session: Any, config: Any) -> None:

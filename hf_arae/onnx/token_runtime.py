@@ -15,6 +15,7 @@ from hf_arae.onnx.layout import (
     GENERATION_CONFIG,
     GENERATOR,
     decoder_files,
+    fetched,
     read_config,
     read_json,
     require_files,
@@ -85,16 +86,7 @@ class OnnxTokenAutoencoder:
             subfolder: where in the folder or repository the files are.
             arguments: `providers`, `num_threads` and `batch_size`, see the class.
         """
-        place = Path(folder)
-        if not place.is_dir():
-            import huggingface_hub as hub  # not needed for a folder
-
-            patterns = [f"{subfolder}/{name}" if subfolder else name for name in ("*.onnx", "*.json")]
-            try:
-                place = Path(hub.snapshot_download(str(folder), revision=revision, allow_patterns=patterns))
-            except hub.errors.HFValidationError:
-                raise FileNotFoundError(f"{str(folder)!r} is neither a folder nor the id of a repository") from None
-        return cls(place / subfolder, **arguments)
+        return cls(fetched(folder, revision, subfolder), **arguments)
 
     # What the model has
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,30 @@ def square_pixels(picture: Image.Image | np.ndarray, size: int, num_channels: in
     return np.asarray(picture, np.uint8).reshape(size, size, num_channels)
 
 
+def binarized(pixels: np.ndarray, how: str | None, source: np.random.Generator | None = None) -> np.ndarray:
+    """Images in black and white.
+
+    Args:
+        pixels: uint8 `(images, height, width, channels)`.
+        how: `"threshold"`: white from half of the brightest on; `"stochastic"`: with the grey value's probability;
+            `None`: images stay as they are.
+        source: of the draws; `None`: each image's own, which depend on the image alone.
+    """
+    if how == "threshold":
+        return (pixels > 127) * np.uint8(255)
+    if how == "stochastic":
+        # 255 is above every draw, and 0 above none.
+        return (pixels > _draws(pixels, source)) * np.uint8(255)
+    return pixels
+
+
+def _draws(pixels: np.ndarray, source: np.random.Generator | None) -> np.ndarray:
+    if source is not None:
+        return source.integers(0, 255, pixels.shape, np.uint8)
+    own = [np.random.default_rng(zlib.crc32(one.tobytes())).integers(0, 255, one.shape, np.uint8) for one in pixels]
+    return np.stack(own) if own else np.empty(pixels.shape, np.uint8)
+
+
 def picture_of_array(values: Any) -> Image.Image:
     """An array as a picture.
 
@@ -143,4 +168,4 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return picture
 
 
-__all__ = ["open_picture", "picture_of_array", "square_pixels"]
+__all__ = ["binarized", "open_picture", "picture_of_array", "square_pixels"]

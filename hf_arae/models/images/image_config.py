@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from huggingface_hub.dataclasses import strict
 
+from hf_arae.data.images.ranges import VALUE_RANGES
 from hf_arae.models.base import FamilyConfig
 from hf_arae.utils.validation import check_choice, check_range
-
-VALUE_RANGES = {"unit": (0.0, 1.0), "signed": (-1.0, 1.0)}
 
 
 @strict

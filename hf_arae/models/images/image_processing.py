@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
@@ -16,7 +15,7 @@ from transformers.image_processing_backends import PilBackend
 from transformers.image_utils import load_image
 from transformers.utils import TensorType
 
-from hf_arae.data.images.pixels import open_picture, square_pixels
+from hf_arae.data.images.pixels import binarized, open_picture, square_pixels
 from hf_arae.models.images.image_config import VALUE_RANGES
 from hf_arae.utils.validation import check_number
 
@@ -140,11 +139,7 @@ class AraeImageProcessor(PilBackend):
         wanted = (self.size["height"], self.size["width"], self.num_channels)
         if pixels.dtype != np.uint8 or pixels.shape[1:] != wanted:
             raise ValueError(f"pixels must be uint8 (batch, {', '.join(map(str, wanted))}), got {pixels.shape}")
-        if self.binarize == "threshold":
-            pixels = (pixels > 127) * np.uint8(255)
-        elif self.binarize == "stochastic":
-            # 255 is above every draw, and 0 above none.
-            pixels = (pixels > self._draws(pixels, source)) * np.uint8(255)
+        pixels = binarized(pixels, self.binarize, source)
         values = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, 3, 1))).float()
         low, high = VALUE_RANGES[self.value_range]
         values.mul_((high - low) / 255).add_(low)
@@ -177,14 +172,6 @@ class AraeImageProcessor(PilBackend):
         if self.image_mean is None:
             return [value] * self.num_channels
         return [(value - mean) / std for mean, std in zip(self.image_mean, self.image_std, strict=True)]
-
-    def _draws(self, pixels: np.ndarray, source: np.random.Generator | None) -> np.ndarray:
-        if source is not None:
-            return source.integers(0, 255, pixels.shape, np.uint8)
-        own = [
-            np.random.default_rng(zlib.crc32(one.tobytes())).integers(0, 255, one.shape, np.uint8) for one in pixels
-        ]
-        return np.stack(own) if own else np.empty(pixels.shape, np.uint8)
 
     def preprocess(self, images: Any, return_tensors: Any = None, **settings: Any) -> BatchFeature:
         """Pixel values of pictures, as calling the processor does.
