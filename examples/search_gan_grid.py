@@ -46,7 +46,7 @@ from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.ebgan.modeling_ebgan import EbganModel
 from hf_arae.models.ebgan.objective_ebgan import EbganObjective, EbganObjectiveArguments
 from hf_arae.models.images.image_processing import AraeImageProcessor
-from hf_arae.storage.files import delete
+from hf_arae.storage.files import append_line, delete
 from hf_arae.storage.run_files import read_log
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.interruption import EXIT_CODE, TrainingInterrupted
@@ -305,18 +305,6 @@ def identity(run: dict[str, Any], settings: list[str]) -> str:
     return json.dumps({name: run.get(name) for name in settings}, sort_keys=True)
 
 
-def append(path: Path, line: dict[str, Any]) -> None:
-    """Adds a line, on the disk when this returns; one that was left half written before it ends first."""
-    with path.open("ab+") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            broken = file.read(1) != b"\n"
-            file.write(b"\n" * broken)
-        file.write(f"{json.dumps(line)}\n".encode())
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def main() -> None:
     # 1. Arguments
     groups = {"Grid": GridArguments, "Runs": ScriptArguments, "Data": ImageDataArguments}
@@ -361,7 +349,7 @@ def main() -> None:
         pictures, ended = output_dir / "samples", results(missing, Shared(data["train"], judge, real, script))
         try:
             for run, samples in tqdm(ended, total=len(missing), desc="Runs", unit="run"):
-                append(path, run)
+                append_line(path, run)
                 known[identity(run, settings)] = run
                 if script.draw_samples and samples is not None:
                     pictures.mkdir(exist_ok=True)

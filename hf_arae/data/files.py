@@ -27,8 +27,9 @@ from hf_arae.data.json_rows import JsonColumns, is_array, json_lines
 from hf_arae.data.labels import clean_name
 
 File = Path | str
-# What each column holds that will be used. A label that is "optional" is read as None where it cannot be one.
-Columns = Mapping[str, Literal["text", "label", "optional"]]
+# What each column holds that will be used. A label that is "optional" is read as None where it cannot be one; "texts"
+# are what `texts_of` takes.
+Columns = Mapping[str, Literal["text", "label", "optional", "texts"]]
 
 EXTENSIONS = ".txt, .csv, .tsv, .json, .jsonl, .parquet"
 CHUNK_ROWS = 10_000  # rows of a table when a file is read piece by piece
@@ -70,7 +71,8 @@ def read_columns(path: File, columns: Columns) -> Dataset:
 
     Args:
         path: the file.
-        columns: those that will be used. Labels in JSON become strings; other columns of JSON are read as None.
+        columns: those that will be used. Labels in JSON become strings, texts lists of
+            strings; other columns of JSON are read as None.
 
     Raises:
         ValueError: the file is not UTF-8 or not well-formed, has a column of `columns` twice, or a value has a wrong

@@ -84,6 +84,15 @@ def _parsed(path: Any, file: TextIO, whole: bool, keys: list[str]) -> Iterator:
         yield [(None, row) for row in value] if whole else (line, value)
 
 
+def texts_of(value: Any) -> list[str] | None:
+    """A list of texts, or one text, or SQuAD's object with such a list as `text`; `None` for anything else."""
+    value = value.get("text") if isinstance(value, dict) else value
+    value = [value] if isinstance(value, str) else value
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        return None
+    return value
+
+
 class JsonColumns:
     """Makes tables of rows and checks that all values of a column, through all tables, are of one kind."""
 
@@ -109,11 +118,21 @@ class JsonColumns:
 
     def _column(self, name: str, rows: list[tuple[int | None, dict]]) -> pa.Array:
         values = [row.get(name) for _, row in rows]
+        if self.columns[name] == "texts":
+            found = [self._texts(name, value, rows[at][0], at) for at, value in enumerate(values)]
+            return pa.array(found, pa.list_(pa.string()))
         if set(map(type, values)) == {str} and self.kinds.setdefault(name, "str") == "str":
             with suppress(UnicodeEncodeError):  # is located below
                 return pa.array(values, pa.string())
         values = [self._value(name, value, rows[at][0], at) for at, value in enumerate(values)]
         return pa.array(values, pa.string() if name in self.kinds else pa.null())
+
+    def _texts(self, name: str, value: Any, line: int | None, at: int) -> list[str] | None:
+        texts = texts_of(value)
+        if texts is None and value is not None:
+            accepted = "accepted is a text, a list of texts, or an object with such a list as text"
+            raise ValueError(f"{self._where(name, line, at)}: found {reprlib.repr(value)}; {accepted}.")
+        return texts
 
     def _value(self, name: str, value: Any, line: int | None, at: int) -> str | None:
         try:

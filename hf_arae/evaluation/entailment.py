@@ -18,12 +18,12 @@ from hf_arae.utils.extras import import_extra
 NUMBERS = {
     "accuracy": Number(
         "Accuracy (%)",
-        "The share of pairs that are given their label.",
+        "The share of texts, or pairs of texts, that are given their label.",
         in_metadata=True,
     ),
     "validation_accuracy": Number(
         "Accuracy on the validation split (%)",
-        "The share of validation pairs that are given their label.",
+        "The share of validation texts, or pairs, that are given their label.",
     ),
 }
 

@@ -68,6 +68,18 @@ def read_json(path: str | os.PathLike) -> Any:
         raise ValueError(f"{path} is damaged or half written: {error}") from error
 
 
+def append_line(path: str | os.PathLike, value: Any) -> None:
+    """Adds a value to a file of JSON lines, on the disk when this returns; a line that was left half written ends."""
+    with Path(path).open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            broken = file.read(1) != b"\n"
+            file.write(b"\n" * broken)
+        file.write(f"{json.dumps(value)}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync(path: Path) -> None:
     """Waits until a file or folder is on the disk, where the system can do so (Windows cannot for folders)."""
     if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
