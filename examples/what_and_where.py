@@ -2,7 +2,7 @@
 
     python examples/what_and_where.py                                  # built-in glyphs, some minutes
     python examples/what_and_where.py --preset what-and-where-mnist --dataset_name PATH_OR_ID
-    python examples/what_and_where.py --figures shifts --shift_layers "(16)5c-2p-(32)3c-16p"
+    python examples/what_and_where.py --figures shifts --shift_layers "(16)5c-(32)3c-16p"
 
 The steps: 1 arguments, 2 data, 3 reconstructions by poolings that tell where and by such that do not, and what of one
 image with where of another, 4 what and where of images that are moved. Images are not scaled but put on a larger
@@ -86,7 +86,7 @@ class ScriptArguments:
     )
     batch_norm: bool = field(default=True, metadata={"help": "Batch norm follows all convolutions but the last."})
     shift_layers: str = field(
-        default="(16)5c-2p-(32)3c-16p",
+        default="(16)7c-2p-(32)5c-16p",
         metadata={"help": "The model whose images are moved has these layers; its poolings tell where by phases."},
     )
     train_shift: int = field(

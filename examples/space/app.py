@@ -2,10 +2,12 @@
 
     python examples/space/app.py --transfer_model model_cards/style-transfer-yelp \
         --latent_model model_cards/arae-flickr30k \
-        --summary_model model_cards/headline-selector-news --image_model model_cards/ebgan-mnist --port 7860
+        --summary_model model_cards/headline-selector-news --image_model model_cards/ebgan-mnist \
+        --where_model model_cards/swwae-svhn --port 7860
 
 It needs `pip install hf_arae[space]`. The folder is a Space of the Hub as it is; there the models are named by the
-variables TRANSFER_MODEL, SUMMARY_MODEL, LATENT_MODEL and IMAGE_MODEL. The page asks no other host for anything.
+variables TRANSFER_MODEL, SUMMARY_MODEL, LATENT_MODEL, IMAGE_MODEL and WHERE_MODEL. The page asks no other host for
+anything.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import map_tab
 import summary_tab
 import transfer_tab
 import walk_tab
+import where_tab
 from checkpoints import checkpoints
 from gradio import processing_utils
 from pictures import MAX_MEGABYTES
@@ -52,6 +55,7 @@ class ScriptArguments:
     summary_model: str = _named("summary_model", "headline-selector-news")
     latent_model: str = _named("latent_model", "arae-flickr30k")
     image_model: str = _named("image_model", "ebgan-mnist")
+    where_model: str = _named("where_model", "swwae-svhn")
     folders: str = field(
         default=os.environ.get("MODEL_FOLDERS", "model_cards"),
         metadata={
@@ -59,7 +63,7 @@ class ScriptArguments:
         },
     )
     models_kept: int = field(
-        default=4, metadata={"help": "So many models are kept in memory; the least recently used one goes."}
+        default=5, metadata={"help": "So many models are kept in memory; the least recently used one goes."}
     )
     port: int | None = field(
         default=None, metadata={"help": "The page is served at this port; by default the first free one from 7860 on."}
@@ -70,8 +74,8 @@ def build(script: ScriptArguments) -> gr.Blocks:
     """Builds the page, with a queue that holds back what it cannot answer at once."""
     checkpoints.max_kept = max(1, script.models_kept)
     folders = [folder.strip() for folder in script.folders.split(",") if folder.strip()]
-    models = (script.transfer_model, script.summary_model, script.latent_model, script.image_model)
-    checkpoints.show(*folders, *models)
+    named = [script.transfer_model, script.summary_model, script.latent_model, script.image_model, script.where_model]
+    checkpoints.show(*folders, *named)
     with gr.Blocks(title="hf_arae", analytics_enabled=False, delete_cache=_CLEANED) as page:
         gr.Markdown(_HEADING)
         for name, tab, model in (
@@ -81,6 +85,7 @@ def build(script: ScriptArguments) -> gr.Blocks:
             ("Walks and samples", walk_tab, script.latent_model),
             ("Map", map_tab, script.latent_model),
             ("Images", images_tab, script.image_model),
+            ("What and where", where_tab, script.where_model),
         ):
             with gr.Tab(name):
                 tab.build(model)

@@ -22,7 +22,8 @@ from foreign import CONFIG, FILES, check_size, check_tokenizer, read_config, rul
 from foreign_images import check_work, read_processor
 from transformers import AutoTokenizer, Pipeline, pipeline
 
-from hf_arae import AraeImageProcessor, LatentSpace
+from hf_arae import AraeImageProcessor, LatentSpace, SwwaeModel
+from hf_arae.evaluation.what_where import tells_where
 from hf_arae.latent.images import LatentImages
 from hf_arae.models.auto import Family, families
 from hf_arae.models.images.image_config import ImageConfig
@@ -80,6 +81,17 @@ class Checkpoint:
     def detect(self) -> Pipeline:
         self._check_kind(images=True)
         return pipeline("image-anomaly-detection", model=self.model, image_processor=self.processor)
+
+    @property
+    def what_where(self) -> SwwaeModel:
+        """The model itself, if its poolings say where their maxima stood."""
+        self._check_kind(images=True)
+        if not tells_where(self.model):
+            raise ValueError(
+                f"the model {self.name} does not keep where it saw what, and this tab needs a stacked what-where "
+                "autoencoder"
+            )
+        return self.model
 
     def latent(self, label: str | None = None) -> LatentSpace:
         """The latent space of texts, written with a label: by default the first one, where the model has labels."""

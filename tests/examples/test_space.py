@@ -9,6 +9,7 @@ import json
 import math
 import re
 import shutil
+import subprocess
 import sys
 from html import unescape
 from pathlib import Path
@@ -33,8 +34,10 @@ import map_tab
 import scatter
 import transfer_tab
 import walk_tab
+import where_tab
 from checkpoints import Checkpoints, checkpoints
 from conftest import SENTENCES
+from drawing import DRAWS, SIDE
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from headline_selectors import untrained_selector
@@ -48,6 +51,8 @@ from hf_arae import (
     EbganModel,
     RnnLmConfig,
     RnnLmForCausalLM,
+    SwwaeConfig,
+    SwwaeModel,
     UrsaeConfig,
     UrsaeForConditionalGeneration,
 )
@@ -83,6 +88,10 @@ def models(transfer_folder, tokenizer, tmp_path_factory) -> SimpleNamespace:
     for parameter in images.parameters():
         torch.nn.init.normal_(parameter, std=0.7)
     kinds["images"] = (images, AraeImageProcessor.for_config(images.config))
+    where = SwwaeModel(
+        SwwaeConfig(image_size=12, layers="(3)3c-2p-(4)3c-3p-fc", id2label={0: "<b>", 1: "one", 2: "two"})
+    )
+    kinds["where"] = (where.eval(), AraeImageProcessor.for_config(where.config))
     for name, parts in kinds.items():
         for part in parts:
             part.save_pretrained(root / name)
@@ -91,7 +100,9 @@ def models(transfer_folder, tokenizer, tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def address(models):
-    page = app.build(app.ScriptArguments(models.transfer, models.summary, models.latent, models.images, models.root))
+    page = app.build(
+        app.ScriptArguments(models.transfer, models.summary, models.latent, models.images, models.where, models.root)
+    )
     app.serve(page, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield page.local_url
     page.close()
@@ -304,6 +315,77 @@ def test_a_picture_is_compared_with_what_the_model_knows(client, models, tmp_pat
         assert f", {said} the threshold of {threshold:.4g}" in html and "95% of the usual images" in html
 
 
+def drawing(*lit: tuple[int, int]) -> SimpleNamespace:
+    """What the page tells of a drawing."""
+    digits = ["0"] * SIDE**2
+    for row, column in lit:
+        digits[row * SIDE + column] = "f"
+    return SimpleNamespace(_data={"pixels": "".join(digits)})
+
+
+def test_a_picture_s_class_and_places_are_shown(client, models, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (12, 12), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    html = client.predict(models.where, handle_file(tmp_path / "a.png"), api_name="/look")
+    read, rebuilt, without, low, high = drawn(html)
+    assert same(read, picture.astype(int)) and not same(rebuilt, without)
+    assert low.shape == (12, 12) and high.shape == (6, 6) and low.max() == high.max() == 255
+    model = checkpoints.get(models.where).model
+    with torch.no_grad():
+        values = checkpoints.get(models.where).processor(images=picture, return_tensors="pt")["pixel_values"]
+        chances = model.classify(model.encode(values).what).softmax(1)[0]
+        assert np.abs(rebuilt - 255 * model.reconstruct(values)[0, 0].numpy()).max() <= 1
+    said = words(html)
+    assert said[0] == f"{['<b>', 'one', 'two'][chances.argmax()]}, {chances.max():.0%}" and "<b>" not in html
+    assert said.count("Class") == 1 and all(f"{chance:.1%}" in said for chance in chances)
+
+
+@torch.no_grad()
+def test_a_drawing_is_looked_at_and_exchanged_with_a_picture(client, models, tmp_path, monkeypatch):
+    html, kept = where_tab.look_at_drawing(models.where, drawing(*((row, 16) for row in range(6, 26))))
+    assert len(drawn(html)) == 5 and kept.size == (SIDE, SIDE) and np.asarray(kept).sum() == 20 * 255
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 12), np.uint8))  # where no two are equal
+    picture.save(tmp_path / "a.png")
+    kept = Image.fromarray(np.random.default_rng(1).integers(0, 256, (SIDE, SIDE), np.uint8))
+    images = drawn(where_tab.swap(models.where, kept, str(tmp_path / "a.png")))
+    model, processor = checkpoints.get(models.where).model, checkpoints.get(models.where).processor
+    pixels = processor(images=[kept, picture], return_tensors="pt")["pixel_values"]
+    first, second = (model.encode(pixels[row : row + 1]) for row in (0, 1))
+    wanted = [model.decode(what.what, where.wheres) for what in (first, second) for where in (first, second)]
+    for image, pixel_values in zip(images, [pixels[:1], pixels[1:], *wanted], strict=True):
+        assert np.abs(image - 255 * pixel_values[0, 0].numpy()).max() <= 1
+
+
+def test_what_is_no_drawing_is_refused_in_words(models):
+    for data in (
+        None,
+        {},
+        {"pixels": 3},
+        {"pixels": "0" * 9},
+        {"pixels": "g" * SIDE**2},
+        {"pixels": "\u0661" * SIDE**2},
+    ):
+        with pytest.raises(gr.Error, match="A drawing has 32 x 32 pixels"):
+            where_tab.look_at_drawing(models.where, SimpleNamespace(_data=data))
+    with pytest.raises(gr.Error, match="Nothing is drawn"):
+        where_tab.look_at_drawing(models.where, drawing())
+    with pytest.raises(gr.Error, match="Nothing is drawn"):
+        where_tab.swap(models.where, None, None)
+    with pytest.raises(gr.Error, match="needs a stacked what-where autoencoder"):
+        where_tab.look_at_drawing(models.images, drawing((3, 3)))
+    with pytest.raises(gr.Error, match="There is no picture"):
+        where_tab.look(models.where, "/etc/passwd")
+
+
+def test_the_page_s_script_can_be_read(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    (tmp_path / "drawing.js").write_text(f"function load(element, trigger) {{{DRAWS}}}")
+    assert subprocess.run([node, "--check", tmp_path / "drawing.js"]).returncode == 0
+
+
 # What is refused, and how
 
 
@@ -313,6 +395,8 @@ def test_models_of_the_other_kind_are_named(client, models):
     assert "is one of images" in refusal(client, "/sample", models.images, 5, 0, 0, None)
     assert "is one of texts, and this tab needs one of images" in refusal(client, "/load_images", models.latent)
     assert "is one of texts" in refusal(client, "/draw_images", models.latent, 5, 0)
+    assert "needs a stacked what-where autoencoder" in refusal(client, "/load_where", models.images)
+    assert "needs one of images" in refusal(client, "/load_where", models.latent)
 
 
 def test_bad_numbers_of_images_are_refused_in_a_line(client, models):
@@ -402,7 +486,7 @@ def test_an_unexpected_error_is_logged_and_not_shown(client, models, monkeypatch
 
 
 def test_a_model_that_fails_at_the_start_leaves_the_others_usable(models, tmp_path, capsys):
-    page = app.build(app.ScriptArguments(str(tmp_path), models.summary, models.latent, models.images))
+    page = app.build(app.ScriptArguments(str(tmp_path), models.summary, models.latent, models.images, models.where))
     assert "cannot be loaded" in capsys.readouterr().out
     shown = [block.value for block in page.blocks.values() if isinstance(block, gr.HTML)]
     assert sum("cannot be loaded" in value for value in shown if value) == 1
