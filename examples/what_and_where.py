@@ -82,11 +82,11 @@ class ScriptArguments:
         metadata={"help": f"A model each has poolings that tell where in these ways: {', '.join(WHERES)}."},
     )
     phase_beta: float = field(
-        default=10.0, metadata={"help": "How near phases are to the places of the maxima, at least 0."}
+        default=5.0, metadata={"help": "How near phases are to the places of the maxima, at least 0."}
     )
     batch_norm: bool = field(default=True, metadata={"help": "Batch norm follows all convolutions but the last."})
     shift_layers: str = field(
-        default="(16)7c-2p-(32)5c-16p",
+        default="(16)5c-2p-(32)5c-16p",
         metadata={"help": "The model whose images are moved has these layers; its poolings tell where by phases."},
     )
     train_shift: int = field(

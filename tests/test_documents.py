@@ -134,6 +134,11 @@ import hf_arae
 from hf_arae.onnx.export import export_onnx
 loaded = [auto.from_pretrained("model_cards/arae-yelp") for auto in (AutoModel, AutoTokenizer)]
 export_onnx(loaded[0], "runs/arae-yelp-onnx", loaded[1])
+from PIL import Image
+from hf_arae.onnx import export_image_classifier
+Image.new("L", (20, 20)).save("picture.png")
+model = hf_arae.SwwaeForImageClassification(hf_arae.SwwaeConfig(image_size=12, layers="(2)3c-2p-fc")).eval()
+export_image_classifier(model, "runs/swwae-glyphs-onnx", hf_arae.AraeImageProcessor.for_config(model.config))
 """
     wanted = {"snippets": [first, *code], "commands": [list(command) for command in HELPS]}
     (folder / "wanted.json").write_text(json.dumps(wanted))
