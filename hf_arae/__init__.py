@@ -20,6 +20,7 @@ __version__ = VERSION
 
 _MODULES = {
     "AraeImageProcessor": "hf_arae.models.images.image_processing",
+    "GraphMixer": "hf_arae.nn.graph_mixer",
     "ImageAnomalyDetectionPipeline": "hf_arae.pipelines.image_anomaly_detection",
     "ImageArrays": "hf_arae.data.images.image_arrays",
     "ImageDataArguments": "hf_arae.data.images.loading",
@@ -34,7 +35,11 @@ _MODULES = {
     "TrainingArguments": "hf_arae.training.arguments",
     "TrainingCallback": "hf_arae.training.callbacks",
     "UnconditionalImageGenerationPipeline": "hf_arae.pipelines.unconditional_image_generation",
+    "attach_graphs": "hf_arae.models.glomo.attaching",
+    "detach_graphs": "hf_arae.models.glomo.attaching",
+    "load_attached": "hf_arae.models.glomo.attached_files",
     "load_images": "hf_arae.data.images.loading",
+    "save_attached": "hf_arae.models.glomo.attached_files",
     "train_tokenizer": "hf_arae.data.text.tokenization",
 } | modules_of_names()
 

@@ -216,6 +216,9 @@ def attach_graphs(
             type(model).__name__,
         )
     directions = directions or ("forward" if one_way else "both")
+    foreign = None if attached is None else attached.foreign
+    if foreign is not None and foreign.left_to_right != (directions == "forward"):
+        raise ValueError("all graphs of a model with a tokenizer of its own must have the same directions")
     settings = {
         "output": output,
         "weights": weights,

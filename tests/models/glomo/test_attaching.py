@@ -23,6 +23,8 @@ from hf_arae.models.glomo.attached_files import load_attached, save_attached
 from hf_arae.models.glomo.attaching import attach_graphs, detach_graphs
 from hf_arae.models.glomo.configuration_glomo import GlomoConfig
 from hf_arae.models.glomo.modeling_glomo import GlomoModel
+from hf_arae.models.rnn_lm.configuration_rnn_lm import RnnLmConfig
+from hf_arae.models.rnn_lm.modeling_rnn_lm import RnnLmForCausalLM
 
 TEXTS = ["the old man sees the dogs .", "dogs see the man !", "a man sees old dogs and the man sees them ."]
 WORD_IDS = torch.tensor([[1, 9, 8, 7, 6, 2], [1, 6, 8, 2, 0, 0]])
@@ -198,6 +200,18 @@ def test_a_torch_model_trains_saves_and_loads(at, tmp_path):
         load_attached(tmp_path, TorchTagger(width=5))
 
 
+def test_a_model_of_this_package_saves_and_loads(tmp_path):
+    torch.manual_seed(0)
+    model = RnnLmForCausalLM(RnnLmConfig(vocab_size=30, embedding_size=6, hidden_size=6)).eval()
+    attached = attach_graphs(model, make_glomo(), "lstm")
+    assert attached.mixers[0].num_directions == 1
+    nn.init.normal_(attached.mixers[0].value.weight)
+    save_attached(model, tmp_path)
+    loaded = load_attached(tmp_path)
+    assert type(loaded) is RnnLmForCausalLM
+    torch.testing.assert_close(loaded(WORD_IDS).logits, model(WORD_IDS).logits)
+
+
 def test_wider_features_go_into_a_layer_that_is_made_for_them():
     torch.manual_seed(0)
     model = TorchTagger(wider=4)
@@ -340,6 +354,13 @@ def test_another_vocabulary_and_too_long_sequences_are_refused(words, pieces):
         model.distilbert(input_ids=WORD_IDS)
     with pytest.raises(ValueError, match="directions"):
         attach_graphs(make_distilbert(), make_glomo(), directions="backward")
+    with pytest.raises(ValueError, match="no graphs"):
+        attach_graphs(make_distilbert(), make_glomo(graph="none"))
+    model, glomo = make_distilbert(len(pieces)), make_glomo(words)
+    both = {"tokenizer": pieces, "glomo_tokenizer": words}
+    attach_graphs(model, glomo, **both)
+    with pytest.raises(ValueError, match="directions"):
+        attach_graphs(model, glomo, "distilbert.transformer.layer.0", directions="forward", **both)
 
 
 def test_damaged_files_are_refused(tmp_path):
