@@ -21,6 +21,7 @@ _TRAINED_ON = {
     "headline-selector-news": "It chooses words, and was trained on first sentences of English news and on titles.",
     "arae-mnist": "It was trained on handwritten digits in black and white, and knows no other images.",
     "ebgan-mnist": "It was trained on handwritten digits, and knows no other images.",
+    "swwae-svhn": "It was trained on photographs of house numbers, and knows no other images.",
     "ursae-news": "It writes, and was trained on first sentences of English news.",
 }
 
