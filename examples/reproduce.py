@@ -137,7 +137,7 @@ def jobs(
                 given = {"preset": step["preset"], **given, "output_dir": str(folder)}
                 given |= {"seed": seed} if seed is not None else {"seeds": list(seeds)} if seeds else {}
                 result, reads = folder / step.get("result", REPORT_FILE), ()
-                resume = ("--resume_from_checkpoint", "last")
+                resume = () if step.get("resumes_itself") else ("--resume_from_checkpoint", "last")
                 preset = read_preset(step["preset"], EXAMPLES / script)
                 trained.append(result)
             else:

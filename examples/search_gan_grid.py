@@ -14,23 +14,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import multiprocessing
-import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from tqdm.auto import tqdm
 from transformers import set_seed
 from transformers.utils import logging
 
@@ -46,13 +39,12 @@ from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.ebgan.modeling_ebgan import EbganModel
 from hf_arae.models.ebgan.objective_ebgan import EbganObjective, EbganObjectiveArguments
 from hf_arae.models.images.image_processing import AraeImageProcessor
-from hf_arae.storage.files import append_line, delete
-from hf_arae.storage.run_files import read_log
+from hf_arae.storage.files import delete
 from hf_arae.training import PhaseTrainer, TrainingArguments
-from hf_arae.training.interruption import EXIT_CODE, TrainingInterrupted
 from hf_arae.training.non_finite import NonFiniteLossError
 from hf_arae.training.objective import OPTIMIZERS
 from hf_arae.training.run_folder import RunFolder
+from hf_arae.training.run_table import RunTable, side_by_side
 from hf_arae.utils.command_line import read_command_line, run_script
 from hf_arae.utils.tables import markdown_table
 
@@ -219,10 +211,6 @@ def share(what: Shared) -> None:
     global shared
     shared = what
     logging.set_verbosity_error()
-    if (parent := multiprocessing.parent_process()) is not None:
-        torch.set_num_threads(1)
-        # A search that is killed takes its runs along.
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def made_of(run: dict[str, Any], script: ScriptArguments) -> tuple[EbganConfig, EbganObjectiveArguments]:
@@ -281,30 +269,6 @@ def train(run: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
     return {**run, **numbers, "seconds": time.perf_counter() - began}, to_bytes(samples[:_DRAWN])
 
 
-def results(runs: list[dict[str, Any]], what: Shared) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
-    """What `train` gives of each run, in the order in which they end."""
-    if what.script.num_parallel_runs == 1:
-        share(what)
-        yield from map(train, runs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(what.script.num_parallel_runs, context, share, (what,)) as pool:
-        waiting = [pool.submit(train, run) for run in runs]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-# -------------------------------------------------------------------------------------------------------- the table
-
-
-def identity(run: dict[str, Any], settings: list[str]) -> str:
-    """What tells a run from others."""
-    return json.dumps({name: run.get(name) for name in settings}, sort_keys=True)
-
-
 def main() -> None:
     # 1. Arguments
     groups = {"Grid": GridArguments, "Runs": ScriptArguments, "Data": ImageDataArguments}
@@ -325,7 +289,6 @@ def main() -> None:
         "data": data["train"].digest(),
     }
     wanted = [run | common for run in wanted]
-    settings = sorted(wanted[0])
 
     # 3. Judge
     judge = judge_for(
@@ -340,24 +303,16 @@ def main() -> None:
 
     # 4. The runs
     with RunFolder(output_dir, True):
-        path = output_dir / RUNS_FILE
-        known = {identity(run, settings): run for run in (read_log(path) if path.is_file() else [])}
-        missing = [run for run in wanted if identity(run, settings) not in known]
-        print(f"{len(wanted) - len(missing)} of the runs are in {path}, {len(missing)} are trained now")
         for left in output_dir.glob(".run-*"):  # of a search that was killed
             delete(left)
-        pictures, ended = output_dir / "samples", results(missing, Shared(data["train"], judge, real, script))
-        try:
-            for run, samples in tqdm(ended, total=len(missing), desc="Runs", unit="run"):
-                append_line(path, run)
-                known[identity(run, settings)] = run
-                if script.draw_samples and samples is not None:
-                    pictures.mkdir(exist_ok=True)
-                    image_grid(samples, _DRAWN).save(pictures / f"{name_of(run)}.png")
-        except (KeyboardInterrupt, TrainingInterrupted):
-            print(f"Stopped: {len(known)} runs are in {path}; the same command goes on with the others.")
-            raise SystemExit(EXIT_CODE) from None
-        found = [known[identity(run, settings)] for run in wanted]
+        table, pictures = RunTable(output_dir / RUNS_FILE, wanted[0]), output_dir / "samples"
+        what = Shared(data["train"], judge, real, script)
+        ended = table.fill(wanted, lambda runs: side_by_side(train, runs, script.num_parallel_runs, share, what))
+        for run, samples in ended:
+            if script.draw_samples and samples is not None:
+                pictures.mkdir(exist_ok=True)
+                image_grid(samples, _DRAWN).save(pictures / f"{name_of(run)}.png")
+        found = [table[run] for run in wanted]
 
     # 5. Comparison
     for beta in grid.beta1s:

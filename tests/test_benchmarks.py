@@ -90,3 +90,17 @@ def test_outputs_are_read_without_their_names_and_counted_with_them(tmp_path, mo
     verdicts.write_text(json.dumps(good[0]) + "\n")
     with pytest.raises(ValueError, match="40"):
         reading.count(tmp_path / "sheet")
+
+
+def test_steps_of_what_where_autoencoders_are_timed_beside_the_convnet(tmp_path, monkeypatch, capsys):
+    benchmark, output = script("swwae_step"), tmp_path / "steps.json"
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # of this process, which goes on
+    monkeypatch.setattr(benchmark, "LAYERS", "(4)3c-2p-(6)3c-2p-fc")
+    settings = "--rounds 1 --images 8 --width_multiplier 1 --threads 1 2 --output"
+    monkeypatch.setattr(sys, "argv", ["swwae_step.py", *settings.split(), str(output)])
+    benchmark.main()
+    rows = json.loads(output.read_text())["rows"]
+    assert len(rows) == 2 * 2 * 2 * len(benchmark.NETWORKS)
+    assert all(row["images_per_second"] > 0 for row in rows)
+    assert all(row["ratio_to_convnet"] == 1 for row in rows if row["network"] == "convnet")
+    assert len(capsys.readouterr().out.splitlines()) == 2 + len(rows)

@@ -53,8 +53,9 @@ def test_a_preset_says_what_it_is_and_is_read_by_its_script(read, preset):
     values = read_preset(preset.stem, script)
     for name, text in values.items():
         if name not in ("method", "metric_for_best_model", "report_to"):
-            value = [yaml.safe_load(one) for one in text] if isinstance(text, list) else yaml.safe_load(text)
-            assert json.dumps(given[name]) == json.dumps(type(given[name])(value)), name
+            wanted, texts = (given[name], text) if isinstance(text, list) else ([given[name]], [text])
+            values = [type(one)(yaml.safe_load(text)) for one, text in zip(wanted, texts, strict=True)]
+            assert json.dumps(wanted) == json.dumps(values), name
     if "family" in values:
         config = family(values["family"]).config
         (sizes,) = [part for part in command.parts if type(part).__name__ == f"{config.__name__}Arguments"]
