@@ -243,6 +243,26 @@ def test_images_are_drawn_and_compared(visitor, tmp_path):
     visitor.picture("images")
 
 
+@pytest.mark.skipif(not (ROOT / "model_cards" / "swwae-svhn").is_dir(), reason="the model is not staged")
+def test_a_drawing_is_looked_at_and_exchanged(visitor, tmp_path):
+    visitor.open("What and where")
+    box = visitor.panel.locator("canvas.pad").bounding_box()
+    mouse = visitor.page.mouse
+    for share in (0.3, 0.6):  # at the end of each line the model is asked
+        before = visitor.panel.locator(".result").inner_html() if share > 0.3 else None
+        mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] * 0.2)
+        mouse.down()
+        mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] * 0.8, steps=5)
+        mouse.up()
+        (said,) = visitor.changed(".result", before)
+        assert "%" in said and visitor.panel.locator(".result img").count() >= 4
+    Image.new("L", (40, 60), 255).save(tmp_path / "white.png")
+    visitor.panel.locator("input[type=file]").set_input_files(tmp_path / "white.png")
+    visitor.panel.locator("[data-testid=image] img, .image-frame img").first.wait_for()
+    visitor.press("Exchange the drawing's and the picture's", ".pictures.large:not(.result *)")
+    visitor.picture("where")
+
+
 def test_another_model_is_loaded_and_its_labels_are_offered(visitor):
     visitor.open("Walks and samples")
     assert not visitor.box("Write as").is_visible()
