@@ -18,6 +18,8 @@ from hf_arae.data.text.token_arrays import TokenArrays
 
 logger = logging.get_logger(__name__)
 
+_AT_A_TIME = 1000  # texts that are tokenized together: where each gives many rows, few are wanted
+
 
 class StreamedSentences:
     """A stream with what makes batches of it: to be given to the trainer where [`TokenArrays`] would not fit.
@@ -43,37 +45,58 @@ class StreamedSentences:
         """Returns the batches of one process; see [`StreamBatches`]."""
         return StreamBatches(self, batch_size, seed, rank, world_size)
 
+    def rows_of(self, texts: list[str]) -> list[list[list[int]] | None]:
+        """The rows that each text gives, tokenized: one, or none where it holds nothing that is seen.
+
+        `None` stands for a text that is left out because it is too long.
+        """
+        limit, frame = self.tokenizer.model_max_length, self.tokenizer.num_special_tokens_to_add()
+        read = token_ids(texts, self.tokenizer, int(self.drop_longer))  # one more token tells which are longer
+        return [None if len(ids) > limit else [ids] if len(ids) > frame else [] for ids in read]
+
+    def identity(self) -> dict[str, Any]:
+        """Names and values that tell these rows from others, for a run's checkpoints."""
+        return self.stream.identity | {
+            "drop_longer": self.drop_longer,
+            "max_length": self.tokenizer.model_max_length,
+        }
+
 
 class _Reader:
-    """The tokenized sentences of one label (`None`: of all), pass after pass."""
+    """The tokenized rows of one label's texts (`None`: of all), pass after pass."""
 
     def __init__(self, sentences: StreamedSentences, label: int | None, seed: int):
         self.sentences, self.label, self.seed = sentences, label, seed
         self.read = self.longer = 0
-        self.frame = sentences.tokenizer.num_special_tokens_to_add()
 
-    def begin(self, epoch: int, repeat: int, row: int) -> None:
-        """Stands at a row of a pass; each of an epoch has its own order of the shards."""
-        self.repeat, self.row, self.ended = repeat, row, False
+    def begin(self, epoch: int, repeat: int, row: int, used: int) -> None:
+        """Stands at a row of a pass, whose first text's first `used` rows are past; each pass has its own order."""
+        self.repeat, self.row, self.used, self.ended = repeat, row, used, False
         self._chunks = self.sentences.stream.texts(self.label, (self.seed, epoch, repeat), row)
         self._texts: list[str] = []
         self._rows = np.empty(0, int)
 
     def take(self, count: int) -> list[list[int]]:
-        """So many sentences, or fewer, and `ended`, where the pass ends before."""
+        """So many rows, or fewer, and `ended`, where the pass ends before."""
         taken: list[list[int]] = []
         while len(taken) < count and not self.ended:
             if not self._texts:
                 self._texts, self._rows = next(self._chunks, ([], self._rows))
                 self.ended = not self._texts
                 continue
-            wanted = min(count - len(taken), len(self._texts))
-            texts, self._texts = self._texts[:wanted], self._texts[wanted:]
-            self.row, self._rows = int(self._rows[wanted - 1]), self._rows[wanted:]
-            found = token_ids(texts, self.sentences.tokenizer, self.sentences.drop_longer)
-            self.read += len(texts)
-            self.longer += len(texts) - len(found)
-            taken += [sentence for sentence in found if len(sentence) > self.frame]  # some hold nothing that is seen
+            some = self._texts[: min(count - len(taken), _AT_A_TIME)]
+            past = 0
+            for found in self.sentences.rows_of(some):
+                rows = (found or [])[self.used :]
+                wanted = rows[: count - len(taken)]
+                taken += wanted
+                if len(wanted) < len(rows):  # the text goes on in the next buffer
+                    self.used += len(wanted)
+                    break
+                self.used, self.row, past = 0, int(self._rows[past]), past + 1
+                self.longer += found is None
+            self.read += past
+            self._texts, self._rows = self._texts[past:], self._rows[past:]
         return taken
 
 
@@ -90,8 +113,9 @@ class StreamBatches:
     All processes read the same rows and take every `world_size`-th: they make the same number of updates by
     themselves, and train as one with `world_size` times the batch.
 
-    A position is the batch in the buffer and the row of the stream at which each label's part of the buffer begins. To
-    go on there, rows up to it are read and neither tokenized nor, but for those of the buffer itself, even looked at.
+    A position is the batch in the buffer and the row of the stream at which each label's part of the buffer begins
+    (and how much of that row's text is past). To go on there, rows up to it are read and neither tokenized nor, but
+    for those of the buffer itself, even looked at.
 
     Args:
         sentences: stream, tokenizer and buffer.
@@ -124,7 +148,7 @@ class StreamBatches:
         self.share = batch_size // len(self.readers) * world_size  # of a label, in a batch of all processes
         self.buffer = sentences.shuffle_buffer // (batch_size * world_size) * self.share  # of a label
         self.epoch = self.pool = self.start = 0
-        self.begins = [[0, 0] for _ in self.readers]  # repeat and row
+        self.begins = [[0, 0, 0] for _ in self.readers]  # repeat, row, and rows of its text that are past
         self._said_longer = False
 
     def updates(self, epochs: float) -> int:
@@ -140,12 +164,10 @@ class StreamBatches:
         return {"epoch": self.epoch, "pool": self.pool, "start": self.start, "begins": self.begins}
 
     def fingerprint(self) -> dict[str, Any]:
-        values = self.sentences.stream.identity | {
+        values = self.sentences.identity() | {
             "streamed": True,
             "labels": self.names,
             "shuffle_buffer": self.sentences.shuffle_buffer,
-            "drop_longer": self.sentences.drop_longer,
-            "max_length": self.sentences.tokenizer.model_max_length,
         }
         return {f"data.{name}": value for name, value in values.items()}
 
@@ -155,7 +177,7 @@ class StreamBatches:
             pool = self._fill()
             if pool is None:
                 self.epoch, self.pool, self.start = self.epoch + 1, 0, 0
-                self.begins = [[0, 0] for _ in self.readers]
+                self.begins = [[0, 0, 0] for _ in self.readers]
                 self._begin_readers()
                 continue
             sampler = LengthGroupedBatchSampler(pool.lengths, groups=pool.attributes, **self.place)
@@ -164,11 +186,11 @@ class StreamBatches:
                 self.start += 1
                 yield pool.__getitems__(rows)
             self.pool, self.start = self.pool + 1, 0
-            self.begins = [[reader.repeat, reader.row] for reader in self.readers]
+            self.begins = [[reader.repeat, reader.row, reader.used] for reader in self.readers]
 
     def _begin_readers(self) -> None:
-        for reader, (repeat, row) in zip(self.readers, self.begins, strict=True):
-            reader.begin(self.epoch, repeat, row)
+        for reader, begin in zip(self.readers, self.begins, strict=True):
+            reader.begin(self.epoch, *begin)
 
     def _fill(self) -> TokenArrays | None:
         """The next buffer's sentences, of each label as many; `None` at the end of the epoch."""
@@ -182,7 +204,7 @@ class StreamBatches:
         for reader, pool in zip(self.readers, pools, strict=True):
             while len(pool) < count:
                 if reader.ended:
-                    reader.begin(self.epoch, reader.repeat + 1, 0)
+                    reader.begin(self.epoch, reader.repeat + 1, 0, 0)
                 pool += reader.take(count - len(pool))
             del pool[count:]
         columns = {"input_ids": [sentence for pool in pools for sentence in pool]}

@@ -25,19 +25,21 @@ EDGE = 1e-3  # what is weaker is not counted as an edge
 _FAINTEST = 1e-12  # a column whose squared scores come to no more than this is empty: its quotient would be noise
 
 
-def allowed_edges(mask: Tensor, strict: bool = True) -> Tensor:
+def allowed_edges(mask: Tensor, strict: bool = True, sources: Tensor | None = None) -> Tensor:
     """Which edges there may be in sequences that are read from the left.
 
     Args:
         mask: `(batch, T)` bool, false for padding.
         strict: a unit draws from those before it alone, not from itself.
+        sources: `(batch, T)` bool, the units that others may draw from; all if `None`.
 
     Returns:
         `(batch, 1, T, T)` bool: edges from i to j with i < j (or i <= j), between units that are no padding.
     """
     length = mask.shape[1]
     earlier = torch.ones(length, length, dtype=torch.bool, device=mask.device).triu(1 if strict else 0)
-    return (mask.unsqueeze(2) & mask.unsqueeze(1) & earlier).unsqueeze(1)
+    drawn_from = mask if sources is None else mask & sources
+    return (drawn_from.unsqueeze(2) & mask.unsqueeze(1) & earlier).unsqueeze(1)
 
 
 def squared_relu_columns(scores: Tensor, allowed: Tensor) -> Tensor:

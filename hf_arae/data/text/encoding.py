@@ -98,8 +98,7 @@ def encode_dataset(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> Data
     return dataset.map(encode, batched=True, batch_size=10_000, remove_columns=dataset.column_names, desc="Tokenizing")
 
 
-def token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, drop_longer: bool = False) -> list[list[int]]:
-    """The ids of each text, `<bos>` and `<eos>` included; one over the tokenizer's limit is cut, or left out."""
-    limit = tokenizer.model_max_length + drop_longer  # one more tells which are longer
-    ids = tokenizer(texts, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"]
-    return [sentence for sentence in ids if len(sentence) < limit] if drop_longer else ids
+def token_ids(texts: list[str], tokenizer: PreTrainedTokenizerBase, room: int = 0) -> list[list[int]]:
+    """The ids of each text, `<bos>` and `<eos>` included, cut to the tokenizer's limit and `room` tokens more."""
+    limit = tokenizer.model_max_length + room
+    return tokenizer(texts, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"]

@@ -73,7 +73,8 @@ class Reading:
 class GlomoModel(TextReader):
     """Latent graphs over the units of a sequence (thesis, section 7.3), in both directions of reading.
 
-    Sequences are token ids; all but padding are units, `<bos>` and `<eos>` among them. The forward network sees, at
+    Sequences are token ids; all but padding are units. Nobody draws from `<bos>` and `<eos>`, which mean the same
+    everywhere: every column that has nothing better to do would hang on them. The forward network sees, at
     each unit, that unit and those before it; the backward network is another one, on the mirrored sequence. They share
     the embeddings.
 
@@ -139,13 +140,26 @@ class GlomoModel(TextReader):
         readings = self._readings(input_ids, attention_mask)
         networks = (self.forward_network, self.backward_network)
         layers = [
-            network.graphs(self.embeddings(reading.ids), reading.allowed, reading.ids)
+            network.graphs(self.embedded(reading.ids), reading.allowed, reading.ids)
             for network, reading in zip(networks, readings, strict=True)
         ]
         return (
             torch.stack([reading.graph_in_place(graph) for graph, reading in zip(pair, readings, strict=True)], 1)
             for pair in zip(*layers, strict=True)
         )
+
+    def embedded(self, input_ids: Tensor) -> Tensor:
+        """The units that g and f begin with, `(batch, T, hidden_size)`: embeddings, times the root of their width.
+
+        The table is the decoders' output too, whose scores are to be small before anything is learned; a mean of many
+        units is to be seen all the same.
+        """
+        return self.embeddings(input_ids) * self.config.hidden_size**0.5
+
+    def allowed_edges(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Which edges there may be, `(batch, 2, T, T)` bool; arguments and directions as for `graphs`."""
+        readings = self._readings(input_ids, attention_mask)
+        return torch.cat([reading.graph_in_place(reading.allowed) for reading in readings], 1)
 
     @torch.no_grad()
     def sparsity(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> dict[str, float]:
@@ -158,18 +172,12 @@ class GlomoModel(TextReader):
             `edges`, the mean number of edges above 1e-3 in a column, the empty ones counted, and `empty_columns`, the
             share of columns without any; both 0 where no column could have one.
         """
+        allowed = self.allowed_edges(input_ids, attention_mask).unsqueeze(2).flatten(0, 1)
         totals = torch.zeros(3, device=input_ids.device)
-        for graph, reading in self._own_graphs(input_ids, attention_mask):
-            totals += torch.stack(column_counts(graph, reading.allowed))
+        for graphs in self.layer_graphs(input_ids, attention_mask):
+            totals += torch.stack(column_counts(graphs.flatten(0, 1), allowed))
         columns, empty, edges = totals.tolist()
         return {"edges": edges / max(1.0, columns), "empty_columns": empty / max(1.0, columns)}
-
-    def _own_graphs(self, input_ids: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Reading]]:
-        """Each direction's graphs, in its own order."""
-        readings = self._readings(input_ids, attention_mask)
-        for network, reading in zip((self.forward_network, self.backward_network), readings, strict=True):
-            for graph in network.graphs(self.embeddings(reading.ids), reading.allowed, reading.ids):
-                yield graph, reading
 
     def _readings(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> tuple[Reading, Reading]:
         """The sequences as the two networks read them."""
@@ -193,7 +201,8 @@ class GlomoModel(TextReader):
             there = mask.gather(1, order)
             ids = input_ids.gather(1, order).masked_fill(~there, self.config.pad_token_id)
             own = None if torch.equal(order, place) else order
-            found.append(Reading(ids, there, allowed_edges(there, self.config.strict_mask), own))
+            allowed = allowed_edges(there, self.config.strict_mask, self.words(ids))
+            found.append(Reading(ids, there, allowed, own))
         return tuple(found)
 
     # transformers' interface
@@ -225,7 +234,7 @@ class GlomoModel(TextReader):
         readings = self._readings(input_ids, attention_mask)
         for network, reading in zip((self.forward_network, self.backward_network), readings, strict=True):
             graphs.append([])
-            units = self.embeddings(reading.ids)
+            units = self.embedded(reading.ids)
             states.append([units])
             for graph, features in network(units, reading.allowed, reading.ids):
                 states[-1].append(features)

@@ -138,7 +138,7 @@ class GlomoForPreTraining(GlomoModel):
         found = {}
         for direction, reading, features, counts in self._read(input_ids, attention_mask):
             begins, targets = self._targets(reading, features, chosen)
-            states = self.decoders.states(direction, begins, self.embeddings(targets.clamp(min=0)))
+            states = self.decoders.states(direction, begins, self.embedded(targets.clamp(min=0)))
             total, count = linear_cross_entropy(states, self.embeddings.weight, self.decoders.bias, targets)
             found[direction] = Prediction(total, count, *counts)
         return found
@@ -162,7 +162,7 @@ class GlomoForPreTraining(GlomoModel):
         found = []
         for direction, reading, features, _ in self._read(input_ids, attention_mask):
             begins, targets = self._targets(reading, features, None)
-            states = self.decoders.states(direction, begins, self.embeddings(targets.clamp(min=0)))
+            states = self.decoders.states(direction, begins, self.embedded(targets.clamp(min=0)))
             there = targets != -100
             losses = states.new_full(targets.shape, torch.nan)
             losses[there] = linear_cross_entropy_by_row(
@@ -176,7 +176,7 @@ class GlomoForPreTraining(GlomoModel):
         readings = self._readings(input_ids, attention_mask)
         networks = (self.forward_network, self.backward_network)
         for direction, network, reading in zip(DIRECTIONS, networks, readings, strict=True):
-            features, counts = self.embeddings(reading.ids), input_ids.new_zeros(3)
+            features, counts = self.embedded(reading.ids), input_ids.new_zeros(3)
             for graph, after in network(features, reading.allowed, reading.ids):
                 counts = counts + torch.stack(column_counts(graph, reading.allowed))
                 features = after

@@ -1,0 +1,179 @@
+"""The built-in made-up language of agreement: which word depends on which is known, and most of it is far apart.
+
+It needs no network and no files. A text is one long line of words that mean nothing, with two kinds of bonds in it:
+
+- an *opener* and its *closer*, of the same kind: `balem ... balud`. The word after the closer agrees with the opener's
+  ending (`balem ... balud em`), the word before the opener with the closer's (`ud balem ... balud`);
+- a *subject* and its *verb*, of the same class. The word after the verb agrees with the subject's gender,
+  the word before the subject with the verb's mood.
+
+So who reads on from a closer or a verb has to look back at what it belongs to, wherever that stands, and who reads
+backwards from an opener or a subject has to look ahead. Bonds cross each other; nothing in between helps. Of each kind
+of opener and each class of subjects a text has one at most, but nouns of any class stand about as *attractors*, after
+a preposition that says that they are no subjects.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+
+SPLIT_SIZES = {"train": 12_000, "validation": 500, "test": 500}
+BONDS = ("brackets", "clauses")
+
+_KINDS = ["bal", "dor", "fen", "gim"]
+_CLASSES = ["sarv", "telk", "vond"]
+_ENDINGS = ("em", "ol", "is")  # of openers, and the word after their closers
+_CLOSINGS = ("ad", "eg", "ir")  # of closers, and the word before their openers
+_GENDERS = ("a", "o", "u")
+_MOODS = ("et", "yx")
+_PRONOUNS = ("ha", "ho", "hu")  # after a verb, by the subject's gender
+_DETERMINERS = ("thet", "thyx")  # before a subject, by the verb's mood
+_PREPOSITIONS = ("ap", "ek", "un")
+_FILLERS = [first + second for first in ("bra", "cle", "dri") for second in ("b", "n", "s", "t")]
+_FURTHEST = 7  # words and groups of words, about, from one half of a bond to the other
+_MOST_OPEN = 3  # bonds at a time
+
+
+def _next(source: random.Random, filler: int) -> int:
+    """A filler's number, from the one before it: one of two."""
+    return (2 * filler + source.randint(1, 2)) % len(_FILLERS)
+
+
+def _leading_to(source: random.Random, words: tuple[str, ...], word: str) -> list[str]:
+    """Two fillers that tell which of some words comes next."""
+    last = words.index(word) * (len(_FILLERS) // len(words)) + source.randint(0, 1)
+    first = source.choice([one for one in range(len(_FILLERS)) if (last - 2 * one) % len(_FILLERS) in (1, 2)])
+    return [_FILLERS[first], _FILLERS[last], word]
+
+
+def _leading_from(source: random.Random, words: tuple[str, ...], word: str) -> list[str]:
+    """Two fillers that follow from which of some words came before."""
+    first = words.index(word) * (len(_FILLERS) // len(words)) + source.randint(0, 1)
+    return [word, _FILLERS[first], _FILLERS[_next(source, first)]]
+
+
+@dataclass
+class _Open:
+    """A bond whose second half is still to come.
+
+    Args:
+        kind: of `BONDS`.
+        first: place of its first word.
+        rest: its second word, and those after it.
+        due: so many words and groups later it may come.
+    """
+
+    kind: str
+    first: int
+    rest: list[str]
+    due: int
+
+
+def _bond(source: random.Random, kind: str, stem: str, length: int) -> tuple[list[str], _Open]:
+    """The words that begin a bond, behind `length` words of a text, and what is to come."""
+    if kind == "brackets":
+        ending, closing = source.choice(_ENDINGS), source.choice(_CLOSINGS)
+        begin, rest = [*_leading_to(source, _CLOSINGS, closing), stem + ending], [stem + closing]
+        rest += _leading_from(source, _ENDINGS, ending)
+    else:
+        gender, mood = source.choice(_GENDERS), source.choice(_MOODS)
+        begin = [*_leading_to(source, _DETERMINERS, "th" + mood), stem + gender]
+        rest = [stem + mood, *_leading_from(source, _PRONOUNS, "h" + gender)]
+    return begin, _Open(kind, length + len(begin) - 1, rest, source.randint(3, _FURTHEST))
+
+
+def _write(source: random.Random) -> tuple[list[str], dict[str, list[list[int]]]]:
+    """A text, and its bonds by their kind: places of first and second word."""
+    words: list[str] = []
+    bonds: dict[str, list[list[int]]] = {kind: [] for kind in BONDS}
+    ahead = [("brackets", kind) for kind in source.sample(_KINDS, source.randint(1, 2))]
+    ahead += [("clauses", stem) for stem in source.sample(_CLASSES, 1)]
+    source.shuffle(ahead)
+    opened: list[_Open] = []
+    filler = source.randrange(len(_FILLERS))
+    while ahead or opened:
+        due = [one for one in opened if one.due <= 0]
+        if due:
+            one = source.choice(due)
+            opened.remove(one)
+            bonds[one.kind].append([one.first, len(words)])
+            words += one.rest
+            filler = _FILLERS.index(words[-1])
+        elif ahead and len(opened) < _MOST_OPEN and source.random() < 0.4:
+            begun, one = _bond(source, *ahead.pop(), len(words))
+            words += begun
+            opened.append(one)
+        elif source.random() < 0.2:
+            noun = source.choice(_CLASSES) + source.choice(_GENDERS)
+            words += [source.choice(_PREPOSITIONS), noun]
+        else:
+            filler = _next(source, filler)
+            words.append(_FILLERS[filler])
+        for one in opened:
+            one.due -= 1
+    return words, bonds
+
+
+def build_agreement(sizes: dict[str, int] | None = None, seed: int = 0) -> DatasetDict:
+    """Makes texts of the language, the same ones for the same sizes and seed.
+
+    Args:
+        sizes: number of rows by split; `SPLIT_SIZES` if `None`.
+        seed: of the draws.
+
+    Returns:
+        Splits with the columns `text`, words separated by spaces; and `brackets` and `clauses`, for each bond of that
+        kind the places of its first and second word (opener and closer, subject and verb), the first word being 0.
+    """
+    features = Features({"text": Value("string")} | {kind: List(List(Value("int64"))) for kind in BONDS})
+    return DatasetDict(
+        {
+            split: Dataset.from_list([{"text": " ".join(words), **bonds} for words, bonds in texts], features=features)
+            for split, texts in _splits(sizes, seed)
+        }
+    )
+
+
+def build_agreement_judgements(sizes: dict[str, int] | None = None, seed: int = 0) -> DatasetDict:
+    """Texts of the language to be judged: in half of them no bond holds.
+
+    In those, each word after a closer or a verb disagrees with the opener or subject. Single words, and words side by
+    side, tell nothing: only who knows what belongs together can judge.
+
+    Args:
+        sizes: number of rows by split, by default 2 000, 500 and 500.
+        seed: of the draws; other texts than `build_agreement`'s.
+
+    Returns:
+        Splits with the columns `text` and `label`: "wrong" or "right", in turn.
+    """
+    sizes = {"train": 2_000, "validation": 500, "test": 500} if sizes is None else sizes
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["wrong", "right"])})
+    found = {}
+    for split, texts in _splits(sizes, seed, "judgements"):
+        source = random.Random(f"{seed} judgements {split} errors")
+        rows = []
+        for number, (words, bonds) in enumerate(texts):
+            if number % 2 == 0:
+                for kind, choices in (("brackets", _ENDINGS), ("clauses", _PRONOUNS)):
+                    for _, second in bonds[kind]:
+                        others = [word for word in choices if word != words[second + 1]]
+                        words[second + 1] = source.choice(others)
+            rows.append({"text": " ".join(words), "label": number % 2})
+        found[split] = Dataset.from_list(rows, features=features)
+    return DatasetDict(found)
+
+
+def _splits(
+    sizes: dict[str, int] | None, seed: int, purpose: str = "texts"
+) -> Iterator[tuple[str, list[tuple[list[str], dict[str, list[list[int]]]]]]]:
+    for split, size in (SPLIT_SIZES if sizes is None else sizes).items():
+        source = random.Random(f"{seed} {purpose} {split}")
+        yield split, [_write(source) for _ in range(size)]
+
+
+__all__ = ["BONDS", "build_agreement", "build_agreement_judgements"]

@@ -1,0 +1,67 @@
+"""Pictures of graphs over words: a heat map a graph, as in the thesis' Figure 7.3."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from hf_arae.utils.extras import import_extra
+
+_CELL = 0.22  # inches
+_MOST_WORDS = 80
+
+
+def draw_graph(graphs: Tensor, tokens: Sequence[str], picture: str | os.PathLike, columns: int = 4) -> None:
+    """Draws heat maps of graphs side by side: a row draws from the columns that are dark in it.
+
+    A row of the picture is a column of the graph (the thesis shows G transposed, too), and sums to one.
+
+    Args:
+        graphs: `(T, T)`, `(heads, T, T)`, or `(layers, heads, T, T)`, whose layers are then below one another.
+        tokens: the T words.
+        picture: the file to write; its ending names the format.
+        columns: maps side by side, for graphs of one layer.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there are no graphs, they are not of these tokens, or there are more than 80 tokens.
+    """
+    count = len(tokens)
+    if graphs.dim() not in (2, 3, 4) or not graphs.numel() or graphs.shape[-2:] != (count, count):
+        raise ValueError(
+            f"graphs over {count} tokens have the shape ({count}, {count}), behind layers and heads if there are any; "
+            f"got {tuple(graphs.shape)}"
+        )
+    if count > _MOST_WORDS:
+        raise ValueError(f"{count} tokens are too many to be read in a picture: give at most {_MOST_WORDS}")
+    import_extra("matplotlib", "plots")
+    from matplotlib.figure import Figure  # without pyplot: no window system is asked for
+
+    maps = graphs.detach().float().cpu().reshape(-1, count, count).numpy()
+    columns = graphs.shape[1] if graphs.dim() == 4 else min(columns, len(maps))
+    rows = -(-len(maps) // columns)
+    side = 1.2 + _CELL * count
+    figure = Figure(figsize=(side * columns, side * rows), layout="constrained")
+    labels = [token.replace("$", r"\$") for token in tokens]  # no formulas to matplotlib
+    size = 7 if count <= 30 else 5
+    for number, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        if number >= len(maps):
+            axes.set_axis_off()
+            continue
+        axes.imshow(maps[number].T, cmap="Greys", vmin=0, vmax=max(1e-9, float(maps[number].max())))
+        axes.set_xticks(range(count), labels, rotation=90, fontsize=size)
+        axes.set_yticks(range(count), labels, fontsize=size)
+        axes.set_title(_title(number, graphs, columns), fontsize=8)
+    figure.savefig(picture, dpi=100)
+
+
+def _title(number: int, graphs: Tensor, columns: int) -> str:
+    if graphs.dim() == 4:
+        layer, head = divmod(number, columns)
+        return f"layer {layer + 1}, head {head + 1}"
+    return f"head {number + 1}" if graphs.dim() == 3 else ""
+
+
+__all__ = ["draw_graph"]
