@@ -36,10 +36,10 @@ NUMBERS = {
     "edges": Number("Edges a column", "How many other words a word draws more than a thousandth from, on average."),
     "empty_columns": Number("Empty columns (%)", "Words that draw from no other one, though there are some."),
     "closers_right": Number(
-        "Closers that draw from their openers (%)", _BOND.format("closers", "forward", "the opener"), in_metadata=True
+        "Closers that draw from their openers (%)", _BOND.format("closers", "forward", "the opener's ending"), in_metadata=True
     ),
     "openers_right": Number(
-        "Openers that draw from their closers (%)", _BOND.format("openers", "backward", "the closer")
+        "Openers that draw from their closers (%)", _BOND.format("openers", "backward", "the closer's first word")
     ),
     "verbs_right": Number(
         "Verbs that draw from their subjects (%)", _BOND.format("verbs", "forward", "the subject"), in_metadata=True
@@ -59,7 +59,7 @@ class GraphEvaluator:
         `next_words_nll`, `next_word_nll`, or `sentence_nll` of a model that predicts sentences: -log p, nats a word;
         `edges`, `empty_columns` (%): how sparse the graphs are;
         `closers_right`, `openers_right`, `verbs_right`, `subjects_right` (%): of the made-up language, whether the
-            strongest edge of a bond's end lies on its other end, over the mean of all layers' and heads' graphs.
+            strongest edge of a bond's half lies on the word of its other half that it needs, over the mean of all layers' and heads' graphs.
 
     Samples are the strongest edges of the first texts.
 
@@ -137,9 +137,9 @@ class GraphEvaluator:
             bonds = [(row, *bond) for row, text in enumerate(rows) for bond in self.bonds[kind][text]]
             if not bonds:
                 continue
-            row, first, second = torch.tensor(bonds, device=model.device).T
-            first, second = first + 1, second + 1  # behind <bos>
-            for direction, (end, source, column) in enumerate(((1, first, second), (0, second, first))):
+            row, *places = torch.tensor(bonds, device=model.device).T
+            first, opened, closing, last = (place + 1 for place in places)  # behind <bos>
+            for direction, (end, source, column) in enumerate(((1, opened, last), (0, closing, first))):
                 right = strongest(graphs[row, direction, :, column], source)
                 found[f"{ends[end]}_right"] = (100 * right.sum().item(), len(bonds))
         return found
@@ -161,10 +161,10 @@ def strongest(columns: Tensor, source: Tensor) -> Tensor:
 def strongest_edges(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str, count: int = 8
 ) -> ShownList:
-    """The strongest edges between the words of a text, as a table.
+    """The strongest edges between the words of a text, as a table; not those of a word with one other to draw from.
 
     Args:
-        model: has `layer_graphs`.
+        model: has `layer_graphs` and `allowed_edges`.
         tokenizer: the model's.
         text: what is longer than the tokenizer's limit is cut off.
         count: how many edges.
@@ -178,8 +178,9 @@ def strongest_edges(
     words = tokenizer.convert_ids_to_tokens(inputs["input_ids"][0])
     rows = []
     with torch.no_grad():
+        choice = model.allowed_edges(**inputs)[0].sum(-2, keepdim=True).unsqueeze(1) > 1
         for layer, graphs in enumerate(model.layer_graphs(**inputs), 1):
-            weights, places = graphs[0].flatten().sort(descending=True, stable=True)
+            weights, places = (graphs[0] * choice).flatten().sort(descending=True, stable=True)
             size = (*graphs.shape[1:],)
             for weight, place in zip(weights[:count].tolist(), places[:count].tolist(), strict=True):
                 direction, head, source, at = (int(part) for part in torch.unravel_index(torch.tensor(place), size))

@@ -2,15 +2,17 @@
 
 It needs no network and no files. A text is one long line of words that mean nothing, with two kinds of bonds in it:
 
-- an *opener* and its *closer*, of the same kind: `balem ... balud`. The word after the closer agrees with the opener's
-  ending (`balem ... balud em`), the word before the opener with the closer's (`ud balem ... balud`);
-- a *subject* and its *verb*, of the same class. The word after the verb agrees with the subject's gender,
-  the word before the subject with the verb's mood.
+- an *opener* and its *closer*, two words each, of the same kind: `bal em ... ad lab`. The word after the closer agrees
+  with the opener's last word (`bal em ... ad lab hem`), the word before the opener with the closer's first (`gad bal em
+  ... ad lab`);
+- a *subject* and its *verb*, of the same class: `sarva ... sarvet`. The word after the verb agrees with the subject's
+  gender (`sarva ... sarvet ha`), the word before the subject with the verb's mood (`thet sarva ... sarvet`).
 
 So who reads on from a closer or a verb has to look back at what it belongs to, wherever that stands, and who reads
-backwards from an opener or a subject has to look ahead. Bonds cross each other; nothing in between helps. Of each kind
-of opener and each class of subjects a text has one at most, but nouns of any class stand about as *attractors*, after
-a preposition that says that they are no subjects.
+backwards from an opener or a subject has to look ahead. Bonds cross each other; nothing in between helps, and it does
+not help to know all words that came before, without their order: which of several endings belongs to a closer, only the
+word beside the ending tells. Of each kind of opener a text has one at most, and one subject; but nouns of any class
+stand about as *attractors*, behind a preposition that says that they are no subjects.
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ from dataclasses import dataclass
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 SPLIT_SIZES = {"train": 12_000, "validation": 500, "test": 500}
-BONDS = ("brackets", "clauses")
+_WORDS = {"brackets": 2, "clauses": 1}  # of each half of a bond
+BONDS = tuple(_WORDS)
 
 _KINDS = ["bal", "dor", "fen", "gim"]
 _CLASSES = ["sarv", "telk", "vond"]
-_ENDINGS = ("em", "ol", "is")  # of openers, and the word after their closers
-_CLOSINGS = ("ad", "eg", "ir")  # of closers, and the word before their openers
+_ENDINGS = ("em", "ol", "is")  # of openers
+_AFTER_CLOSER = ("hem", "hol", "his")
+_CLOSINGS = ("ad", "eg", "ir")  # of closers
+_BEFORE_OPENER = ("gad", "geg", "gir")
 _GENDERS = ("a", "o", "u")
 _MOODS = ("et", "yx")
 _PRONOUNS = ("ha", "ho", "hu")  # after a verb, by the subject's gender
@@ -63,7 +68,7 @@ class _Open:
     Args:
         kind: of `BONDS`.
         first: place of its first word.
-        rest: its second word, and those after it.
+        rest: the words of its second half, and those after it.
         due: so many words and groups later it may come.
     """
 
@@ -77,20 +82,21 @@ def _bond(source: random.Random, kind: str, stem: str, length: int) -> tuple[lis
     """The words that begin a bond, behind `length` words of a text, and what is to come."""
     if kind == "brackets":
         ending, closing = source.choice(_ENDINGS), source.choice(_CLOSINGS)
-        begin, rest = [*_leading_to(source, _CLOSINGS, closing), stem + ending], [stem + closing]
-        rest += _leading_from(source, _ENDINGS, ending)
+        begin = [*_leading_to(source, _BEFORE_OPENER, "g" + closing), stem, ending]
+        rest = [closing, stem[::-1], *_leading_from(source, _AFTER_CLOSER, "h" + ending)]
     else:
         gender, mood = source.choice(_GENDERS), source.choice(_MOODS)
         begin = [*_leading_to(source, _DETERMINERS, "th" + mood), stem + gender]
         rest = [stem + mood, *_leading_from(source, _PRONOUNS, "h" + gender)]
-    return begin, _Open(kind, length + len(begin) - 1, rest, source.randint(3, _FURTHEST))
+    words = _WORDS[kind]
+    return begin, _Open(kind, length + len(begin) - words, rest, source.randint(3, _FURTHEST))
 
 
 def _write(source: random.Random) -> tuple[list[str], dict[str, list[list[int]]]]:
-    """A text, and its bonds by their kind: places of first and second word."""
+    """A text, and its bonds by their kind, see `build_agreement`."""
     words: list[str] = []
     bonds: dict[str, list[list[int]]] = {kind: [] for kind in BONDS}
-    ahead = [("brackets", kind) for kind in source.sample(_KINDS, source.randint(1, 2))]
+    ahead = [("brackets", kind) for kind in source.sample(_KINDS, source.randint(2, 3))]
     ahead += [("clauses", stem) for stem in source.sample(_CLASSES, 1)]
     source.shuffle(ahead)
     opened: list[_Open] = []
@@ -100,7 +106,8 @@ def _write(source: random.Random) -> tuple[list[str], dict[str, list[list[int]]]
         if due:
             one = source.choice(due)
             opened.remove(one)
-            bonds[one.kind].append([one.first, len(words)])
+            last = _WORDS[one.kind] - 1
+            bonds[one.kind].append([one.first, one.first + last, len(words), len(words) + last])
             words += one.rest
             filler = _FILLERS.index(words[-1])
         elif ahead and len(opened) < _MOST_OPEN and source.random() < 0.4:
@@ -127,7 +134,9 @@ def build_agreement(sizes: dict[str, int] | None = None, seed: int = 0) -> Datas
 
     Returns:
         Splits with the columns `text`, words separated by spaces; and `brackets` and `clauses`, for each bond of that
-        kind the places of its first and second word (opener and closer, subject and verb), the first word being 0.
+        kind four places, the text's first word being 0: of the first and last word of its first half (opener or
+        subject), and of its second half (closer or verb). A closer's last word needs the opener's last one; read
+        backwards, an opener's first word needs the closer's first one.
     """
     features = Features({"text": Value("string")} | {kind: List(List(Value("int64"))) for kind in BONDS})
     return DatasetDict(
@@ -159,10 +168,9 @@ def build_agreement_judgements(sizes: dict[str, int] | None = None, seed: int = 
         rows = []
         for number, (words, bonds) in enumerate(texts):
             if number % 2 == 0:
-                for kind, choices in (("brackets", _ENDINGS), ("clauses", _PRONOUNS)):
-                    for _, second in bonds[kind]:
-                        others = [word for word in choices if word != words[second + 1]]
-                        words[second + 1] = source.choice(others)
+                for kind, choices in (("brackets", _AFTER_CLOSER), ("clauses", _PRONOUNS)):
+                    for *_, last in bonds[kind]:
+                        words[last + 1] = source.choice([word for word in choices if word != words[last + 1]])
             rows.append({"text": " ".join(words), "label": number % 2})
         found[split] = Dataset.from_list(rows, features=features)
     return DatasetDict(found)
