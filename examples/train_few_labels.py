@@ -20,7 +20,7 @@ with `--reconstruction_weight 0 --middle_weight 0` they are the plain ConvNet to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from hf_arae.data.images.columns import NO_LABELS
 from hf_arae.data.images.image_arrays import ImageArrays, draw_labels
 from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
+from hf_arae.data.images.pixels import contrasted
 from hf_arae.evaluation.image_classification import ImageClassificationEvaluator
 from hf_arae.evaluation.image_generation import ImageGenerationEvaluator
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
@@ -101,6 +102,10 @@ class ScriptArguments:
     unlabelled: bool = field(
         default=True,
         metadata={"help": "Images without labels are learnt from; with false, only images with labels are."},
+    )
+    normalize_contrast: bool = field(
+        default=False,
+        metadata={"help": "Each image is brought to one brightness and contrast, by the image processor."},
     )
     normalize_pixels: bool = field(
         default=True,
@@ -175,6 +180,8 @@ class WhatWhere:
         if not self.script.normalize_pixels:
             return {}
         low, high = VALUE_RANGES[self.chosen["value_range"]]
+        if self.script.normalize_contrast:
+            images = replace(images, pixels=contrasted(images.pixels))
         mean, deviation = images.statistics()
         return {
             "pixel_mean": (low + (high - low) * mean).tolist(),
@@ -217,7 +224,8 @@ def main() -> None:
     names = {"id2label": dict(enumerate(images.label_names))} if kind.classifies else {}
     seen = images if script.unlabelled else images.take(labelled)
     config = kind.config(**kind.chosen, **shape, **kind.of_images(seen), **names)
-    processor = AraeImageProcessor.for_config(config)
+    contrast = {"normalize_contrast": True} if script.normalize_contrast else {}
+    processor = AraeImageProcessor.for_config(config, **contrast)
     model = kind.model(config)
     objective = kind.objective(model, settings)
     print(f"{len(seen)} images, {about['labelled_images']} labels, {model.num_parameters() / 1e6:.1f} M parameters")

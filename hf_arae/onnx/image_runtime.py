@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hf_arae.data.images.pixels import binarized, open_picture, square_pixels
+from hf_arae.data.images.pixels import binarized, contrasted, open_picture, square_pixels
 from hf_arae.data.images.ranges import VALUE_RANGES
 from hf_arae.onnx.layout import CLASSIFIER, CONFIG, PROCESSOR, fetched, read_json, require_files
 from hf_arae.onnx.sessions import open_session
@@ -127,6 +127,7 @@ class OnnxImageClassifier:
             except (ValueError, AttributeError) as error:
                 raise ValueError(f"image {number} cannot be read: {error}") from error
         low, high = VALUE_RANGES[config.value_range]
+        pixels = contrasted(pixels) if settings.normalize_contrast else pixels
         values = np.moveaxis(binarized(pixels, settings.binarize), 3, 1).astype(np.float32)
         return np.ascontiguousarray(values * np.float32((high - low) / 255) + np.float32(low))
 
@@ -194,7 +195,10 @@ def _read_settings(path: Path, config: SimpleNamespace) -> SimpleNamespace:
         raise ValueError(f"{path} is not the model's: size {size}, and the model reads {side} x {side} pixels")
     if found.get("image_mean") is not None or found.get("binarize") not in (None, "threshold", "stochastic"):
         raise ValueError(f"{path} is of an image processor that no model of these has")
-    return SimpleNamespace(binarize=found.get("binarize"))
+    contrast = found.get("normalize_contrast")
+    if contrast not in (None, False, True):
+        raise ValueError(f"{path} has the normalize_contrast {contrast!r}, which is neither true nor false")
+    return SimpleNamespace(binarize=found.get("binarize"), normalize_contrast=contrast)
 
 
 __all__ = ["OnnxImageClassifier"]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from datasets import Dataset
 from PIL import Image
-from transformers import pipeline
+from transformers import AutoImageProcessor, pipeline
 from warm_python import run_python
 
 from hf_arae import SwwaeForImageClassification, SwwaeModel
@@ -66,12 +66,14 @@ def test_labels_and_images_are_learnt_from_and_the_convnet_sees_the_same_labels(
 
 def test_without_labels_it_is_an_autoencoder_of_shifted_images_that_goes_on_where_it_was_stopped(tmp_path):
     flags = ["--nll_weight", "0", "--where", "phase", "--shift_x", "3", "--mirror", "--num_channels", "3"]
+    flags += ["--normalize_contrast"]
     report = train(tmp_path / "whole", *flags)
     assert report["labelled_images"] == 0 and report["reconstruction_error"] > 0
     assert report["validation_reconstruction_error"] > 0 and "classification_error" not in report
     model = SwwaeModel.from_pretrained(tmp_path / "whole")
     assert model.config.architectures == ["SwwaeModel"] and model.config.layers == "(4)3c-2p-(6)3c-2p"
-    assert len(model.config.pixel_std) == 3
+    assert model.config.pixel_mean == pytest.approx([0.5] * 3, abs=0.05) and len(model.config.pixel_std) == 3
+    assert AutoImageProcessor.from_pretrained(tmp_path / "whole").normalize_contrast
     train(tmp_path / "parts", *flags, "--max_steps", "2")
     train(tmp_path / "parts", *flags, "--resume_from_checkpoint", "last", "--resume_with_changes")
     resumed = SwwaeModel.from_pretrained(tmp_path / "parts").state_dict()

@@ -49,7 +49,8 @@ def made(name: str):
     model = MODELS[name]().eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return model, AraeImageProcessor.for_config(model.config, binarize="stochastic" if name == "ladder" else None)
+    settings = {"ladder": {"binarize": "stochastic"}, "phase": {"normalize_contrast": True}}
+    return model, AraeImageProcessor.for_config(model.config, **settings.get(name, {}))
 
 
 def pictures(count: int = 7) -> list[np.ndarray]:

@@ -15,7 +15,7 @@ from transformers.image_processing_backends import PilBackend
 from transformers.image_utils import load_image
 from transformers.utils import TensorType
 
-from hf_arae.data.images.pixels import binarized, open_picture, square_pixels
+from hf_arae.data.images.pixels import binarized, contrasted, open_picture, square_pixels
 from hf_arae.models.images.image_config import VALUE_RANGES
 from hf_arae.utils.validation import check_number
 
@@ -29,6 +29,7 @@ class AraeImageProcessorKwargs(TypedDict, total=False):
     image_mean: float | list[float] | tuple[float, ...] | None
     image_std: float | list[float] | tuple[float, ...] | None
     binarize: str | None
+    normalize_contrast: bool | None
     return_tensors: str | TensorType | None
 
 
@@ -51,6 +52,8 @@ class AraeImageProcessor(PilBackend):
         binarize: `"threshold"`: a pixel is one end of the range or the other, the upper from half of it on.
             `"stochastic"`: it is the upper one with its grey value's probability. Called on pictures, the processor
             draws the same for the same picture; in training each visit has draws of its own. `None`: all values.
+        normalize_contrast: each image is brought to one brightness and contrast first; see
+            [`~hf_arae.data.images.pixels.contrasted`].
 
     Raises:
         TypeError: there is no such setting.
@@ -65,6 +68,7 @@ class AraeImageProcessor(PilBackend):
     image_mean = None
     image_std = None
     binarize = None
+    normalize_contrast = None
 
     def __init__(self, **settings: Any):
         self._refuse_unknown(name for name in settings if name not in _WRITTEN and not name.startswith("_"))
@@ -81,6 +85,8 @@ class AraeImageProcessor(PilBackend):
             raise ValueError(f"value_range must be one of {', '.join(VALUE_RANGES)}; got {self.value_range!r}")
         if self.binarize not in (None, "threshold", "stochastic"):
             raise ValueError(f"binarize must be None, threshold or stochastic; got {self.binarize!r}")
+        if self.normalize_contrast not in (None, False, True):
+            raise ValueError(f"normalize_contrast must be true or false, got {self.normalize_contrast!r}")
         if (self.image_mean is None) != (self.image_std is None):
             raise ValueError("image_mean and image_std go together: give both or neither")
         if self.image_mean is not None:
@@ -139,7 +145,7 @@ class AraeImageProcessor(PilBackend):
         wanted = (self.size["height"], self.size["width"], self.num_channels)
         if pixels.dtype != np.uint8 or pixels.shape[1:] != wanted:
             raise ValueError(f"pixels must be uint8 (batch, {', '.join(map(str, wanted))}), got {pixels.shape}")
-        pixels = binarized(pixels, self.binarize, source)
+        pixels = binarized(contrasted(pixels) if self.normalize_contrast else pixels, self.binarize, source)
         values = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, 3, 1))).float()
         low, high = VALUE_RANGES[self.value_range]
         values.mul_((high - low) / 255).add_(low)

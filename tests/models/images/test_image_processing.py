@@ -78,6 +78,17 @@ def test_binarised_pixels_are_the_ends_of_the_range_and_the_same_for_a_picture_w
     )
 
 
+def test_contrast_is_normalised_image_by_image_before_all_else(tmp_path):
+    processor = AraeImageProcessor(size=8, normalize_contrast=True)
+    dim, flat = RAMP // 4 + 9, np.full((8, 8), 200, np.uint8)
+    bright, dimmed, grey = processor([RAMP, dim, flat], return_tensors="pt")["pixel_values"]
+    assert bright.mean() == pytest.approx(0.5, abs=0.01) and bright.std(correction=0) == pytest.approx(0.25, abs=0.01)
+    assert (bright - dimmed).abs().max() < 0.03 and ((grey - 0.5).abs() < 0.01).all()
+    processor.save_pretrained(tmp_path)
+    assert AraeImageProcessor.from_pretrained(tmp_path).normalize_contrast is True
+    assert "normalize_contrast" not in AraeImageProcessor(size=8).to_dict()
+
+
 def test_wrong_settings_and_inputs_are_refused(tmp_path):
     for wrong in (
         {"size": 0},
@@ -85,6 +96,7 @@ def test_wrong_settings_and_inputs_are_refused(tmp_path):
         {"num_channels": 2},
         {"value_range": "byte"},
         {"binarize": "half"},
+        {"normalize_contrast": "much"},
         {"size": 28.0},
         {"size": "28"},
         {"size": True},
