@@ -36,7 +36,9 @@ NUMBERS = {
     "edges": Number("Edges a column", "How many other words a word draws more than a thousandth from, on average."),
     "empty_columns": Number("Empty columns (%)", "Words that draw from no other one, though there are some."),
     "closers_right": Number(
-        "Closers that draw from their openers (%)", _BOND.format("closers", "forward", "the opener's ending"), in_metadata=True
+        "Closers that draw from their openers (%)",
+        _BOND.format("closers", "forward", "the opener's ending"),
+        in_metadata=True,
     ),
     "openers_right": Number(
         "Openers that draw from their closers (%)", _BOND.format("openers", "backward", "the closer's first word")
@@ -59,7 +61,8 @@ class GraphEvaluator:
         `next_words_nll`, `next_word_nll`, or `sentence_nll` of a model that predicts sentences: -log p, nats a word;
         `edges`, `empty_columns` (%): how sparse the graphs are;
         `closers_right`, `openers_right`, `verbs_right`, `subjects_right` (%): of the made-up language, whether the
-            strongest edge of a bond's half lies on the word of its other half that it needs, over the mean of all layers' and heads' graphs.
+            strongest edge of a bond's half lies on the word of its other half that it needs, over the mean of all
+            layers' and heads' graphs.
 
     Samples are the strongest edges of the first texts.
 

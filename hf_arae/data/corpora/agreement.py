@@ -2,17 +2,17 @@
 
 It needs no network and no files. A text is one long line of words that mean nothing, with two kinds of bonds in it:
 
-- an *opener* and its *closer*, two words each, of the same kind: `bal em ... ad lab`. The word after the closer agrees
-  with the opener's last word (`bal em ... ad lab hem`), the word before the opener with the closer's first (`gad bal em
-  ... ad lab`);
+- an *opener* and its *closer*, two words each, of the same kind: `bal em ... ad lab`. The word after the closer
+  agrees with the opener's last word (`bal em ... ad lab hem`), the word before the opener with the closer's first one
+  (`gad bal em ... ad lab`);
 - a *subject* and its *verb*, of the same class: `sarva ... sarvet`. The word after the verb agrees with the subject's
   gender (`sarva ... sarvet ha`), the word before the subject with the verb's mood (`thet sarva ... sarvet`).
 
 So who reads on from a closer or a verb has to look back at what it belongs to, wherever that stands, and who reads
 backwards from an opener or a subject has to look ahead. Bonds cross each other; nothing in between helps, and it does
-not help to know all words that came before, without their order: which of several endings belongs to a closer, only the
-word beside the ending tells. Of each kind of opener a text has one at most, and one subject; but nouns of any class
-stand about as *attractors*, behind a preposition that says that they are no subjects.
+not help to know all words that came before without their order: which of several endings belongs to a closer, only
+the word beside the ending tells. Of each kind of opener a text has one at most, and one subject; but nouns of any
+class stand about as *attractors*, behind a preposition that says that they are no subjects.
 """
 
 from __future__ import annotations
