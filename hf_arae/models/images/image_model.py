@@ -192,8 +192,10 @@ class ImageModel(FamilyModel):
         if processor is None:
             raise ValueError("its image processor is missing, without which it reads no picture")
         pictures = [np.full((8, 8, 3), value, np.uint8) for value in (0, 255)]
+        # Of a picture of one value no contrast would be left.
+        as_they_are = {"normalize_contrast": False} if getattr(processor, "normalize_contrast", None) else {}
         try:
-            values = processor(images=pictures, return_tensors="pt")["pixel_values"]
+            values = processor(images=pictures, return_tensors="pt", **as_they_are)["pixel_values"]
         except Exception as error:  # whatever it is that it makes of pictures
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(f"the {type(processor).__name__} reads no pictures: {reason}") from error
