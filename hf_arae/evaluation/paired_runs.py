@@ -37,7 +37,8 @@ def paired_table(
         if not own:
             continue
         mean, half = mean_and_interval([*own.values()])
-        row: dict[str, Any] = {"graphs": kind, "runs": len(own), number: mean, "+-": half}
+        row: dict[str, Any] = {"graphs": kind, "runs": len(own), number: mean}
+        row["+-"] = None if math.isnan(half) else half
         for reference in references:
             theirs = results.get(reference, {})
             pairs = [own[key] - theirs[key] for key in own if key in theirs]
@@ -49,6 +50,8 @@ def paired_table(
 
 def _told(differences: list[float]) -> str:
     mean, half = mean_and_interval(differences)
+    if math.isnan(half):  # a single run
+        return f"{mean:+.2f}"
     above = f"{sum(one > 0 for one in differences)} of {len(differences)} above"
     return f"{mean:+.2f} +- {half:.2f} ({above}, p {sign_test(differences):.2f})"
 

@@ -59,3 +59,5 @@ def test_differences_are_taken_within_seeds():
     assert none["accuracy"] == 60.0 and none["+-"] == pytest.approx(4.303 * 10 / math.sqrt(3), abs=0.01)
     assert learned["less none"] == "+2.00 +- 2.48 (3 of 3 above, p 0.25)"
     assert none["less none"] == "" and "less new" not in learned
+    single = paired_table({"none": {0: 50.0}, "learned": {0: 51.0}}, ["none"], "accuracy")
+    assert single[1] == {"graphs": "learned", "runs": 1, "accuracy": 51.0, "+-": None, "less none": "+1.00"}
