@@ -30,6 +30,7 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.data.text.windows import StreamedWindows, window_arrays
 from hf_arae.evaluation.graph_pictures import draw_graph
 from hf_arae.evaluation.latent_graphs import GraphEvaluator
+from hf_arae.models.glomo.graph_task_config import TASK_FIELDS
 from hf_arae.models.glomo.objective_glomo import GlomoObjectiveArguments
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.run_folder import check_start
@@ -69,7 +70,7 @@ def main() -> None:
         "Objective": GlomoObjectiveArguments,
         "Training": TrainingArguments,
     }
-    command = read_command_line(__file__, __doc__, groups, "glomo-agreement")
+    command = read_command_line(__file__, __doc__, groups, "glomo-agreement", {GlomoConfig: TASK_FIELDS})
     data_arguments, streaming, script, sizes, objective_arguments, training_arguments = command.parts
     streaming.check(training_arguments.max_steps, training_arguments.per_device_train_batch_size)
     set_seed(training_arguments.seed)
