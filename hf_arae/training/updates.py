@@ -110,9 +110,10 @@ class PhaseUpdates:
             self.objective.turn_to(number)
             with self._autocast():
                 terms = phase.loss(batch)
-            own = torch.autograd.grad(terms["loss"], parameters, allow_unused=True)
+            found = torch.autograd.grad(terms["loss"], parameters, allow_unused=True)
+            own = [_laid_out(gradient, like) for gradient, like in zip(found, parameters, strict=True)]
             if len(batches) == 1:
-                return terms, list(own)
+                return terms, own
             for name, value in terms.items():
                 means[name] = means.get(name, 0) + share * value.detach()
             for at, gradient in enumerate(own):
@@ -123,3 +124,14 @@ class PhaseUpdates:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+def _laid_out(gradient: Tensor | None, parameter: Tensor) -> Tensor | None:
+    """The gradient, its numbers in memory in the order of the parameter's.
+
+    Convolutions of images whose channels lie side by side give gradients in another order. Fused optimizers go through
+    both memories number by number, and would update weights by one another's gradients.
+    """
+    if gradient is None or gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter, dtype=gradient.dtype).copy_(gradient)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -15,6 +17,8 @@ from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.arae.objective_arae import AraeObjective, AraeObjectiveArguments
 from hf_arae.training import CheckpointWriteError, Evaluation, PhaseTrainer, TrainingArguments
 from hf_arae.training.checkpoint import list_checkpoints
+from hf_arae.training.objective import Objective, OptimizerSettings, Phase
+from hf_arae.training.updates import PhaseUpdates
 
 
 def make_trainer(folder, evaluator=None, vocab_size=30, **changes) -> PhaseTrainer:
@@ -162,3 +166,36 @@ def test_a_run_that_is_finished_leaves_a_report(tmp_path):
     told = {"bleu": 4.0, "seed": 7, "updates": 6, "minutes": result.seconds / 60, "preset": "arae-yelp"}
     assert report.items() >= (told | {"measured_split": "test"}).items()
     assert report["settings"]["max_steps"] == 6
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_gradients_in_another_memory_layout_move_the_weights_that_they_are_of(tmp_path, optimizer):
+    """Convolutions of channels that lie side by side give gradients whose numbers lie in another order."""
+    trainer = make_trainer(tmp_path)
+    torch.manual_seed(0)
+    model, images = torch.nn.Conv2d(4, 6, 3), torch.rand(8, 4, 9, 9).contiguous(memory_format=torch.channels_last)
+
+    class Means(Objective):
+        players = {"model": ("",)}
+
+        def optimizers(self):
+            return {"model": OptimizerSettings(optimizer, 0.1, momentum=0.5 * (optimizer == "sgd"))}
+
+        def phases(self):
+            return (Phase("learn", "model", self.learn),)
+
+        def learn(self, batch):
+            return {"loss": (self.model(batch["images"]) - 1).square().mean()}
+
+    twin = copy.deepcopy(model)
+    plain = {"adam": torch.optim.Adam, "sgd": partial(torch.optim.SGD, momentum=0.5, nesterov=True)}[optimizer]
+    plain = plain(twin.parameters(), lr=0.1)
+    updates = PhaseUpdates(trainer.accelerator, Means(model), trainer.guard, 5, bf16=False)
+    for step in range(5):
+        updates.run(updates.phases[0], [{"images": images}, {"images": images}][: 1 + step % 2], step)
+        plain.zero_grad()
+        (twin(images) - 1).square().mean().backward()
+        plain.step()
+    gradient = torch.autograd.grad(model(images).sum(), model.weight)[0]
+    assert gradient.stride() != model.weight.stride()  # or nothing is tested
+    torch.testing.assert_close(model.weight, twin.weight)

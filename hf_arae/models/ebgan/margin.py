@@ -59,10 +59,8 @@ def estimate_margin(
             if len(rows) == 1:  # batch norm has no deviation of it
                 continue
             energies = copied.rate(images[rows.to(images.device)])[1]
-            for parameter, gradient in zip(
-                parameters, torch.autograd.grad(energies.mean(), parameters, allow_unused=True), strict=True
-            ):
-                parameter.grad = gradient
+            optimizer.zero_grad(set_to_none=True)
+            energies.mean().backward(inputs=parameters)  # into each one's own memory layout, as fused optimizers need
             optimizer.step()
             total, count = total + energies.detach().sum(), count + len(rows)
         mean = total.item() / count
