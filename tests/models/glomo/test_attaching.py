@@ -309,6 +309,28 @@ def test_a_gpt_of_bytes_learns_nothing_of_the_ends_of_words(words, bytes_):
             torch.testing.assert_close(model(other).logits[:, :length], whole[:, :length], atol=1e-5, rtol=1e-4)
 
 
+def test_a_gpt_writes_through_a_pipeline(words, bytes_):
+    model = make_gpt(len(bytes_))
+    attached = attach_graphs(model, make_glomo(words), "transformer.h.1", tokenizer=bytes_, glomo_tokenizer=words)
+    nn.init.normal_(attached.mixers[0].value.weight)
+    write = pipeline("text-generation", model, tokenizer=bytes_)
+    found = write(["the old", "dogs see the man"], max_new_tokens=3, do_sample=False, batch_size=2)
+    assert [one[0]["generated_text"][:7] for one in found] == ["the old", "dogs se"]
+
+
+@torch.no_grad()
+def test_one_token_and_nothing_but_padding_are_read():
+    model = make_distilbert()
+    attach_graphs(model, make_glomo())
+    nn.init.normal_(model.attached_graphs.mixers[0].value.weight)
+    assert model(input_ids=WORD_IDS[:, :1]).logits.isfinite().all()
+    mask = WORD_MASK.clone()
+    mask[1] = 0
+    found = model.distilbert.embeddings.word_embeddings(WORD_IDS)
+    mixed = model.attached_graphs.mixers[0](found, model.attached_graphs.layer_graphs(WORD_IDS, mask.bool()), mask)
+    assert torch.equal(mixed[1], found[1]) and mixed.isfinite().all()
+
+
 # bad input
 
 
