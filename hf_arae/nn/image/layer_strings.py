@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 _LAYER = re.compile(r"\(([1-9]\d{0,5})\)([1-9]\d{0,2})c(?:([1-9]\d{0,2})s)?")
 _POOL = re.compile(r"([1-9]\d{0,2})p")
@@ -24,6 +25,8 @@ class ConvLayer:
         kernel: height and width of its filters, in pixels.
         stride: step of its filters; transposed, the factor by which it makes images larger.
     """
+
+    pools: ClassVar[bool] = False  # a model's code and its config's may hold a copy each of this class
 
     maps: int
     kernel: int
@@ -50,6 +53,8 @@ class PoolLayer:
     Args:
         size: height and width of a square, in pixels, >= 2.
     """
+
+    pools: ClassVar[bool] = True
 
     size: int
 
@@ -149,9 +154,9 @@ def pooled_sizes(layers: list[ConvLayer | PoolLayer], image_size: int) -> list[i
     """
     sizes = [image_size]
     for place, layer in enumerate(layers, 1):
-        if isinstance(layer, PoolLayer) and layer.size > sizes[-1]:
+        if layer.pools and layer.size > sizes[-1]:
             raise ValueError(f"layer {place}, {layer}, pools squares larger than its map of {sizes[-1]} x {sizes[-1]}")
-        sizes.append(sizes[-1] // layer.size if isinstance(layer, PoolLayer) else sizes[-1])
+        sizes.append(sizes[-1] // layer.size if layer.pools else sizes[-1])
     return sizes
 
 

@@ -127,7 +127,7 @@ class WhatWhereEncoder(nn.Module):
         self.blocks = nn.ModuleList()
         maps = channels
         for layer in self.layers:
-            if isinstance(layer, ConvLayer):
+            if not layer.pools:
                 self.blocks.append(_block(maps, layer.maps, layer.kernel, batch_norm))
                 maps = layer.maps
 
@@ -136,7 +136,7 @@ class WhatWhereEncoder(nn.Module):
         maps = images.contiguous(memory_format=torch.channels_last)
         wheres, whats, inputs, blocks = [], [], [], iter(self.blocks)
         for place, layer in enumerate(self.layers):
-            if isinstance(layer, PoolLayer):
+            if layer.pools:
                 maps, where = pool(maps, layer.size, self.where, self.beta)
                 wheres.append(where)
                 whats.append(maps)
@@ -167,7 +167,7 @@ class WhatWhereDecoder(nn.Module):
         self.where = where
         # Each encoder's layer backwards, with the size of its input
         self.layers = tuple(zip(reversed(layers), reversed(list(sizes)[:-1]), strict=True))
-        convolutions = [layer for layer in layers if isinstance(layer, ConvLayer)]
+        convolutions = [layer for layer in layers if not layer.pools]
         below = [channels, *(layer.maps for layer in convolutions[:-1])]
         pairs = list(zip(convolutions, below, strict=True))[::-1]
         self.blocks = nn.ModuleList(_block(layer.maps, maps, layer.kernel, batch_norm) for layer, maps in pairs[:-1])
@@ -185,7 +185,7 @@ class WhatWhereDecoder(nn.Module):
         maps, outputs = what, []
         blocks, wheres = iter(self.blocks), list(wheres)
         for layer, size in self.layers:
-            if isinstance(layer, PoolLayer):
+            if layer.pools:
                 maps = unpool(maps, wheres.pop(), layer.size, self.where, (size, size))
             else:
                 maps = next(blocks)(maps)
