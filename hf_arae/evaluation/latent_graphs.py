@@ -17,7 +17,8 @@ from hf_arae.utils.distributed import gather_rows, rows_of_this_process
 
 _BATCH = 32
 _DIRECTIONS = ("forward", "backward")
-_BOND = "Of the {}, the share whose strongest edge, over the mean of the {} graphs, lies on {}; higher is better."
+_BEST = "Of the {}, the share whose strongest edge in the {} graph of the best head lies on {}; higher is better."
+_MEAN = "Likewise, in the mean of all layers' and heads' graphs."
 
 NUMBERS = {
     "next_words_nll": Number(
@@ -37,18 +38,22 @@ NUMBERS = {
     "empty_columns": Number("Empty columns (%)", "Words that draw from no other one, though there are some."),
     "closers_right": Number(
         "Closers that draw from their openers (%)",
-        _BOND.format("closers", "forward", "the opener's ending"),
+        _BEST.format("closers", "forward", "the opener's ending"),
         in_metadata=True,
     ),
     "openers_right": Number(
-        "Openers that draw from their closers (%)", _BOND.format("openers", "backward", "the closer's first word")
+        "Openers that draw from their closers (%)", _BEST.format("openers", "backward", "the closer's first word")
     ),
     "verbs_right": Number(
-        "Verbs that draw from their subjects (%)", _BOND.format("verbs", "forward", "the subject"), in_metadata=True
+        "Verbs that draw from their subjects (%)", _BEST.format("verbs", "forward", "the subject"), in_metadata=True
     ),
     "subjects_right": Number(
-        "Subjects that draw from their verbs (%)", _BOND.format("subjects", "backward", "the verb")
+        "Subjects that draw from their verbs (%)", _BEST.format("subjects", "backward", "the verb")
     ),
+    "closers_right_in_mean": Number("Closers that draw from their openers, in the mean graph (%)", _MEAN),
+    "openers_right_in_mean": Number("Openers that draw from their closers, in the mean graph (%)", _MEAN),
+    "verbs_right_in_mean": Number("Verbs that draw from their subjects, in the mean graph (%)", _MEAN),
+    "subjects_right_in_mean": Number("Subjects that draw from their verbs, in the mean graph (%)", _MEAN),
 }
 # What the two ends of a bond are called.
 _ENDS = {"brackets": ("openers", "closers"), "clauses": ("subjects", "verbs")}
@@ -61,8 +66,9 @@ class GraphEvaluator:
         `next_words_nll`, `next_word_nll`, or `sentence_nll` of a model that predicts sentences: -log p, nats a word;
         `edges`, `empty_columns` (%): how sparse the graphs are;
         `closers_right`, `openers_right`, `verbs_right`, `subjects_right` (%): of the made-up language, whether the
-            strongest edge of a bond's half lies on the word of its other half that it needs, over the mean of all
-            layers' and heads' graphs.
+            strongest edge of a bond's half lies on the word of its other half that it needs, in the graph of the
+            layer and head where that is so most often;
+        `closers_right_in_mean`, ...: likewise, in the mean of all layers' and heads' graphs.
 
     Samples are the strongest edges of the first texts.
 
@@ -111,7 +117,11 @@ class GraphEvaluator:
                 known = sums.setdefault(name, [0.0, 0.0])
                 known[0] += total
                 known[1] += count
-        return Evaluation({name: total / max(1.0, count) for name, (total, count) in sums.items()}, samples)
+        metrics: dict[str, float] = {}
+        for name, (total, count) in sums.items():
+            name = name.partition(":")[0]  # of each head
+            metrics[name] = max(metrics.get(name, 0.0), total / max(1.0, count))
+        return Evaluation(metrics, samples)
 
     def _batches(self) -> list[list[int]]:
         """Rows of like length together."""
@@ -129,11 +139,11 @@ class GraphEvaluator:
         else:
             parts = model.predictions(**batch).values()
             found["sentence_nll"] = (sum(part.total.item() for part in parts), sum(part.count for part in parts))
-        graphs, layers, counts = None, 0, torch.zeros(3, dtype=torch.float64)
+        counts, heads = torch.zeros(3, dtype=torch.float64), []
         allowed = model.allowed_edges(**batch).unsqueeze(2).flatten(0, 1)
         for layer in model.layer_graphs(**batch):
             counts += torch.stack(column_counts(layer.flatten(0, 1), allowed)).double().cpu()
-            graphs, layers = layer.mean(2) if graphs is None else graphs + layer.mean(2), layers + 1
+            heads += layer.unbind(2) if self.bonds else []
         columns, empty, edges = counts.tolist()
         found |= {"edges": (edges, columns), "empty_columns": (100 * empty, columns)}
         for kind, ends in _ENDS.items() if self.bonds else ():
@@ -143,8 +153,10 @@ class GraphEvaluator:
             row, *places = torch.tensor(bonds, device=model.device).T
             first, opened, closing, last = (place + 1 for place in places)  # behind <bos>
             for direction, (end, source, column) in enumerate(((1, opened, last), (0, closing, first))):
-                right = strongest(graphs[row, direction, :, column], source)
-                found[f"{ends[end]}_right"] = (100 * right.sum().item(), len(bonds))
+                drawn = [head[row, direction, :, column] for head in heads]
+                names = {f"_right:{number}": one for number, one in enumerate(drawn)}
+                for name, one in (names | {"_right_in_mean": sum(drawn)}).items():
+                    found[f"{ends[end]}{name}"] = (100 * strongest(one, source).sum().item(), len(bonds))
         return found
 
 

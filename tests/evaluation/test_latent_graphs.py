@@ -11,7 +11,8 @@ from hf_arae.data.text.tokenization import train_tokenizer
 from hf_arae.evaluation.graph_pictures import draw_graph
 from hf_arae.evaluation.latent_graphs import GraphEvaluator, strongest, strongest_edges
 
-RIGHT = {"closers_right", "openers_right", "verbs_right", "subjects_right"}
+ENDS = ("closers", "openers", "verbs", "subjects")
+RIGHT = {f"{end}_right{graph}" for end in ENDS for graph in ("", "_in_mean")}
 
 
 @pytest.fixture(scope="module")
