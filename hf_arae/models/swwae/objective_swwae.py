@@ -36,8 +36,11 @@ class SwwaeObjectiveArguments:
         },
     )
     detach_targets: bool = field(
-        default=False,
-        metadata={"help": "The encoder's maps are what the decoder's are to be like, and are not themselves moved."},
+        default=True,
+        metadata={
+            "help": "The encoder's maps are what the decoder's are to be like, and are not moved towards them. With "
+            "false both move, and without batch norm they shrink: with 100 labels of digits that cost 4 points."
+        },
     )
     separate_statistics: bool = field(
         default=False,
