@@ -1,9 +1,35 @@
-"""The game of a classifier and an encoder whose codes are not to tell the label."""
+"""The loss of a classifier, and the game of one and an encoder whose codes are not to tell the label."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+_NONE = -100
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy in nats of the rows that have a label, a scalar; 0 where none has one.
+
+    Args:
+        logits: `(batch, labels)`.
+        labels: each row's own, `(batch,)`; -100: it has none.
+
+    Raises:
+        ValueError: they are not whole numbers, one a row, or one of them is no label.
+    """
+    if not isinstance(labels, Tensor) or labels.shape != logits.shape[:1] or labels.dtype not in _WHOLE:
+        found = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+        raise ValueError(f"labels must be a tensor of whole numbers of shape ({len(logits)},), got {found}")
+    labels, last = labels.long(), logits.shape[1] - 1
+    given = labels != _NONE
+    wrong = labels[given & ((labels < 0) | (labels > last))]
+    if len(wrong):
+        raise ValueError(f"labels must lie between 0 and {last}, or be {_NONE}; got {wrong[0].item()}")
+    logits = logits.float()
+    return F.cross_entropy(logits, labels, ignore_index=_NONE) if given.any() else 0 * logits.sum()
 
 
 def other_labels_loss(logits: Tensor, labels: Tensor) -> Tensor:

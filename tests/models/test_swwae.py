@@ -239,11 +239,13 @@ def test_widths_are_multiplied_and_statistics_loaded(tmp_path):
         ({"layers": "(4)3c-2p", "decode_from": "logits"}, "logits"),
         ({"where": "here"}, "where"),
         ({"phase_beta": -1.0}, "phase_beta"),
+        ({"phase_beta": 1e39}, "phase_beta"),
         ({"dropout": 1.0}, "dropout"),
         ({"width_multiplier": 0}, "width_multiplier"),
         ({"pixel_mean": [0.1]}, "pixel_std"),
         ({"pixel_mean": [0.1, 0.2], "pixel_std": [1.0, 1.0]}, "pixel_mean"),
         ({"pixel_mean": [0.1], "pixel_std": [0.0]}, "pixel_std"),
+        ({"pixel_mean": [float("nan")], "pixel_std": [1.0]}, "pixel_mean"),
     ],
     ids=str,
 )
@@ -277,7 +279,40 @@ def test_what_and_where_of_another_model_are_refused():
         (what[:, :1], wheres),
         (what, wheres[:1]),
         (what, [where[:1] for where in wheres]),
+        (what, [where.float() for where in wheres]),
+        (what, [where + 100 for where in wheres]),
+        (what, [where - 100 for where in wheres]),
+        (what, [where.to("meta") for where in wheres]),
+        (what, ["first", "second"]),
+        (what, None),
+        (what.double(), wheres),
         ("what", wheres),
     ):
         with pytest.raises(ValueError, match="must be"):
             model.decode(*wrong)
+    model = narrow(where="phase").eval()
+    what, wheres = model.encode(TestSwwae().images(2))
+    with pytest.raises(ValueError, match="fractions"):
+        model.decode(what, [where.long() for where in wheres])
+
+
+def test_large_betas_work_in_half_precision():
+    for beta in (0.0, 1e6):
+        for kind in (torch.bfloat16, torch.float16):
+            model = narrow(where="phase", phase_beta=beta).to(kind)
+            output = model(TestSwwae().images(2).to(kind))
+            output.loss.backward()
+            assert output.reconstruction.dtype == kind and output.reconstruction.isfinite().all()
+            assert all(one.grad.isfinite().all() for one in model.encoder.parameters())
+
+
+def test_hidden_states_come_if_the_config_asks_for_them():
+    model = SwwaeForImageClassification(SwwaeConfig(**NARROW, output_hidden_states=True)).eval()
+    images = TestSwwae().images(2)
+    assert len(model(images).hidden_states) == 2
+    assert model(images, output_hidden_states=False).hidden_states is None
+
+
+def test_a_classifier_of_no_label_is_refused():
+    with pytest.raises(ValueError, match="labels"):
+        SwwaeForImageClassification(SwwaeConfig(**NARROW | {"num_labels": 0, "layers": "(4)3c-2p-fc"}))

@@ -98,14 +98,60 @@ def test_of_equal_values_the_first_is_kept():
     assert torch.equal(where, other)
 
 
-def test_gradients_go_through_value_and_place():
-    given = maps(1, 4).double().requires_grad_()
-    assert torch.autograd.gradcheck(lambda one: pool(one, 2, "phase", 0.5), (given,), atol=1e-2, eps=1e-3)
-    what, where = pool(given, 2, "phase", 0.5)
-    torch.autograd.grad(where.sum(), given, retain_graph=True)
-    what, where = what.detach().requires_grad_(), where.detach().requires_grad_()
-    unpool(what, where, 2, "phase", (4, 4)).square().sum().backward()
+def plain_phases(given: torch.Tensor, size: int, beta: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Equations 6.3 and 6.4, whose gradients autograd finds."""
+    height, width = (side // size for side in given.shape[2:])
+    squares = given[..., : height * size, : width * size].unflatten(3, (width, size)).unflatten(2, (height, size))
+    squares = squares.permute(0, 1, 2, 4, 3, 5).flatten(4)
+    shares = (beta * squares).softmax(4)
+    side = torch.linspace(-1, 1, size, dtype=given.dtype)
+    where = [(shares * one).sum(4) for one in (side.repeat(size), side.repeat_interleave(size))]
+    return (squares * shares).sum(4), torch.stack(where, 2)
+
+
+@pytest.mark.parametrize(("size", "height", "width"), [(2, 4, 6), (3, 7, 8), (4, 4, 4)])
+def test_gradients_go_through_value_and_place(size, height, width):
+    given = torch.randn(2, 3, height, width, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda one: pool(one, size, "phase", 0.5), (given,))
+    what, where = (one.detach().requires_grad_() for one in pool(given, size, "phase", 0.5))
+    assert torch.autograd.gradcheck(lambda *one: unpool(*one, size, "phase", (height, width)), (what, where))
+    unpool(what, where, size, "phase", (height, width)).square().sum().backward()
     assert what.grad.abs().min() > 0 and where.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_phases_and_their_gradients_are_those_of_the_equations(layout, kind):
+    source, exact = torch.Generator().manual_seed(0), torch.float64
+    given = torch.randn(2, 3, 8, 9, generator=source).to(kind, memory_format=layout).requires_grad_()
+    plain = given.detach().to(exact).requires_grad_()
+    found, wanted = pool(given, 4, "phase", 3.0), plain_phases(plain, 4, 3.0)
+    assert found[0].dtype == kind and found[1].dtype == (exact if kind == exact else torch.float32)
+    near = {"rtol": 2e-2, "atol": 2e-2} if kind.itemsize == 2 else {"rtol": 1e-4, "atol": 1e-5}
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one.to(exact), other, **near)
+    weights = [torch.randn(one.shape, generator=source).to(one.dtype) for one in found]
+    (slope,) = torch.autograd.grad(found, given, weights)
+    (plain_slope,) = torch.autograd.grad(wanted, plain, [one.to(exact) for one in weights])
+    torch.testing.assert_close(slope.to(exact), plain_slope, **near)
+
+
+def test_a_gradient_of_the_value_or_of_the_place_alone_is_found():
+    given = maps(1, 4).requires_grad_()
+    for place in (0, 1):
+        (slope,) = torch.autograd.grad(pool(given, 2, "phase", 0.5)[place].sum(), given)
+        (plain,) = torch.autograd.grad(plain_phases(given, 2, 0.5)[place].sum(), given)
+        torch.testing.assert_close(slope, plain)
+
+
+@pytest.mark.parametrize("where", ["switches", "phase", "none"])
+def test_maps_stay_in_the_layout_in_which_networks_are_fast(where):
+    given = maps(size=7).contiguous(memory_format=torch.channels_last).requires_grad_()
+    what, found = pool(given, 2, where)
+    back = unpool(what, found, 2, where, (7, 7))
+    (slope,) = torch.autograd.grad(back.sum(), given)
+    for one in (what, back, slope):
+        assert one.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_pooling_larger_than_its_map_is_refused():

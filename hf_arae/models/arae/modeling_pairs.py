@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from hf_arae.losses.classification import label_loss
 from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.base import FamilyModel
@@ -108,7 +108,7 @@ class AraeForSequenceClassification(FamilyModel):
         Args:
             input_ids: `(batch, sequence)`, two sentences a row.
             attention_mask: `(batch, sequence)`; the padding token tells, if `None`.
-            labels: `(batch,)`; the loss is the cross-entropy, mean over pairs (nats).
+            labels: `(batch,)`; the loss is the cross-entropy, mean over pairs (nats); -100: the pair has none.
             return_dict: a tuple instead of a [`SequenceClassifierOutput`] if `False`.
             kwargs: what transformers hands to any model; nothing of it is used.
 
@@ -117,11 +117,11 @@ class AraeForSequenceClassification(FamilyModel):
 
         Raises:
             TypeError: an argument is unknown.
-            ValueError: a row does not hold two sentences.
+            ValueError: a row does not hold two sentences, or a label is none of the model's.
         """
         self._refuse_unknown(kwargs)
         logits = self.pair_classifier(self.pair_features(input_ids, attention_mask))
-        loss = None if labels is None else F.cross_entropy(logits, labels)
+        loss = None if labels is None else label_loss(logits, labels)
         output = SequenceClassifierOutput(loss=loss, logits=logits)
         return output if return_dict is not False else output.to_tuple()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
+from hf_arae.losses.classification import label_loss
 from hf_arae.losses.energy import reconstruction_energy
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.images.image_model import ImageModel, ImageModelOutput, check_rows
@@ -240,14 +240,14 @@ class EbganForImageClassification(EbganModel):
 
         Raises:
             TypeError: an argument is unknown.
-            ValueError: the images are not of the model's shape or range.
+            ValueError: the images are not of the model's shape or range, or a label is none of the model's.
         """
         self._refuse_unknown(kwargs)
         pixels = self.check_pixels(pixel_values).flatten(1)
         if self.training:  # by another loop than this package's, whose phases do it themselves
             self.ladder.track(pixels, 0.1)
         logits = self.ladder.encode(pixels).logits
-        loss = None if labels is None else F.cross_entropy(logits, labels)
+        loss = None if labels is None else label_loss(logits, labels)
         output = ImageClassifierOutput(loss=loss, logits=logits)
         return output.to_tuple() if return_dict is False else output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import ClassVar
 
 from huggingface_hub.dataclasses import strict
@@ -26,7 +27,7 @@ class SwwaeConfig(ImageConfig):
             they are 10, and `256fc-fc` has a hidden layer. Without a linear layer the model knows no labels.
         where: what a pooling hands to its unpooling: `"switches"`, the place of the greatest value; `"phase"`, a soft
             place; `"none"`, nothing, so that the value comes back everywhere.
-        phase_beta: of `"phase"`, >= 0: how near the soft maximum and its place are to the hard ones.
+        phase_beta: of `"phase"`, in [0, 1e6]: how near the soft maximum and its place are to the hard ones.
         decode_from: the decoder begins with the top `"features"`, or with the `"logits"` of the labels, by linear
             layers that mirror the ConvNet's.
         batch_norm: after all convolutions but the decoder's last.
@@ -82,7 +83,7 @@ class SwwaeConfig(ImageConfig):
     def validate_choices(self):
         check_choice(self, "where", WHERES)
         check_choice(self, "decode_from", STARTS)
-        check_range(self, "[0, inf)", "phase_beta")
+        check_range(self, "[0, 1000000]", "phase_beta")
         check_range(self, "[0, 1)", "dropout")
         check_range(self, "(0, 64]", "width_multiplier")
 
@@ -104,6 +105,8 @@ class SwwaeConfig(ImageConfig):
             found = getattr(self, name)
             if found is not None and len(found) != self.num_channels:
                 raise ValueError(f"{name} must hold a number for each of {self.num_channels} channel(s), got {found}")
+        if self.pixel_mean is not None and not all(isfinite(value) for value in self.pixel_mean):
+            raise ValueError(f"pixel_mean must hold finite numbers, got {self.pixel_mean}")
         if self.pixel_std is not None and not all(0 < value < float("inf") for value in self.pixel_std):
             raise ValueError(f"pixel_std must hold numbers above 0, got {self.pixel_std}")
 

@@ -14,6 +14,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 from transformers.utils import ModelOutput
 
+from hf_arae.losses.classification import label_loss
 from hf_arae.models.images.image_config import VALUE_RANGES
 from hf_arae.models.images.image_model import ImageModel
 from hf_arae.models.swwae.configuration_swwae import SwwaeConfig
@@ -71,6 +72,8 @@ class SwwaeModel(ImageModel):
         self.decoder = WhatWhereDecoder(channels, layers, config.where, normed, config.sizes)
         widths = config.linear_widths
         if widths:
+            if config.num_labels < 1:
+                raise ValueError(f"layers end in a linear one, for labels, and there are none: {config.layers!r}")
             if widths[-1] != config.num_labels:
                 raise ValueError(
                     f"layers end in {widths[-1]} outputs and there are {config.num_labels} labels: write the last "
@@ -119,7 +122,7 @@ class SwwaeModel(ImageModel):
             wheres: of each pooling, as of `encode`; of another image, this one's content moves to its places.
 
         Raises:
-            ValueError: they are not of this model's shapes.
+            ValueError: they are not of this model's shapes, types or device, or a switch is no place of its map.
         """
         self._check_what_where(what, wheres)
         return self.as_pixels(self.rebuild(what, wheres)[0])
@@ -197,9 +200,28 @@ class SwwaeModel(ImageModel):
             found = tuple(what.shape) if isinstance(what, Tensor) else type(what).__name__
             raise ValueError(f"what must be a tensor (batch, {', '.join(map(str, maps))}), got {found}")
         shapes = self.where_shapes(len(what))
+        if not isinstance(wheres, Sequence) or not all(where is None or isinstance(where, Tensor) for where in wheres):
+            raise ValueError(
+                f"wheres must be those of each pooling, a sequence of tensors, got {type(wheres).__name__}"
+            )
         found = [None if where is None else tuple(where.shape) for where in wheres]
         if found != shapes:
             raise ValueError(f"wheres must be those of each pooling, of shapes {shapes}, got {found}")
+        if what.dtype != self.dtype:
+            raise ValueError(f"what must be of the model's type, {self.dtype}, got {what.dtype}")
+        below = [size for layer, size in zip(self.config.map_layers, self.config.sizes, strict=False) if layer.pools]
+        for where, size in zip(wheres, below, strict=True):
+            if where is None:
+                continue
+            if where.device != what.device:
+                raise ValueError(f"wheres must be on the device of what, {what.device}, got {where.device}")
+            if self.config.where == "phase":
+                if not where.is_floating_point():
+                    raise ValueError(f"wheres must be fractions, coordinates in [-1, 1], got {where.dtype}")
+            elif where.dtype != torch.int64:
+                raise ValueError(f"wheres must be places, of torch.int64, got {where.dtype}")
+            elif where.numel() and not (where.min() >= 0 and where.max() < size**2):
+                raise ValueError(f"wheres must be places of maps of {size} x {size}, from 0 on; one is none")
 
     def where_shapes(self, rows: int) -> list[tuple[int, ...] | None]:
         """The shapes of the wheres of so many images; `None` each without a where."""
@@ -244,18 +266,20 @@ class SwwaeForImageClassification(SwwaeModel):
         Args:
             pixel_values: `(batch, num_channels, image_size, image_size)`, in the config's range.
             labels: `(batch,)`, for the mean cross-entropy in nats as the loss; -100: the image has none.
-            output_hidden_states: the whats of all poolings too, the lowest first.
+            output_hidden_states: the whats of all poolings too, the lowest first; as the config says, if `None`.
             return_dict: a tuple instead of an `ImageClassifierOutput` if `False`.
             kwargs: what transformers hands to any model; nothing of it is used.
 
         Raises:
             TypeError: an argument is unknown.
-            ValueError: the images are not of the model's shape or range.
+            ValueError: the images are not of the model's shape or range, or a label is none of the model's.
         """
         self._refuse_unknown(kwargs)
+        if output_hidden_states is None:
+            output_hidden_states = self.config.output_hidden_states
         found = self.look(self.normalized(self.check_pixels(pixel_values)))
         logits = self.classify(found.what)
-        loss = None if labels is None else F.cross_entropy(logits, labels)
+        loss = None if labels is None else label_loss(logits, labels)
         output = ImageClassifierOutput(loss, logits, found.whats if output_hidden_states else None)
         return output.to_tuple() if return_dict is False else output
 

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from hf_arae.nn.batch_norm import ImageBatchNorm
 from hf_arae.nn.image.layer_strings import ConvLayer, PoolLayer
 from hf_arae.nn.image.networks import with_std
+from hf_arae.nn.image.phases import phase_pool, phase_unpool
 
 WHERES = ("switches", "phase", "none")
 
@@ -61,16 +62,7 @@ def pool(maps: Tensor, size: int, where: str, beta: float = 10.0) -> tuple[Tenso
         return F.max_pool2d(maps, size, return_indices=True)
     if where == "none":
         return F.max_pool2d(maps, size), None
-    height, width = (side // size for side in maps.shape[-2:])
-    squares = maps[..., : height * size, : width * size].unflatten(3, (width, size)).unflatten(2, (height, size))
-    squares = squares.float()  # (batch, maps, height, P, width, P)
-    shares = (beta * (squares - squares.amax((3, 5), keepdim=True).detach())).exp()
-    total = shares.sum((3, 5))
-    places = _places(size, squares)
-    across = (shares.sum(3) * places).sum(4) / total
-    down = (shares.sum(5) * places[:, None]).sum(3) / total
-    what = (squares * shares).sum((3, 5)) / total
-    return what.to(maps.dtype), torch.stack([across, down], 2)
+    return phase_pool(maps, size, beta)
 
 
 def unpool(what: Tensor, where: Tensor | None, size: int, kind: str, output_size: Sequence[int]) -> Tensor:
@@ -89,21 +81,11 @@ def unpool(what: Tensor, where: Tensor | None, size: int, kind: str, output_size
     height, width = output_size
     if kind == "switches":
         return F.max_unpool2d(what, where, size, output_size=(height, width))
-    if kind == "none":
-        maps = F.interpolate(what, scale_factor=float(size), mode="nearest")
-    else:
-        places, step = _places(size, where), 2 / (size - 1)
-        across, down = where[:, :, 0, :, None, :, None], where[:, :, 1, :, None, :, None]
-        tent = (1 - (places - across).abs() / step).clamp_min(0)
-        tent = tent * (1 - (places[:, None, None] - down).abs() / step).clamp_min(0)
-        maps = (what[:, :, :, None, :, None] * tent).to(what.dtype).flatten(4, 5).flatten(2, 3)
+    if kind == "phase":
+        return phase_unpool(what, where, size, (height, width))
+    maps = F.interpolate(what, scale_factor=float(size), mode="nearest")
     left = (width - maps.shape[3], height - maps.shape[2])
     return F.pad(maps, (0, left[0], 0, left[1])) if any(left) else maps
-
-
-def _places(size: int, like: Tensor) -> Tensor:
-    """Coordinates of a square's pixels along a side, from -1 to 1."""
-    return torch.linspace(-1, 1, size, device=like.device, dtype=like.dtype)
 
 
 class WhatWhereEncoder(nn.Module):
