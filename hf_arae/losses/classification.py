@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_NONE = -100
+NO_LABEL = -100
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of the rows that have a label, a scalar; 0 where none has one.
+def class_labels(logits: Tensor, labels: Tensor) -> Tensor:
+    """Labels as int64.
 
     Args:
         logits: `(batch, labels)`.
@@ -24,12 +24,24 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
         found = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
         raise ValueError(f"labels must be a tensor of whole numbers of shape ({len(logits)},), got {found}")
     labels, last = labels.long(), logits.shape[1] - 1
-    given = labels != _NONE
-    wrong = labels[given & ((labels < 0) | (labels > last))]
+    wrong = labels[(labels != NO_LABEL) & ((labels < 0) | (labels > last))]
     if len(wrong):
-        raise ValueError(f"labels must lie between 0 and {last}, or be {_NONE}; got {wrong[0].item()}")
-    logits = logits.float()
-    return F.cross_entropy(logits, labels, ignore_index=_NONE) if given.any() else 0 * logits.sum()
+        raise ValueError(f"labels must lie between 0 and {last}, or be {NO_LABEL}; got {wrong[0].item()}")
+    return labels
+
+
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy in nats of the rows that have a label, a scalar; 0 where none has one.
+
+    Args:
+        logits, labels: see `class_labels`.
+
+    Raises:
+        ValueError: see `class_labels`.
+    """
+    labels, logits = class_labels(logits, labels), logits.float()
+    there = (labels != NO_LABEL).any()
+    return F.cross_entropy(logits, labels, ignore_index=NO_LABEL) if there else 0 * logits.sum()
 
 
 def other_labels_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -196,7 +196,8 @@ def _read(flag: _Flag, text: str) -> Any:
 
 def _finished(flag: _Flag, value: Any) -> Any:
     texts = value if isinstance(value, list) else [value]
-    if [text.lower() for text in texts] == ["none"] and (flag.optional or flag.several):
+    empty = [text.lower() for text in texts] == ["none"] and "none" not in flag.choices
+    if empty and (flag.optional or flag.several):
         return None if flag.optional else []
     return [_read(flag, text) for text in texts] if flag.several else _read(flag, texts[0])
 
@@ -204,7 +205,7 @@ def _finished(flag: _Flag, value: Any) -> Any:
 def _from_preset(flag: _Flag, value: Any) -> Any:
     """What the text, or the list of texts, or `None` of a preset means."""
     if value is None and (flag.optional or flag.several):
-        value = "none"
+        return None if flag.optional else []
     if not isinstance(value, str) and not flag.several:
         raise ValueError(f"--{flag.name} takes one value, got {value!r}")
     if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):

@@ -55,3 +55,15 @@ def check_number(name: str, value: Any, interval: str, whole: bool = False) -> N
     below = value <= high if interval[-1] == "]" else value < high
     if not (above and below):
         raise ValueError(f"{name} must lie in {interval}, got {value}")
+
+
+def check_tells_apart(num_labels: int, problem_type: str | None) -> None:
+    """Makes sure that a config is one of a classifier that chooses one of several labels.
+
+    Raises:
+        ValueError: there are fewer than two labels, of which nothing is to be learned, or the problem is another one.
+    """
+    if num_labels < 2:
+        raise ValueError(f"num_labels must be at least 2, for labels to be told apart; got {num_labels}")
+    if problem_type not in (None, "single_label_classification"):
+        raise ValueError(f"problem_type must be single_label_classification, or None; got {problem_type!r}")

@@ -232,6 +232,8 @@ def test_wrong_inputs_are_refused():
         model.graphs(torch.ones(1, 13, dtype=torch.long))
     with pytest.raises(ValueError, match=r"\(batch, sequence\)"):
         model(torch.ones(5, dtype=torch.long))
+    with pytest.raises(ValueError, match="no token"):
+        model(torch.ones(2, 0, dtype=torch.long))
     with pytest.raises(ValueError, match="attention_mask"):
         model(sentences(), torch.ones(3, 7))
     with pytest.raises(TypeError, match="labels"):

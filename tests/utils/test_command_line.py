@@ -45,8 +45,8 @@ def script(tmp_path, monkeypatch):
     return tmp_path / "do.py"
 
 
-def read(script, *arguments, preset="usual", **options):
-    groups = {"Sizes": Sizes, "Places": (Places,)}
+def read(script, *arguments, preset="usual", groups=None, **options):
+    groups = groups or {"Sizes": Sizes, "Places": (Places,)}
     return read_command_line(script, "Does it.", groups, preset, arguments=arguments, **options)
 
 
@@ -80,6 +80,15 @@ def test_flags_are_written_in_any_of_the_usual_ways(script):
     sizes = read(script, "--best-by", "none", "--rates", "1", "-2", "--width=1_000", "--preset=wide").parts[0]
     assert sizes == Sizes(1000, [1.0, -2.0], False, None)
     assert read(script, "--rates").parts[0].rates == []
+
+
+def test_none_is_a_value_where_it_is_a_choice(script):
+    @dataclass
+    class Graphs:
+        graphs: list[str] = field(default_factory=list, metadata={"help": "Graphs.", "choices": ["none", "learned"]})
+
+    for given in (["none"], ["learned", "none"]):
+        assert read(script, "--graphs", *given, preset=None, groups={"Graphs": Graphs}).parts[0].graphs == given
 
 
 @pytest.mark.parametrize(

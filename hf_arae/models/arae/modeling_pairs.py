@@ -12,6 +12,7 @@ from hf_arae.models.arae.configuration_arae import AraeConfig
 from hf_arae.models.arae.modeling_arae import AraeModel
 from hf_arae.models.base import FamilyModel
 from hf_arae.nn.mlp import Mlp
+from hf_arae.utils.validation import check_tells_apart
 
 
 class AraeForSequenceClassification(FamilyModel):
@@ -41,6 +42,7 @@ class AraeForSequenceClassification(FamilyModel):
         if config.num_attributes > 1:
             raise ValueError(f"pairs are labelled by a model with num_attributes=1, got {config.num_attributes}")
         self.arae = AraeModel(config)
+        check_tells_apart(config.num_labels, config.problem_type)
         self.pair_classifier = Mlp(4 * config.code_size, config.classifier_sizes, config.num_labels)
         self.post_init()
 

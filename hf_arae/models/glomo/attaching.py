@@ -183,15 +183,21 @@ def attach_graphs(
         The submodule `attached_graphs` of the model.
 
     Raises:
+        TypeError: `glomo` is no predictor of graphs.
         ValueError: there is no such submodule, or it gives no sequence (those that do are named); it has graphs
             already; widths do not fit; the predictor is of another vocabulary and a tokenizer is missing; the model
             has another predictor's graphs.
     """
     if directions not in (None, *DIRECTIONS):
         raise ValueError(f"directions must be one of {', '.join(DIRECTIONS)}, or None; got {directions!r}")
+    if not hasattr(glomo, "layer_graphs"):
+        inner = ": its own predictor is `.glomo`" if hasattr(glomo, "glomo") else ""
+        raise TypeError(f"glomo must be a GlomoModel, which gives graphs; got {type(glomo).__name__}{inner}")
     if glomo.config.graph == "none":
         raise ValueError("this predictor gives no graphs: its config has graph='none'")
     reads = reading_argument(model, reads)
+    if example is not None and not isinstance(example.get(reads), Tensor):
+        raise ValueError(f"example must hold {reads}, the token ids that {type(model).__name__} reads")
     attached = getattr(model, NAME, None)
     if attached is not None and (attached.glomo is not glomo or attached.reads != reads):
         raise ValueError("the model has another predictor's graphs already: take them off with detach_graphs first")

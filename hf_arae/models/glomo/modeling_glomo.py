@@ -131,7 +131,8 @@ class GlomoModel(TextReader):
             padding, at the first unit (forward) or the last one (backward), and where no score is positive.
 
         Raises:
-            ValueError: a sequence is longer than the config's `context_length`, or the shapes are wrong.
+            ValueError: a sequence is longer than the config's `context_length` or has no place, or the shapes are
+                wrong.
         """
         return torch.stack(list(self.layer_graphs(input_ids, attention_mask)), 2)
 
@@ -184,6 +185,8 @@ class GlomoModel(TextReader):
         if input_ids.ndim != 2:
             raise ValueError(f"input_ids must have the shape (batch, sequence), got {tuple(input_ids.shape)}")
         length, longest = input_ids.shape[1], self.config.context_length
+        if not length:
+            raise ValueError("input_ids hold no token, not even padding")
         if length > longest:
             raise ValueError(
                 f"the sequences have {length} tokens, and the model reads {longest} (context_length): cut them, or "

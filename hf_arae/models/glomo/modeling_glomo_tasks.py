@@ -13,6 +13,7 @@ from transformers.modeling_outputs import (
 )
 from transformers.utils import ModelOutput
 
+from hf_arae.losses.classification import NO_LABEL, class_labels
 from hf_arae.models.glomo.configuration_glomo import GlomoConfig
 from hf_arae.models.glomo.graph_cache import GraphCache
 from hf_arae.models.glomo.modeling_glomo import GlomoModel
@@ -21,6 +22,7 @@ from hf_arae.models.text.example_sentences import example_sentences
 from hf_arae.models.text.text_reader import TextReader
 from hf_arae.nn.graph_mixer import GraphMixer
 from hf_arae.nn.text.padding import check_padded_right, padded_right
+from hf_arae.utils.validation import check_tells_apart
 
 
 class GraphTaskModel(TextReader):
@@ -95,7 +97,8 @@ class GraphTaskModel(TextReader):
         """States of tokens, `(batch, T, width)`, and which of them are no padding, `(batch, T)` bool.
 
         Raises:
-            ValueError: a text is longer than the config's `context_length`, or padded elsewhere than on the right.
+            ValueError: a text is longer than the config's `context_length`, holds no token, or is padded elsewhere than
+                on the right.
         """
         longest = self.config.context_length
         if input_ids.shape[1] > longest:
@@ -104,6 +107,11 @@ class GraphTaskModel(TextReader):
                 "them, by the tokenizer's truncation=True, say"
             )
         mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+        if not len(mask):
+            raise ValueError("input_ids holds no text")
+        empty = ~mask.any(1)
+        if empty.any():
+            raise ValueError(f"row {int(empty.int().argmax())} of input_ids holds no token")
         check_padded_right("input_ids", mask)
         graphs = () if not self.task.network.mixers else self._graphs(input_ids, mask)
         return self.task.network(input_ids, mask, graphs), mask
@@ -164,6 +172,7 @@ class GlomoForSequenceClassification(GraphTaskModel):
     auto_classes = ("AutoModelForSequenceClassification",)
 
     def _task(self, config: GlomoConfig) -> nn.Module:
+        check_tells_apart(config.num_labels, config.problem_type)
         return _Head(config, config.num_labels, pooled=True)
 
     def forward(
@@ -179,7 +188,7 @@ class GlomoForSequenceClassification(GraphTaskModel):
         Args:
             input_ids: `(batch, T)`, padded on either side.
             attention_mask: `(batch, T)`, 0 for padding; the padding token tells, if `None`.
-            labels: `(batch,)`; the loss is the cross-entropy, mean over texts (nats).
+            labels: `(batch,)`, -100 where there is none; the loss is the cross-entropy, mean over labels (nats).
             return_dict: a tuple instead of a `SequenceClassifierOutput` if `False`.
             kwargs: what transformers hands to any model; nothing of it is used.
 
@@ -188,7 +197,7 @@ class GlomoForSequenceClassification(GraphTaskModel):
 
         Raises:
             TypeError: an argument is unknown.
-            ValueError: see `states`; or a text has no token.
+            ValueError: see `states` and `class_labels`.
         """
         self._refuse_unknown(kwargs)
         mask = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask
@@ -201,7 +210,9 @@ class GlomoForSequenceClassification(GraphTaskModel):
 
     def task_loss(self, output: SequenceClassifierOutput, labels: Tensor) -> tuple[Tensor, int]:
         """See the base; over texts."""
-        return F.cross_entropy(output.logits.float(), labels, reduction="sum"), len(labels)
+        labels = class_labels(output.logits, labels)
+        total = F.cross_entropy(output.logits.float(), labels, reduction="sum")
+        return total, int((labels != NO_LABEL).sum())
 
 
 class GlomoForTokenClassification(GraphTaskModel):
@@ -210,6 +221,7 @@ class GlomoForTokenClassification(GraphTaskModel):
     auto_classes = ("AutoModelForTokenClassification",)
 
     def _task(self, config: GlomoConfig) -> nn.Module:
+        check_tells_apart(config.num_labels, config.problem_type)
         return _Head(config, config.num_labels)
 
     def forward(
@@ -234,7 +246,7 @@ class GlomoForTokenClassification(GraphTaskModel):
 
         Raises:
             TypeError: an argument is unknown.
-            ValueError: see `states`.
+            ValueError: see `states` and `class_labels`.
         """
         self._refuse_unknown(kwargs)
         states, _ = self.states(input_ids, attention_mask)
@@ -243,8 +255,10 @@ class GlomoForTokenClassification(GraphTaskModel):
 
     def task_loss(self, output: TokenClassifierOutput, labels: Tensor) -> tuple[Tensor, int]:
         """See the base; over labelled tokens."""
-        total = F.cross_entropy(output.logits.float().flatten(0, 1), labels.flatten(), reduction="sum")
-        return total, int((labels != -100).sum())
+        logits = output.logits.float().flatten(0, 1)
+        labels = class_labels(logits, labels.flatten())
+        total = F.cross_entropy(logits, labels, reduction="sum")
+        return total, int((labels != NO_LABEL).sum())
 
 
 class GlomoForQuestionAnswering(GraphTaskModel):

@@ -31,7 +31,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         needs_hidden, needs_table = ctx.needs_input_grad[0], any(ctx.needs_input_grad[1:3])
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
         grad_table = None
-        total = hidden.new_zeros(())
+        total = hidden.new_zeros((), dtype=torch.promote_types(hidden.dtype, torch.float32))
         for start in range(0, hidden.shape[0], CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
             states, wanted = hidden[part], targets[part]
@@ -47,7 +47,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 augmented = F.pad(states, (0, 1), value=1.0)
                 scaled = projection.padded(augmented * inverse.unsqueeze(1))
                 gradient = torch.mm(exponentials, scaled)[:, : width + 1].to(weight.dtype)
-                gradient.index_add_(0, wanted, -missing * augmented)
+                gradient.index_add_(0, wanted, (-missing * augmented).to(gradient.dtype))
                 grad_table = gradient if grad_table is None else grad_table.add_(gradient)
         if needs_table and grad_table is None:
             grad_table = weight.new_zeros(weight.shape[0], width + 1)
@@ -128,7 +128,8 @@ def linear_cross_entropy(
     """Cross-entropy of `softmax(hidden @ weight.T + bias)` against `targets`, summed over the counted positions.
 
     Positions whose target is `ignore_index` are dropped before the projection, so padding costs nothing. Under
-    autocast the matrix products run in its dtype; what is summed over positions is in fp32 (float64 stays float64).
+    autocast the matrix products run in its dtype, else in that of the weight; what is summed over positions is in fp32
+    (float64 stays float64).
 
     Args:
         hidden: `(..., hidden)`.

@@ -347,6 +347,15 @@ def test_a_submodule_that_gives_no_sequence_is_refused_and_others_are_named():
         attach_graphs(model, make_glomo(), "distilbert.transformer.layer.0")
 
 
+def test_what_is_no_predictor_or_no_example_is_refused():
+    model = make_distilbert()
+    with pytest.raises(TypeError, match="glomo"):
+        attach_graphs(model, make_distilbert())
+    with pytest.raises(ValueError, match="example"):
+        attach_graphs(model, make_glomo(), example={})
+    assert not hasattr(model, "attached_graphs")
+
+
 def test_widths_that_do_not_fit_are_refused_and_the_model_stays_as_it_was():
     model, glomo = make_distilbert(), make_glomo()
     before = model(input_ids=WORD_IDS).logits

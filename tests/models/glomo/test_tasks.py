@@ -224,6 +224,36 @@ def test_a_table_of_words_grows_with_the_predictor_s():
     assert model(torch.tensor([[1, 32, 2]])).logits.isfinite().all()
 
 
+def test_labels_are_whole_numbers_of_any_kind_one_a_text():
+    model = make(GlomoForSequenceClassification, graph="none")
+    ids, right = PAIRS[:2], torch.tensor([0, 1])
+    loss = model(ids, labels=right).loss
+    for same in (right.int(), right.bool()):
+        assert torch.equal(model(ids, labels=same).loss, loss)
+    some = model(ids, labels=torch.tensor([0, -100])).loss
+    torch.testing.assert_close(some, model(ids[:1], labels=right[:1]).loss)
+    for wrong in (right.float(), right[:1], right[:, None], right + 5, torch.rand(2, 2), torch.tensor([0, -1])):
+        with pytest.raises(ValueError, match="labels"):
+            model(ids, labels=wrong)
+
+
+@pytest.mark.parametrize("cls", [GlomoForSequenceClassification, GlomoForTokenClassification])
+def test_a_classifier_that_could_learn_nothing_is_refused(cls):
+    for wrong in ({"num_labels": 1}, {"problem_type": "regression"}, {"problem_type": "multi_label_classification"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            make(cls, graph="none", **wrong)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_text_without_a_token_and_a_batch_without_a_text_are_refused(cls):
+    model = make(cls, graph="none")
+    for ids in (torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 0, dtype=torch.long)):
+        with pytest.raises(ValueError, match="no token"):
+            model(ids)
+    with pytest.raises(ValueError, match="no text"):
+        model(torch.zeros(0, 4, dtype=torch.long))
+
+
 def test_wrong_input_is_refused():
     model = make(GlomoForSequenceClassification, graph="none")
     with pytest.raises(ValueError, match="context_length"):

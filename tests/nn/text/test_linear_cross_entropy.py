@@ -37,6 +37,20 @@ def test_value_and_gradients_equal_torch(dtype):
     assert_equal_to_torch(*make_operands(37, dtype))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_table_in_half_precision_has_gradients_in_it(dtype):
+    operands, targets = make_operands(37, torch.float32)
+    low = [one.detach().to(dtype).requires_grad_() for one in operands]
+    loss, _ = module.linear_cross_entropy(*low, targets)
+    expected, _ = module.linear_cross_entropy(*operands, targets)
+    assert loss.dtype == torch.float32  # a sum over many positions is no number for half precision
+    torch.testing.assert_close(loss, expected, rtol=0.02, atol=0)
+    gradients = (torch.autograd.grad(one, parts) for one, parts in ((loss, low), (expected, operands)))
+    for ours, theirs in zip(*gradients, strict=True):
+        assert ours.dtype == dtype
+        assert (ours - theirs).norm() < 0.05 * theirs.norm()
+
+
 @pytest.mark.parametrize("rows", [1, 7, 8, 9, 15, 16, 17, 31])
 def test_boundaries_of_the_chunks(monkeypatch, rows):
     monkeypatch.setattr(module, "CHUNK_ROWS", 8)
