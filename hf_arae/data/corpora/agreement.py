@@ -20,6 +20,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
@@ -150,8 +151,10 @@ def build_agreement(sizes: dict[str, int] | None = None, seed: int = 0) -> Datas
 def build_agreement_judgements(sizes: dict[str, int] | None = None, seed: int = 0) -> DatasetDict:
     """Texts of the language to be judged: in half of them no bond holds.
 
-    In those, each word after a closer or a verb disagrees with the opener or subject. Single words, and words side by
-    side, tell nothing: only who knows what belongs together can judge.
+    In those, openers have each other's endings, and the subject has another noun's gender, so that each word after a
+    closer or a verb disagrees with the opener or subject. Words side by side tell nothing, nor do all words without
+    their order: only who knows what belongs together can judge. Texts that cannot be broken so, as their openers have
+    the same endings, say, are of neither half.
 
     Args:
         sizes: number of rows by split, by default 2 000, 500 and 500.
@@ -163,24 +166,46 @@ def build_agreement_judgements(sizes: dict[str, int] | None = None, seed: int = 
     sizes = {"train": 2_000, "validation": 500, "test": 500} if sizes is None else sizes
     features = Features({"text": Value("string"), "label": ClassLabel(names=["wrong", "right"])})
     found = {}
-    for split, texts in _splits(sizes, seed, "judgements"):
-        source = random.Random(f"{seed} judgements {split} errors")
-        rows = []
-        for number, (words, bonds) in enumerate(texts):
-            if number % 2 == 0:
-                for kind, choices in (("brackets", _AFTER_CLOSER), ("clauses", _PRONOUNS)):
-                    for *_, last in bonds[kind]:
-                        words[last + 1] = source.choice([word for word in choices if word != words[last + 1]])
-            rows.append({"text": " ".join(words), "label": number % 2})
+    for split, size in sizes.items():
+        source = random.Random(f"{seed} judgements {split}")
+        rows: list[dict[str, str | int]] = []
+        while len(rows) < size:
+            words, bonds = _write(source)
+            broken = _broken(source, words, bonds)
+            if broken is not None:
+                label = len(rows) % 2
+                rows.append({"text": " ".join(words if label else broken), "label": label})
         found[split] = Dataset.from_list(rows, features=features)
     return DatasetDict(found)
 
 
+def _broken(source: random.Random, words: list[str], bonds: dict[str, list[list[int]]]) -> list[str] | None:
+    """The same words but for endings and genders that changed places, and no bond holds; `None` if that cannot be."""
+    places = [ending for _, ending, *_ in bonds["brackets"]]
+    own = [words[place] for place in places]
+    orders = [one for one in permutations(own) if all(new != old for new, old in zip(one, own, strict=True))]
+    subject = bonds["clauses"][0][0]
+    others = [
+        place + 1
+        for place, word in enumerate(words)
+        if word in _PREPOSITIONS and words[place + 1][-1] != words[subject][-1]
+    ]
+    if not orders or not others:
+        return None
+    broken = words.copy()
+    for place, ending in zip(places, source.choice(orders), strict=True):
+        broken[place] = ending
+    other = source.choice(others)
+    for place, theirs in ((subject, other), (other, subject)):
+        broken[place] = words[place][:-1] + words[theirs][-1]
+    return broken
+
+
 def _splits(
-    sizes: dict[str, int] | None, seed: int, purpose: str = "texts"
+    sizes: dict[str, int] | None, seed: int
 ) -> Iterator[tuple[str, list[tuple[list[str], dict[str, list[list[int]]]]]]]:
     for split, size in (SPLIT_SIZES if sizes is None else sizes).items():
-        source = random.Random(f"{seed} {purpose} {split}")
+        source = random.Random(f"{seed} texts {split}")
         yield split, [_write(source) for _ in range(size)]
 
 

@@ -97,8 +97,8 @@ class GraphTaskModel(TextReader):
         """States of tokens, `(batch, T, width)`, and which of them are no padding, `(batch, T)` bool.
 
         Raises:
-            ValueError: a text is longer than the config's `context_length`, holds no token, or is padded elsewhere than
-                on the right.
+            ValueError: a text is longer than the config's `context_length`, holds no token, or is padded elsewhere
+                than on the right.
         """
         longest = self.config.context_length
         if input_ids.shape[1] > longest:

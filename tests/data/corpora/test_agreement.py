@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from hf_arae.data.corpora.agreement import BONDS, build_agreement, build_agreement_judgements
@@ -61,3 +63,19 @@ def test_judgements_are_wrong_where_every_bond_is_broken():
                 opener = words.index(words[place - 1][::-1])
                 holds[row["label"]].append(word == "h" + words[opener + 1])
     assert all(holds[1]) and not any(holds[0]) and len(holds[0]) > 150
+
+
+def test_neither_words_side_by_side_nor_words_without_order_tell_which_texts_are_wrong():
+    found = build_agreement_judgements({"train": 1000, "test": 200})
+    known: set[tuple[str, str]] = set()
+    for row in found["train"]:
+        words = row["text"].split()
+        known |= set(pairwise(words)) if row["label"] else set()
+    for row in found["test"]:
+        words = row["text"].split()
+        new = [pair for pair in pairwise(words) if pair not in known]
+        assert len(new) <= 2, "a right text has them all, but for rare ones"
+        for ending, after in zip(("em", "ol", "is"), AFTER, strict=True):
+            assert words.count(ending) == words.count(after)
+        nouns = [word for word in words if word[:4] in ("sarv", "telk", "vond") and len(word) == 5]
+        assert {f"h{noun[-1]}" for noun in nouns} >= {word for word in words if word in ("ha", "ho", "hu")}
