@@ -73,7 +73,7 @@ class GridArguments:
             setattr(self, name, values)
         if not all(math.isfinite(weight) and weight >= 0 for weight in self.weights):
             raise ValueError(f"weights must be finite and not below 0, got {self.weights}")
-        if wrong := [one for one in self.labelled_images if one != "all" and not (one.isdigit() and int(one))]:
+        if wrong := [one for one in self.labelled_images if one != "all" and not (one.isdecimal() and int(one))]:
             raise ValueError(f"labelled_images must be whole numbers above 0, or all; got {wrong[0]!r}")
         if min(self.seeds) < 0:
             raise ValueError(f"seeds must not be below 0, got {self.seeds}")

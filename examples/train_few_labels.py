@@ -117,7 +117,7 @@ class ScriptArguments:
 
     def __post_init__(self):
         check_range(self, "[0, inf)", "labelled_batch_size")
-        if self.labelled_images != ALL and not (self.labelled_images.isdigit() and int(self.labelled_images)):
+        if self.labelled_images != ALL and not (self.labelled_images.isdecimal() and int(self.labelled_images)):
             raise ValueError(f"labelled_images must be a whole number above 0, or {ALL}; got {self.labelled_images!r}")
         given = [name for name in vars(self) if name.startswith("unlabelled_") and name != "unlabelled_dataset_name"]
         given = [name for name in given if getattr(self, name) not in (None, "train")]

@@ -30,6 +30,7 @@ from hf_arae.evaluation.image_reconstruction import ImageReconstructionEvaluator
 from hf_arae.evaluation.what_where import AXES, exchange_table, respond, shift_numbers, shown_map, tells_where
 from hf_arae.evaluation.what_where_pictures import draw_shifts, reconstruction_rows
 from hf_arae.metrics.numbers import legend
+from hf_arae.metrics.reconstruction_quality import LEAST_SIDE
 from hf_arae.models.images.image_processing import AraeImageProcessor
 from hf_arae.models.swwae.configuration_swwae import SwwaeConfig
 from hf_arae.models.swwae.modeling_swwae import SwwaeModel
@@ -109,6 +110,16 @@ class ScriptArguments:
             check_number("each of poolings", size, "[2, inf)", whole=True)
         if self.ground_size < self.image_size:
             raise ValueError(f"ground_size must be at least image_size, {self.image_size}; got {self.ground_size}")
+        if "reconstructions" in self.figures and self.ground_size < LEAST_SIDE:
+            raise ValueError(
+                f"reconstructions are compared in windows of {LEAST_SIDE} pixels: ground_size must be at least "
+                f"that, got {self.ground_size}"
+            )
+        if "shifts" in self.figures:
+            if 2 * self.shift >= self.ground_size + self.image_size:
+                raise ValueError(f"shift moves images off their ground of {self.ground_size} pixels: {self.shift}")
+            if self.train_shift >= self.ground_size:
+                raise ValueError(f"train_shift must be below ground_size, {self.ground_size}; got {self.train_shift}")
 
     def config(self, layers: str, where: str) -> SwwaeConfig:
         """The config of a model, whose layers end in a pooling."""

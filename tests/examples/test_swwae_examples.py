@@ -98,6 +98,7 @@ def test_images_of_another_dataset_are_scaled_and_learnt_from(tmp_path):
         (["--labelled_batch_size", "0"], "labelled_batch_size must be at least 1"),
         (["--labelled_images", "5"], "5 labels do not reach"),
         (["--labelled_images", "9000"], "class"),
+        (["--labelled_images", "²"], "labelled_images must be a whole number above 0, or all"),
         (["--labelled_images", "many"], "labelled_images must be a whole number above 0, or all"),
         (["--layers", "(4)3c-2q-fc"], "2q"),
         (["--layers", "(4)3c-32p-fc"], "pools squares larger than its map"),

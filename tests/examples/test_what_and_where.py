@@ -79,6 +79,8 @@ def test_figures_are_made_and_what_has_ended_is_not_trained_again(tmp_path):
         ["--reconstruction_weight", "0", "--middle_weight", "0"],
         ["--max_steps", "-1"],
         ["--shift_layers", "(3)3c-2p-10fc"],
+        ["--shift", "40"],
+        ["--train_shift", "40"],
     ],
 )
 def test_wrong_figures_are_refused_before_anything_is_made(tmp_path, flags):

@@ -30,9 +30,8 @@ def placed(images: LabelledImages, size: int, across: int = 0, down: int = 0) ->
         raise ValueError(f"images of {height} x {width} pixels do not fit on a ground of {size} x {size}")
     top, left = (size - height) // 2 + down, (size - width) // 2 + across
     ground = np.zeros((count, size, size, channels), np.uint8)
-    rows, columns = (
-        slice(max(start, 0), max(min(start + side, size), 0)) for start, side in ((top, height), (left, width))
-    )
+    starts = ((top, height), (left, width))
+    rows, columns = (slice(*(max(0, min(end, size)) for end in (start, start + side))) for start, side in starts)
     own = images.pixels[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     ground[:, rows, columns] = own if own.size else 0
     return replace(images, pixels=ground)

@@ -35,3 +35,10 @@ def test_what_does_not_fit_is_refused(images):
     for wrong in ({"size": 3}, {"size": 8, "across": 0.5}):
         with pytest.raises(ValueError):
             placed(images, **wrong)
+
+
+@pytest.mark.parametrize("axis", ["across", "down"])
+@pytest.mark.parametrize("pixels", [6, 7, 9, 40, -6, -7, -9, -40])
+def test_images_that_are_moved_off_the_ground_leave_it_black(axis, pixels):
+    images = LabelledImages(np.full((2, 4, 4, 1), 9, np.uint8))
+    assert not placed(images, 8, **{axis: pixels}).pixels.any()
