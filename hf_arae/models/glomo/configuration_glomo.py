@@ -7,43 +7,26 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedTokenizerBase
 
+from hf_arae.models.glomo.graph_config import GraphConfig
 from hf_arae.models.glomo.graph_task_config import GraphTaskConfig
 from hf_arae.models.text.text_config import TextConfig
-from hf_arae.nn.graphs import EMPTY_COLUMNS, GRAPHS, SPARSITIES, THRESHOLDS
-from hf_arae.utils.validation import LAYERS, VOCABULARY, WIDTHS, check_choice, check_range
+from hf_arae.utils.validation import VOCABULARY, WIDTHS, check_choice, check_range
 
-COMPOSITIONS = ("gru", "linear")
 PREDICTIONS = ("units", "sentence")
 
 
 @strict
-class GlomoConfig(TextConfig, GraphTaskConfig):
+class GlomoConfig(TextConfig, GraphConfig, GraphTaskConfig):
     """Sizes of the graph predictor g, the feature predictor f and the decoders, and which parts are left out.
 
-    The sizes of models of a task, which hold a predictor, are those of [`GraphTaskConfig`].
+    Beside the fields of [`GraphConfig`], and of [`GraphTaskConfig`] for models of a task, which hold a predictor:
 
     Args:
         vocab_size: number of tokens, special ones included.
-        hidden_size: width of the embeddings, of all features and of the decoders; a multiple of `num_heads`.
-        num_graph_layers: L, graphs above one another; 1 is the thesis' ablation of the hierarchy.
-        num_heads: K, graphs of a layer; each sums its own slice of the features.
-        head_size: width of a head's keys and queries.
-        key_layers, query_layers: convolutions of the two networks of g.
-        kernel_size: units that a convolution sees.
         context_length: the longest sequence, in tokens, special ones included.
         prediction_length: D, how many of the next units each unit predicts in pre-training.
-        decoder_layers: of the GRU that predicts them.
-        sparsity: how scores become a graph's column: `"squared_relu"` or `"softmax"` (an ablation).
-        threshold: the number that is added to a score: `"scalar"`, one a layer (equation 7.1), or `"query"`, one a
-            head that depends on the query, as the published code has it.
-        threshold_start: what that number begins at; above 0 few columns are empty at first.
-        empty_column: a column without a positive score stays `"zero"`, or becomes `"uniform"`.
-        compose: how f takes in what a unit draws: `"gru"` or `"linear"`, with a residual (equation 7.2).
-        strict_mask: a unit draws nothing from itself; it comes through f all the same.
-        coupled: keys and queries are the features of the layer below, not a network of their own (an ablation).
         predicts: `"units"`, the next ones at each unit, or `"sentence"`: the second half of a sequence from the mean
             of the first one's features, and mirrored (an ablation, after skip-thought vectors).
-        graph: `"learned"`, or a control in its place: `"uniform"`, `"random"` or `"none"`.
         pad_token_id, bos_token_id, eos_token_id, unk_token_id, mask_token_id: the tokenizer's special tokens; all but
             padding are units like words.
     """
@@ -53,25 +36,9 @@ class GlomoConfig(TextConfig, GraphTaskConfig):
     not_chosen = (*TextConfig.not_chosen, "context_length")
 
     vocab_size: int = 10_000
-    hidden_size: int = 128
-    num_graph_layers: int = 3
-    num_heads: int = 4
-    head_size: int = 32
-    key_layers: int = 2
-    query_layers: int = 2
-    kernel_size: int = 3
     context_length: int = 200
     prediction_length: int = 3
-    decoder_layers: int = 2
-    sparsity: str = "squared_relu"
-    threshold: str = "scalar"
-    threshold_start: float | int = 1.0
-    empty_column: str = "zero"
-    compose: str = "gru"
-    strict_mask: bool = True
-    coupled: bool = False
     predicts: str = "units"
-    graph: str = "learned"
     tie_word_embeddings: bool = False
 
     @classmethod
@@ -79,26 +46,12 @@ class GlomoConfig(TextConfig, GraphTaskConfig):
         """As the base does it; a sequence may be as long as the tokenizer's longest text, special tokens included."""
         return super().from_tokenizer(tokenizer, **({"context_length": tokenizer.model_max_length} | sizes))
 
-    def validate_sizes(self):
+    def validate_text_sizes(self):
         check_range(self, VOCABULARY, "vocab_size")
-        check_range(self, WIDTHS, "hidden_size", "head_size", "context_length", "prediction_length", "kernel_size")
-        check_range(self, LAYERS, "num_graph_layers", "num_heads", "key_layers", "query_layers", "decoder_layers")
-        if self.hidden_size % self.num_heads:
-            raise ValueError(
-                f"hidden_size must be a multiple of num_heads={self.num_heads}, so that each head has a slice of the "
-                f"features; got {self.hidden_size}"
-            )
+        check_range(self, WIDTHS, "context_length", "prediction_length")
 
-    def validate_threshold(self):
-        check_range(self, "(-1000, 1000)", "threshold_start")
-
-    def validate_choices(self):
-        check_choice(self, "sparsity", SPARSITIES)
-        check_choice(self, "threshold", THRESHOLDS)
-        check_choice(self, "empty_column", EMPTY_COLUMNS)
-        check_choice(self, "compose", COMPOSITIONS)
+    def validate_predictions(self):
         check_choice(self, "predicts", PREDICTIONS)
-        check_choice(self, "graph", GRAPHS)
 
     def validate_padding(self):
         if self.pad_token_id is None:

@@ -3,74 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from transformers import initialization as init
-from transformers.utils import ModelOutput
 
 from hf_arae.models.glomo.configuration_glomo import GlomoConfig
+from hf_arae.models.glomo.graph_reader import GlomoOutput, GraphReader, Reading, graph_network
 from hf_arae.models.text.example_sentences import example_sentences
 from hf_arae.models.text.text_reader import TextReader
-from hf_arae.nn.graphs import (
-    Affinity,
-    CausalConvolutions,
-    FeaturePredictor,
-    GraphNetwork,
-    allowed_edges,
-    column_counts,
-)
+from hf_arae.nn.graphs import CausalConvolutions, allowed_edges
 
 
-@dataclass
-class GlomoOutput(ModelOutput):
-    """Output of [`GlomoModel`].
-
-    Args:
-        last_hidden_state: `(batch, T, 2 * hidden_size)`: the top features of the forward network, then those of the
-            backward one; zero at padding.
-        graphs: `(batch, 2, layers, heads, T, T)` if they were asked for, see `GlomoModel.graphs`.
-        hidden_states: the same as `last_hidden_state` of every layer, the embeddings first, if they were asked for.
-    """
-
-    last_hidden_state: Tensor | None = None
-    graphs: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-
-
-@dataclass
-class Reading:
-    """Sequences in the order in which one direction reads them: tokens first, padding last.
-
-    Args:
-        ids: `(batch, T)`.
-        mask: `(batch, T)` bool, false for padding.
-        allowed: edges that there may be, see `allowed_edges`.
-        order: `(batch, T)`, the place in the sequence of each of them; `None`: the sequence's own.
-    """
-
-    ids: Tensor
-    mask: Tensor
-    allowed: Tensor
-    order: Tensor | None
-
-    def units_in_place(self, units: Tensor) -> Tensor:
-        """`(batch, T, width)` in the sequence's own order."""
-        if self.order is None:
-            return units
-        return units.gather(1, self.order.argsort(1).unsqueeze(2).expand_as(units))
-
-    def graph_in_place(self, graph: Tensor) -> Tensor:
-        """`(batch, heads, T, T)` in the sequence's own order."""
-        if self.order is None:
-            return graph
-        back = self.order.argsort(1)
-        rows = graph.gather(2, back[:, None, :, None].expand_as(graph))
-        return rows.gather(3, back[:, None, None, :].expand_as(graph))
-
-
-class GlomoModel(TextReader):
+class GlomoModel(GraphReader, TextReader):
     """Latent graphs over the units of a sequence (thesis, section 7.3), in both directions of reading.
 
     Sequences are token ids; all but padding are units. Nobody draws from `<bos>` and `<eos>`, which mean the same
@@ -90,8 +35,8 @@ class GlomoModel(TextReader):
     def __init__(self, config: GlomoConfig):
         super().__init__(config)
         self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
-        self.forward_network = _network(config)
-        self.backward_network = _network(config)
+        self.forward_network = graph_network(config, CausalConvolutions)
+        self.backward_network = graph_network(config, CausalConvolutions)
         if type(self) is GlomoModel:
             self.post_init()
 
@@ -102,19 +47,8 @@ class GlomoModel(TextReader):
             init.normal_(module.weight, 0.0, self.config.hidden_size**-0.5)
             if module.padding_idx is not None:
                 init.zeros_(module.weight[module.padding_idx])
-        elif isinstance(module, Affinity):
-            module.reset_threshold()
-        elif isinstance(module, nn.LayerNorm):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
-        elif isinstance(module, (nn.Linear, nn.Conv1d)):
-            init.kaiming_uniform_(module.weight, a=5**0.5)
-            if module.bias is not None:
-                fan_in = module.weight[0].numel()
-                init.uniform_(module.bias, -(fan_in**-0.5), fan_in**-0.5)
-        elif isinstance(module, (nn.GRUCell, nn.GRU)):
-            for parameter in module.parameters():
-                init.uniform_(parameter, -(module.hidden_size**-0.5), module.hidden_size**-0.5)
+        else:
+            super()._init_weights(module)
 
     # Graphs
 
@@ -138,16 +72,7 @@ class GlomoModel(TextReader):
 
     def layer_graphs(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Iterator[Tensor]:
         """The graphs of one layer after another, lowest first, each `(batch, 2, heads, T, T)`; see `graphs`."""
-        readings = self._readings(input_ids, attention_mask)
-        networks = (self.forward_network, self.backward_network)
-        layers = [
-            network.graphs(self.embedded(reading.ids), reading.allowed, reading.ids)
-            for network, reading in zip(networks, readings, strict=True)
-        ]
-        return (
-            torch.stack([reading.graph_in_place(graph) for graph, reading in zip(pair, readings, strict=True)], 1)
-            for pair in zip(*layers, strict=True)
-        )
+        return self.layers_of(self._readings(input_ids, attention_mask))
 
     def embedded(self, input_ids: Tensor) -> Tensor:
         """The units that g and f begin with, `(batch, T, hidden_size)`: embeddings, times the root of their width.
@@ -157,12 +82,14 @@ class GlomoModel(TextReader):
         """
         return self.embeddings(input_ids) * self.config.hidden_size**0.5
 
+    def units_of(self, reading: Reading) -> Tensor:
+        """See the base."""
+        return self.embedded(reading.names)
+
     def allowed_edges(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Which edges there may be, `(batch, 2, T, T)` bool; arguments and directions as for `graphs`."""
-        readings = self._readings(input_ids, attention_mask)
-        return torch.cat([reading.graph_in_place(reading.allowed) for reading in readings], 1)
+        return self.edges_of(self._readings(input_ids, attention_mask))
 
-    @torch.no_grad()
     def sparsity(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> dict[str, float]:
         """How sparse the graphs of sequences are, over all columns that could have an edge.
 
@@ -173,12 +100,7 @@ class GlomoModel(TextReader):
             `edges`, the mean number of edges above 1e-3 in a column, the empty ones counted, and `empty_columns`, the
             share of columns without any; both 0 where no column could have one.
         """
-        allowed = self.allowed_edges(input_ids, attention_mask).unsqueeze(2).flatten(0, 1)
-        totals = torch.zeros(3, device=input_ids.device)
-        for graphs in self.layer_graphs(input_ids, attention_mask):
-            totals += torch.stack(column_counts(graphs.flatten(0, 1), allowed))
-        columns, empty, edges = totals.tolist()
-        return {"edges": edges / max(1.0, columns), "empty_columns": empty / max(1.0, columns)}
+        return self.sparsity_of(self._readings(input_ids, attention_mask))
 
     def _readings(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> tuple[Reading, Reading]:
         """The sequences as the two networks read them."""
@@ -233,25 +155,8 @@ class GlomoModel(TextReader):
             ValueError: see `graphs`.
         """
         self._refuse_unknown(kwargs)
-        graphs, states = [], []
         readings = self._readings(input_ids, attention_mask)
-        for network, reading in zip((self.forward_network, self.backward_network), readings, strict=True):
-            graphs.append([])
-            units = self.embedded(reading.ids)
-            states.append([units])
-            for graph, features in network(units, reading.allowed, reading.ids):
-                states[-1].append(features)
-                if output_graphs:
-                    graphs[-1].append(reading.graph_in_place(graph))
-            kept = states[-1] if output_hidden_states else states[-1][-1:]
-            there = reading.mask.unsqueeze(2)
-            states[-1] = [reading.units_in_place(features.masked_fill(~there, 0.0)) for features in kept]
-        layers = tuple(torch.cat(pair, 2) for pair in zip(*states, strict=True))
-        output = GlomoOutput(
-            layers[-1],
-            torch.stack([torch.stack(one, 1) for one in graphs], 1) if output_graphs else None,
-            layers if output_hidden_states else None,
-        )
+        output = self.features_of(readings, output_graphs, output_hidden_states)
         return output if return_dict is not False else output.to_tuple()
 
     @property
@@ -270,20 +175,6 @@ class GlomoModel(TextReader):
 
     def _word_tables(self) -> list[tuple[nn.Module, str]]:
         return [(self.embeddings, "weight")]
-
-
-def _network(config: GlomoConfig) -> GraphNetwork:
-    """g and f of one direction."""
-    width, layers, networks = config.hidden_size, [], [None, None]
-    if config.graph == "learned":
-        kind = (config.sparsity, config.threshold, float(config.threshold_start), config.empty_column)
-        count = config.num_graph_layers
-        layers = [Affinity(width, config.num_heads, config.head_size, *kind) for _ in range(count)]
-        if not config.coupled:
-            depths = (config.key_layers, config.query_layers)
-            networks = [CausalConvolutions(width, depth, config.kernel_size) for depth in depths]
-    features = FeaturePredictor(width, config.compose)
-    return GraphNetwork(layers, features, *networks, config.graph, config.num_graph_layers, config.num_heads)
 
 
 __all__ = ["GlomoModel", "GlomoOutput"]

@@ -11,11 +11,9 @@ from transformers import initialization as init
 from transformers.utils import ModelOutput
 
 from hf_arae.models.glomo.configuration_glomo import GlomoConfig
-from hf_arae.models.glomo.modeling_glomo import GlomoModel, Reading
-from hf_arae.nn.graphs import column_counts
+from hf_arae.models.glomo.graph_reader import Prediction, Reading
+from hf_arae.models.glomo.modeling_glomo import GlomoModel
 from hf_arae.nn.text.linear_cross_entropy import linear_cross_entropy, linear_cross_entropy_by_row
-
-DIRECTIONS = ("forward", "backward")
 
 
 @dataclass
@@ -30,23 +28,6 @@ class GlomoForPreTrainingOutput(ModelOutput):
     loss: Tensor | None = None
     forward_loss: Tensor | None = None
     backward_loss: Tensor | None = None
-
-
-@dataclass
-class Prediction:
-    """What one direction says of a batch.
-
-    Args:
-        total: -log p in nats, summed over what is predicted; a scalar.
-        count: how much that is.
-        columns, empty, edges: counts of its graphs' columns and edges, see `column_counts`; scalars.
-    """
-
-    total: Tensor
-    count: int
-    columns: Tensor
-    empty: Tensor
-    edges: Tensor
 
 
 class Decoders(nn.Module):
@@ -136,11 +117,11 @@ class GlomoForPreTraining(GlomoModel):
             chosen: `(batch, T)` bool: units, in the order of reading, at which something is predicted; all if `None`.
         """
         found = {}
-        for direction, reading, features, counts in self._read(input_ids, attention_mask):
-            begins, targets = self._targets(reading, features, chosen)
-            states = self.decoders.states(direction, begins, self.embedded(targets.clamp(min=0)))
+        for one in self.along_graphs(self._readings(input_ids, attention_mask)):
+            begins, targets = self._targets(one.reading, one.features, chosen)
+            states = self.decoders.states(one.direction, begins, self.embedded(targets.clamp(min=0)))
             total, count = linear_cross_entropy(states, self.embeddings.weight, self.decoders.bias, targets)
-            found[direction] = Prediction(total, count, *counts)
+            found[one.direction] = Prediction(total, count, one.columns, one.empty, one.edges)
         return found
 
     @torch.no_grad()
@@ -160,31 +141,20 @@ class GlomoForPreTraining(GlomoModel):
         if self.config.predicts != "units":
             raise ValueError(f"the model was trained to predict a {self.config.predicts}, not units")
         found = []
-        for direction, reading, features, _ in self._read(input_ids, attention_mask):
-            begins, targets = self._targets(reading, features, None)
-            states = self.decoders.states(direction, begins, self.embedded(targets.clamp(min=0)))
+        for one in self.along_graphs(self._readings(input_ids, attention_mask)):
+            begins, targets = self._targets(one.reading, one.features, None)
+            states = self.decoders.states(one.direction, begins, self.embedded(targets.clamp(min=0)))
             there = targets != -100
             losses = states.new_full(targets.shape, torch.nan)
             losses[there] = linear_cross_entropy_by_row(
                 states[there], self.embeddings.weight, self.decoders.bias, targets[there]
             ).to(losses.dtype)
-            found.append(reading.units_in_place(losses.view(*input_ids.shape, -1)))
+            found.append(one.reading.units_in_place(losses.view(*input_ids.shape, -1)))
         return torch.stack(found, 1)
-
-    def _read(self, input_ids: Tensor, attention_mask: Tensor | None):
-        """Each direction's name, reading, top features and counts of columns."""
-        readings = self._readings(input_ids, attention_mask)
-        networks = (self.forward_network, self.backward_network)
-        for direction, network, reading in zip(DIRECTIONS, networks, readings, strict=True):
-            features, counts = self.embedded(reading.ids), input_ids.new_zeros(3)
-            for graph, after in network(features, reading.allowed, reading.ids):
-                counts = counts + torch.stack(column_counts(graph, reading.allowed))
-                features = after
-            yield direction, reading, features, counts
 
     def _targets(self, reading: Reading, features: Tensor, chosen: Tensor | None) -> tuple[Tensor, Tensor]:
         """What decoders begin with, `(rows, width)`, and what they predict, `(rows, steps)`, -100 for nothing."""
-        ids = reading.ids.masked_fill(~reading.mask, -100)
+        ids = reading.names.masked_fill(~reading.mask, -100)
         if self.config.predicts == "sentence":
             return _sentence_targets(ids, reading.mask, features)
         steps = self.config.prediction_length

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import initialization as init
 from transformers.modeling_outputs import (
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
@@ -16,16 +15,16 @@ from transformers.utils import ModelOutput
 from hf_arae.losses.classification import NO_LABEL, class_labels
 from hf_arae.models.glomo.configuration_glomo import GlomoConfig
 from hf_arae.models.glomo.graph_cache import GraphCache
+from hf_arae.models.glomo.graph_reader import FrozenPredictor
 from hf_arae.models.glomo.modeling_glomo import GlomoModel
 from hf_arae.models.glomo.task_layers import GraphTaskNetwork
 from hf_arae.models.text.example_sentences import example_sentences
 from hf_arae.models.text.text_reader import TextReader
-from hf_arae.nn.graph_mixer import GraphMixer
 from hf_arae.nn.text.padding import check_padded_right, padded_right
 from hf_arae.utils.validation import check_tells_apart
 
 
-class GraphTaskModel(TextReader):
+class GraphTaskModel(FrozenPredictor, TextReader):
     """Base of the models of tasks: a frozen [`GlomoModel`] `glomo`, and all that learns in `task`.
 
     A checkpoint of pre-trained graphs loads into it, with a new `task`. Which graphs they are says the config's
@@ -40,9 +39,6 @@ class GraphTaskModel(TextReader):
 
     config: GlomoConfig
     config_class = GlomoConfig
-    base_model_prefix = "glomo"
-    _own_head = "task"
-    _other_heads = ("decoders",)
 
     def __init__(self, config: GlomoConfig):
         super().__init__(config)
@@ -55,28 +51,6 @@ class GraphTaskModel(TextReader):
     def _task(self, config: GlomoConfig) -> nn.Module:
         """All that learns: its `network`, and a head above it."""
         raise NotImplementedError
-
-    def _freeze(self) -> None:
-        self.glomo.requires_grad_(False).eval()
-
-    def _after_loading(self) -> None:
-        self._freeze()
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        """As the base initialises its own; what a mixer draws counts as it is."""
-        if isinstance(module, GraphMixer):
-            init.ones_(module.scales)
-            if hasattr(module, "logits"):
-                init.zeros_(module.logits)
-        else:
-            self.glomo._init_weights(module)
-
-    def train(self, mode: bool = True) -> GraphTaskModel:
-        """As in torch, but the predictor stays in evaluation mode."""
-        super().train(mode)
-        self.glomo.eval()
-        return self
 
     @torch.no_grad()
     def take_word_vectors(self) -> None:
