@@ -43,6 +43,7 @@ FAMILIES = (
     "aae_image",
     "ebgan",
     "swwae",
+    "glomo_image",
 )
 
 # Where transformers looks for the names of classes: its Trainer, to shift labels that it smooths, and its pipeline.

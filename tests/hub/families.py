@@ -55,7 +55,10 @@ def look_at_images(model, processor):
     images = processor(pictures, return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         numbers = model(images).logits if "Classification" in type(model).__name__ else model.features(images)
-        return [numbers.tolist(), model.reconstruct(images).round().tolist()]
+        if hasattr(model, "layer_graphs"):
+            return [numbers.tolist(), model.graphs(images).argmax(-2).tolist()]
+        rebuilds = getattr(model, "rebuilds_images", True)
+        return [numbers.tolist(), model.reconstruct(images).round().tolist() if rebuilds else []]
 
 def model_attribute(model):
     several = getattr(model.config, "num_attributes", 1) > 1

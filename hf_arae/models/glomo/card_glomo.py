@@ -4,7 +4,7 @@ from hf_arae.hub.card_text import LOADED, CardText
 from hf_arae.models.glomo.task_cards import task_cards
 from hf_arae.models.text.cards import WORDS
 
-_CITATION = """
+CITATION = """
 @inproceedings{yang2018glomo,
   title={GLoMo: Unsupervised Learning of Transferable Relational Graphs},
   author={Yang, Zhilin and Zhao, Junbo and Dhingra, Bhuwan and He, Kaiming and Cohen, William W. and Salakhutdinov,
@@ -37,8 +37,8 @@ print(model.graphs(**inputs).shape)  # (texts, directions, layers, heads, words,
 - An edge says what helped to predict the words that follow. It is not a parse of the text, nor an explanation.
 - It repeats what its training texts say, prejudice included.
 """,
-    citation=_CITATION,
+    citation=CITATION,
     without_package=LOADED.format("AutoModel"),
-).with_variants(*task_cards(_CITATION))
+).with_variants(*task_cards(CITATION))
 
-__all__ = ["CARD"]
+__all__ = ["CARD", "CITATION"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from hf_arae.models.glomo.graph_reader import Prediction
 from hf_arae.models.glomo.modeling_glomo_pretraining import GlomoForPreTraining
 from hf_arae.training.objective import OPTIMIZERS, Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
@@ -74,9 +75,7 @@ class GlomoObjective(Objective):
 
     def predict(self, batch: Batch) -> Terms:
         """The loss, each direction's, and how sparse the graphs are."""
-        ids, mask = batch["input_ids"], batch.get("attention_mask")
-        mask = ids != self.model.config.pad_token_id if mask is None else mask.bool()
-        found = self.model.predictions(ids, mask, self._positions(mask))
+        found = self._predictions(batch)
         terms = {f"{name}_loss": self.mean(part.total, max(1, part.count)) for name, part in found.items()}
         columns, empty, edges = (
             sum(getattr(part, name) for part in found.values()).float() for name in ("columns", "empty", "edges")
@@ -84,6 +83,11 @@ class GlomoObjective(Objective):
         columns = int(columns.clamp(min=1))
         counts = {"empty_columns": self.mean(empty, columns), "edges": self.mean(edges, columns)}
         return {"loss": sum(terms.values()) / len(terms)} | terms | counts
+
+    def _predictions(self, batch: Batch) -> dict[str, Prediction]:
+        ids, mask = batch["input_ids"], batch.get("attention_mask")
+        mask = ids != self.model.config.pad_token_id if mask is None else mask.bool()
+        return self.model.predictions(ids, mask, self._positions(mask))
 
     def _positions(self, mask: Tensor) -> Tensor | None:
         """Which units predict, `(batch, T)` bool, in the order of reading; all if `None`."""
