@@ -149,7 +149,8 @@ class GlomoImageModel(GraphReader, ImageModel):
 
     def features(self, pixel_values: Tensor) -> Tensor:
         """What the networks see in images, `(batch, T, 2 * hidden_size)`."""
-        return self(pixel_values).last_hidden_state
+        readings = self.readings(self.check_pixels(pixel_values))
+        return self.features_of(readings, None, None).last_hidden_state
 
     def forward(
         self,
