@@ -16,7 +16,6 @@ from transformers.utils import SAFE_WEIGHTS_NAME
 
 from hf_arae.models.auto import modules_of_names
 from hf_arae.models.glomo.attaching import NAME, attach_graphs, attached_to
-from hf_arae.models.glomo.modeling_glomo import GlomoModel
 from hf_arae.storage.files import read_json, whole_file, write_json
 
 SETTINGS_FILE = "attached_graphs.json"
@@ -36,7 +35,8 @@ def save_attached(
     Args:
         model: stays as it is.
         folder: is made if need be.
-        tokenizer: the model's, to be saved beside it; not needed where `attach_graphs` was given one.
+        tokenizer: the model's, or its image processor, to be saved beside it; not needed where `attach_graphs` was
+            given one.
 
     Raises:
         ValueError: the model has no graphs.
@@ -104,7 +104,7 @@ def load_attached(folder: str | os.PathLike, model: nn.Module | None = None, **o
         except RuntimeError as error:  # names the tensors
             kind = type(model).__name__
             raise ValueError(f"the weights in {folder} are not those of this {kind}: {error}") from error
-    glomo = GlomoModel.from_pretrained(folder / PREDICTOR_FOLDER)
+    glomo = _class_of(folder / PREDICTOR_FOLDER).from_pretrained(folder / PREDICTOR_FOLDER)
     both = {}
     if settings["foreign"]:
         both = {"tokenizer": folder, "glomo_tokenizer": folder / PREDICTOR_FOLDER}

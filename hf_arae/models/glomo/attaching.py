@@ -8,12 +8,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from hf_arae.models.glomo.foreign_words import ForeignWords
 from hf_arae.models.glomo.graph_cache import GraphCache
-from hf_arae.models.glomo.modeling_glomo import GlomoModel
+from hf_arae.models.glomo.graph_reader import GraphReader
+from hf_arae.models.glomo.picture_units import (
+    MOST_EXTRA,
+    check_grids,
+    check_pictures,
+    example_pictures,
+    reads_pictures,
+    sized,
+)
 from hf_arae.models.glomo.sequence_places import (
     features_of,
     find_place,
@@ -23,7 +32,7 @@ from hf_arae.models.glomo.sequence_places import (
     vocabulary_size,
     with_features,
 )
-from hf_arae.nn.graph_mixer import GraphMixer
+from hf_arae.nn.graph_mixer import GraphMixer, LayerGraphs
 
 logger = logging.get_logger(__name__)
 
@@ -39,13 +48,13 @@ class AttachedGraphs(nn.Module):
 
     Args:
         glomo: the predictor.
-        reads: the argument of the model's `forward` that takes token ids.
+        reads: the argument of the model's `forward` that takes token ids, or images.
         padding: the model's padding token; `None`: it has none, and only an attention mask tells.
         foreign: finds the predictor's words in the model's token ids, if these are another tokenizer's.
         cache: keeps the graphs of the batch that was read last.
     """
 
-    def __init__(self, glomo: GlomoModel, reads: str, padding: int | None, foreign: ForeignWords | None, cache: bool):
+    def __init__(self, glomo: GraphReader, reads: str, padding: int | None, foreign: ForeignWords | None, cache: bool):
         super().__init__()
         self.glomo = glomo.requires_grad_(False).eval()
         self.mixers = nn.ModuleList()
@@ -55,7 +64,7 @@ class AttachedGraphs(nn.Module):
         self.cache = GraphCache(cache)
         self.handles: list[Any] = []
         self.used_cache: bool | None = None  # what the model's generate() did before
-        self._batch: tuple[Tensor, Tensor] | None = None  # ids and mask, while the model runs
+        self._batch: tuple[Tensor, ...] | None = None  # ids and mask, or images, while the model runs
 
     def train(self, mode: bool = True) -> AttachedGraphs:
         """As in torch, but for the predictor."""
@@ -63,17 +72,20 @@ class AttachedGraphs(nn.Module):
         self.glomo.eval()
         return self
 
-    def layer_graphs(self, input_ids: Tensor, attention_mask: Tensor) -> Iterable[Tensor]:
-        """The graphs over the model's tokens, a layer at a time, each `(batch, 2, heads, T, T)`.
+    def layer_graphs(self, *batch: Tensor) -> Iterable[Tensor]:
+        """The graphs over the model's tokens or patches, a layer at a time, each `(batch, 2, heads, T, T)`.
 
         Args:
-            input_ids: `(batch, T)`, the model's.
-            attention_mask: `(batch, T)`, 0 for padding.
+            batch: the model's token ids and attention mask, `(batch, T)`; or its images.
 
         Raises:
-            ValueError: the predictor does not know an id, or the sequence is longer than its context.
+            ValueError: the predictor does not know an id, the sequence is longer than its context, or the pixels are
+                not in its range.
         """
-        return self.cache.graphs(self.glomo, self._made, input_ids, attention_mask)
+        return self.cache.graphs(self.glomo, self._seen if reads_pictures(self.glomo) else self._made, *batch)
+
+    def _seen(self, pixel_values: Tensor) -> Iterator[Tensor]:
+        return self.glomo.layer_graphs(sized(pixel_values, self.glomo))
 
     def _made(self, input_ids: Tensor, attention_mask: Tensor) -> Iterator[Tensor]:
         spread = None
@@ -99,6 +111,9 @@ class AttachedGraphs(nn.Module):
     def before(self, model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         """Before the model: remembers the batch."""
         given = inspect.signature(model.forward).bind_partial(*args, **kwargs).arguments | kwargs
+        if reads_pictures(self.glomo):
+            self._batch = (check_pictures(type(model).__name__, self.reads, given.get(self.reads), self.glomo),)
+            return
         ids, mask = given.get(self.reads), given.get("attention_mask")
         if not isinstance(ids, Tensor) or ids.dim() != 2:
             raise ValueError(f"{type(model).__name__} must be given {self.reads}, (batch, sequence), for its graphs")
@@ -121,11 +136,27 @@ class AttachedGraphs(nn.Module):
                 "of its graphs (gradient checkpointing does so, too)"
             )
         features = features_of(output)
+        if reads_pictures(self.glomo):
+            return with_features(output, self._mixed_picture(number, features))
         ids, mask = self._batch
         if features is None or features.shape[:2] != ids.shape:
             found = "no sequence" if features is None else f"features of the shape {tuple(features.shape)}"
             raise ValueError(f"the submodule {place} gave {found} for token ids of {tuple(ids.shape)}: {NOT_WHOLE}")
         return with_features(output, self.mixers[number](features, self.layer_graphs(ids, mask), mask))
+
+    def _mixed_picture(self, number: int, features: Tensor | None) -> Tensor:
+        """The same for patches, behind what else the model has: such tokens draw nothing and are not drawn from."""
+        units = self.glomo.config.context_length
+        extra = -1 if features is None else features.shape[1] - units
+        if not 0 <= extra <= MOST_EXTRA:
+            found = "no sequence" if features is None else f"{features.shape[1]} tokens"
+            raise ValueError(f"the submodule {self.places[number]} gave {found}, and there are {units} patches")
+        mask = torch.arange(features.shape[1], device=features.device).expand(features.shape[:2]) >= extra
+        graphs = self.layer_graphs(*self._batch)
+        if extra:
+            one, count = graphs, extra
+            graphs = LayerGraphs(lambda: (F.pad(layer, (count, 0, count, 0)) for layer in one))
+        return self.mixers[number](features, graphs, mask)
 
 
 class _Mixed:
@@ -140,7 +171,7 @@ class _Mixed:
 
 def attach_graphs(
     model: nn.Module,
-    glomo: GlomoModel,
+    glomo: GraphReader,
     at: str = "embeddings",
     output: str = "residual",
     *,
@@ -163,7 +194,8 @@ def attach_graphs(
 
     Args:
         model: it is changed in place.
-        glomo: the predictor, which is frozen.
+        glomo: the predictor, which is frozen; of words, or of images for a model that reads images as patches (what
+            it has before them, a token of the class, say, stays as it is).
         at: name of the submodule whose output is taken, a tuple's first part included. `"embeddings"` is the table of
             words where no submodule has that name.
         output: `"residual"` keeps the width, and the model computes what it did, bit for bit, until it is trained;
@@ -174,10 +206,10 @@ def attach_graphs(
             from left to right: backward graphs would tell it what comes later.
         weights, num_mixtures, gate_size, dropout: see [`~hf_arae.nn.graph_mixer.GraphMixer`].
         cache: keep the graphs of the batch that was read last; all mixers of a model share them.
-        reads: the argument of `model.forward` that takes token ids `(batch, sequence)`; `None`: the first one, or a
-            transformers model's main input. Padding is what its `attention_mask` says, or the padding token.
+        reads: the argument of `model.forward` that takes token ids `(batch, sequence)`, or images; `None`: the first
+            one, or a transformers model's main input. Padding is what its `attention_mask` says, or the padding token.
         example: arguments of one `forward`, by which the widths of submodules are found; `None`: two sequences of five
-            tokens.
+            tokens, or two images.
 
     Returns:
         The submodule `attached_graphs` of the model.
@@ -185,8 +217,8 @@ def attach_graphs(
     Raises:
         TypeError: `glomo` is no predictor of graphs.
         ValueError: there is no such submodule, or it gives no sequence (those that do are named); it has graphs
-            already; widths do not fit; the predictor is of another vocabulary and a tokenizer is missing; the model
-            has another predictor's graphs.
+            already; widths do not fit; the predictor is of another vocabulary and a tokenizer is missing, or its
+            units are not the model's patches; the model has another predictor's graphs.
     """
     if directions not in (None, *DIRECTIONS):
         raise ValueError(f"directions must be one of {', '.join(DIRECTIONS)}, or None; got {directions!r}")
@@ -195,13 +227,22 @@ def attach_graphs(
         raise TypeError(f"glomo must be a GlomoModel, which gives graphs; got {type(glomo).__name__}{inner}")
     if glomo.config.graph == "none":
         raise ValueError("this predictor gives no graphs: its config has graph='none'")
-    reads = reading_argument(model, reads)
+    pictures = reads_pictures(glomo)
+    reads = reading_argument(model, reads, pictures)
     if example is not None and not isinstance(example.get(reads), Tensor):
-        raise ValueError(f"example must hold {reads}, the token ids that {type(model).__name__} reads")
+        kind = "images" if pictures else "token ids"
+        raise ValueError(f"example must hold {reads}, the {kind} that {type(model).__name__} reads")
+    units = None
+    if pictures:
+        check_grids(model, glomo)
+        units = range(glomo.config.context_length, glomo.config.context_length + MOST_EXTRA + 1)
+        if example is None:
+            device = next((one.device for one in model.parameters()), torch.device("cpu"))
+            example = {reads: example_pictures(model, glomo, device)}
     attached = getattr(model, NAME, None)
     if attached is not None and (attached.glomo is not glomo or attached.reads != reads):
         raise ValueError("the model has another predictor's graphs already: take them off with detach_graphs first")
-    widths, wrong = probe(model, reads, example)
+    widths, wrong = probe(model, reads, example, units)
     try:
         place = find_place(model, at)
     except ValueError as error:
@@ -257,7 +298,7 @@ def attach_graphs(
     hook = _Mixed(attached, len(attached.places) - 1)
     attached.handles.append(own.register_forward_hook(hook))
     # A model that is made for wider features ran only so far; one that did not run at all is the user's to know.
-    failed = probe(model, reads, example)[1] if wrong is None or output == "concatenate" else None
+    failed = probe(model, reads, example, units)[1] if wrong is None or output == "concatenate" else None
     attached.cache.clear()
     if failed is not None:
         _take_back(model, attached, first)
@@ -303,12 +344,16 @@ def reads_left_to_right(model: nn.Module) -> bool:
 
 def _foreign(
     model: nn.Module,
-    glomo: GlomoModel,
+    glomo: GraphReader,
     tokenizer: PreTrainedTokenizerBase | None,
     words: PreTrainedTokenizerBase | None,
     left_to_right: bool,
 ) -> tuple[ForeignWords | None, int | None]:
     """What finds the predictor's words, if the model reads others; and the model's padding token."""
+    if reads_pictures(glomo):
+        if tokenizer is not None or words is not None:
+            raise ValueError("the predictor's units are those of images: there is no tokenizer to give")
+        return None, None
     known, theirs = glomo.config.vocab_size, vocabulary_size(model)
     if tokenizer is None:
         if theirs is not None and theirs != known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Container
 from contextlib import suppress
 from typing import Any
 
@@ -34,14 +35,15 @@ def with_features(output: Any, features: Tensor) -> Any:
     return type(output)((features, *output[1:]))
 
 
-def reading_argument(model: nn.Module, name: str | None = None) -> str:
-    """The argument of `model.forward` that takes the token ids.
+def reading_argument(model: nn.Module, name: str | None = None, pictures: bool = False) -> str:
+    """The argument of `model.forward` that takes the token ids, or the images.
 
     Args:
         name: as the user says; `None`: a transformers model's main input, of others the first argument.
+        pictures: it is to take images.
 
     Raises:
-        ValueError: there is no such argument, or it is no token ids.
+        ValueError: there is no such argument, or it takes something else.
     """
     accepted = list(inspect.signature(model.forward).parameters)
     if name is None:
@@ -49,19 +51,24 @@ def reading_argument(model: nn.Module, name: str | None = None) -> str:
         name = name if name in accepted else next(iter(accepted), None)
     if name not in accepted:
         raise ValueError(f"{type(model).__name__}.forward has no argument {name!r}; it has {', '.join(accepted)}")
-    if name in ("pixel_values", "input_features", "input_values"):
+    if pictures and name in ("input_ids", "input_features", "input_values"):
+        raise ValueError(f"{type(model).__name__} reads {name}: graphs over images have no place in it")
+    if not pictures and name in ("pixel_values", "input_features", "input_values"):
         raise ValueError(f"{type(model).__name__} reads {name}: graphs over words have no place in it")
     return name
 
 
 @torch.no_grad()
-def probe(model: nn.Module, reads: str, example: dict[str, Any] | None = None) -> tuple[dict[str, int], str | None]:
+def probe(
+    model: nn.Module, reads: str, example: dict[str, Any] | None = None, lengths: Container[int] | None = None
+) -> tuple[dict[str, int], str | None]:
     """Runs a model once, in evaluation mode, to see what its submodules give.
 
     Args:
         model: stays as it was, random generators included.
-        reads: the argument that takes token ids.
+        reads: the argument that takes token ids, or images.
         example: arguments of the run; `None`: two sequences of five tokens, and nothing else.
+        lengths: those that a sequence may have; `None`: that of the token ids.
 
     Returns:
         Widths of the sequences that submodules give, by their names; and what went wrong on the way, if anything did.
@@ -70,7 +77,8 @@ def probe(model: nn.Module, reads: str, example: dict[str, Any] | None = None) -
     if example is None:
         ids = torch.arange(1, 1 + _PROBE[0] * _PROBE[1], device=device).view(_PROBE)
         example = {reads: ids % (vocabulary_size(model) or 8)}
-    shape, widths, handles = tuple(example[reads].shape[:2]), {}, []
+    (rows, length), widths, handles = example[reads].shape[:2], {}, []
+    lengths = (length,) if lengths is None else lengths
     names: dict[nn.Module, str] = {}
     for name, module in model.named_modules():
         if name and not name.startswith("attached_graphs"):
@@ -79,7 +87,7 @@ def probe(model: nn.Module, reads: str, example: dict[str, Any] | None = None) -
     def look(module: nn.Module, _: Any, output: Any) -> None:
         features = features_of(output)
         turned = isinstance(module, nn.RNNBase) and not module.batch_first
-        if features is not None and features.shape[:2] == shape and not turned:
+        if features is not None and len(features) == rows and features.shape[1] in lengths and not turned:
             widths[names[module]] = features.shape[2]
 
     modes = {module: module.training for module in model.modules()}
