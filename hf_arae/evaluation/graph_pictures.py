@@ -1,7 +1,8 @@
-"""Pictures of graphs over words: a heat map a graph, as in the thesis' Figure 7.3."""
+"""Pictures of graphs over words (the thesis' Figure 7.3) and over images (Figure 7.4): a heat map a graph."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -57,6 +58,46 @@ def draw_graph(graphs: Tensor, tokens: Sequence[str], picture: str | os.PathLike
     figure.savefig(picture, dpi=100)
 
 
+def draw_sources(graphs: Tensor, places: Sequence[int], picture: str | os.PathLike) -> None:
+    """Draws where units of an image draw from: for each of them, a map a head, the darker the more.
+
+    Layers are below one another and heads side by side, as in the thesis' Figure 7.4, and the units' blocks below one
+    another. The unit itself is marked.
+
+    Args:
+        graphs: `(layers, heads, T, T)`, of one image and direction, T being a square number.
+        places: of the units, in raster order; the centre's and the last one's, say.
+        picture: the file to write; its ending names the format.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: the graphs are not over the units of a square, or there is no such place.
+    """
+    side = math.isqrt(graphs.shape[-1])
+    if graphs.dim() != 4 or not graphs.numel() or side**2 != graphs.shape[-1] or graphs.shape[-2] != side**2:
+        raise ValueError(f"graphs over a square image are (layers, heads, T, T); got {tuple(graphs.shape)}")
+    if not places or not all(0 <= place < side**2 for place in places):
+        raise ValueError(f"places must lie in [0, {side**2}), and there must be one; got {list(places)}")
+    import_extra("matplotlib", "plots")
+    from matplotlib.figure import Figure
+
+    layers, heads = graphs.shape[:2]
+    figure = Figure(figsize=(1.4 * heads, 1.6 * layers * len(places)), layout="constrained")
+    axes = figure.subplots(layers * len(places), heads, squeeze=False)
+    weights = graphs.detach().float().cpu()
+    for block, place in enumerate(places):
+        row, column = divmod(place, side)
+        for layer in range(layers):
+            for head in range(heads):
+                one, drawn = axes[block * layers + layer, head], weights[layer, head, :, place].view(side, side)
+                one.imshow(drawn.numpy(), cmap="Greys", vmin=0, vmax=max(1e-9, float(drawn.max())))
+                one.plot(column, row, "r.", markersize=4)
+                one.set_xticks([])
+                one.set_yticks([])
+                one.set_title(f"{row + 1}, {column + 1}: layer {layer + 1}, head {head + 1}", fontsize=5)
+    figure.savefig(picture, dpi=100)
+
+
 def _title(number: int, graphs: Tensor, columns: int) -> str:
     if graphs.dim() == 4:
         layer, head = divmod(number, columns)
@@ -64,4 +105,4 @@ def _title(number: int, graphs: Tensor, columns: int) -> str:
     return f"head {number + 1}" if graphs.dim() == 3 else ""
 
 
-__all__ = ["draw_graph"]
+__all__ = ["draw_graph", "draw_sources"]
