@@ -26,13 +26,11 @@ from hf_arae.data.images.image_arrays import ImageArrays
 from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
 from hf_arae.evaluation.graph_pictures import draw_sources
 from hf_arae.evaluation.image_graphs import ImageGraphEvaluator
-from hf_arae.models.glomo.graph_task_config import MIXING_FIELDS
+from hf_arae.models.glomo_image.image_task_config import IMAGE_TASK_FIELDS
 from hf_arae.models.images.image_processing import AraeImageProcessor
 from hf_arae.training import PhaseTrainer, TrainingArguments
 from hf_arae.training.run_folder import check_start
 from hf_arae.utils.command_line import read_command_line, run_script
-
-OF_TASKS = (*MIXING_FIELDS, "task_maps", "task_stages")
 
 
 @dataclass
@@ -59,7 +57,7 @@ def main() -> None:
         "Objective": GlomoImageObjectiveArguments,
         "Training": TrainingArguments,
     }
-    command = read_command_line(__file__, __doc__, groups, "glomo-image", {GlomoImageConfig: OF_TASKS})
+    command = read_command_line(__file__, __doc__, groups, "glomo-image", {GlomoImageConfig: IMAGE_TASK_FIELDS})
     data_arguments, augmentation, script, sizes, objective_arguments, arguments = command.parts
     set_seed(arguments.seed)
     check_start(arguments)

@@ -15,9 +15,6 @@ seeds or graphs adds to the same table. With `--also` other tasks' folders are c
 
 from __future__ import annotations
 
-import contextlib
-import io
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -29,8 +26,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 from torch import nn
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
-from transformers.utils import logging
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from hf_arae.data.corpora.agreement import build_agreement_judgements
 from hf_arae.data.loading import DataArguments, load_labelled_text
@@ -39,6 +35,7 @@ from hf_arae.data.questions import QuestionArguments, load_questions
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.task_rows import label_rows, question_rows, task_batches
 from hf_arae.evaluation.graph_models import GRAPHS, NETWORKS, PLACES, GraphModels
+from hf_arae.evaluation.graph_runs import REFERENCES, RUNS_FILE, TABLE_FILE, run_missing, train_one
 from hf_arae.evaluation.paired_runs import paired_table
 from hf_arae.evaluation.text_tasks import AnswerEvaluator, LabelEvaluator
 from hf_arae.models.glomo.attached_files import save_attached
@@ -46,20 +43,16 @@ from hf_arae.models.glomo.graph_task_config import GraphTaskConfig
 from hf_arae.models.glomo.modeling_glomo import GlomoModel
 from hf_arae.models.glomo.objective_glomo_tasks import GlomoTaskObjective, GlomoTaskObjectiveArguments
 from hf_arae.storage.downloads import require_checkpoints
-from hf_arae.storage.files import append_line, delete, write_text
+from hf_arae.storage.files import write_text
 from hf_arae.storage.run_files import read_log
-from hf_arae.training import PhaseTrainer, TrainingArguments
-from hf_arae.training.interruption import EXIT_CODE, TrainingInterrupted
 from hf_arae.training.run_folder import RunFolder
 from hf_arae.utils.command_line import first_flag, read_command_line, run_script
 from hf_arae.utils.digests import digest, digest_rows
 from hf_arae.utils.tables import markdown_table
 from hf_arae.utils.validation import check_range
 
-REFERENCES = ("none", "uniform", "untrained")
 TASKS = ("agreement", "texts", "pairs", "questions")
 WORD_VECTORS = ("predictor", "new")
-RUNS_FILE, TABLE_FILE = "runs.jsonl", "table.md"
 NOT_OF_RUNS = ("output_dir", "predictor", "networks", "graphs", "places", "seeds", "keep_models", "also", "use_cpu")
 
 
@@ -244,26 +237,17 @@ def train(row: dict[str, Any], shared: Shared) -> dict[str, Any]:
     model = shared.models.build(row["network"], row["graphs"], row["place"], row["seed"])
     objective = (GlomoTaskObjective if recurrent else WholeModelObjective)(model, shared.objective)
     rows = labelled_rows(shared.rows["train"], script.labelled, row["seed"], shared.label_names)
-    set_seed(row["seed"])
-    with tempfile.TemporaryDirectory(prefix=".run-", dir=script.output_dir) as place:
-        arguments = TrainingArguments(
-            output_dir=place,
-            max_steps=script.max_steps,
-            num_train_epochs=script.num_train_epochs,
-            per_device_train_batch_size=min(script.per_device_train_batch_size, len(rows)),
-            seed=row["seed"],
-            use_cpu=script.use_cpu,
-            logging_steps=10**9,
-            eval_steps=0,
-            save_steps=0,
-            report_to=[],
-            disable_tqdm=True,
-        )
-        # What the loop says at a stop, of going on from a checkpoint, is not for a run whose folder goes.
-        with contextlib.redirect_stdout(io.StringIO()):
-            trainer = PhaseTrainer(model, objective, arguments, task_batches(rows, shared.tokenizer.pad_token_id))
-            updates = trainer.train().steps
-    model.eval()
+    updates = train_one(
+        model,
+        objective,
+        task_batches(rows, shared.tokenizer.pad_token_id),
+        script.output_dir,
+        row["seed"],
+        max_steps=script.max_steps,
+        num_train_epochs=script.num_train_epochs,
+        per_device_train_batch_size=min(script.per_device_train_batch_size, len(rows)),
+        use_cpu=script.use_cpu,
+    )
     found = {f"validation_{name}": one for name, one in shared.evaluator("validation")(model).metrics.items()}
     found |= shared.evaluator("test" if "test" in shared.rows else "validation")(model).metrics
     if script.keep_models:
@@ -284,11 +268,6 @@ def keep(model: nn.Module, row: dict[str, Any], shared: Shared) -> None:
 
 
 # -------------------------------------------------------------------------------------------------------- the tables
-
-
-def key(run: dict[str, Any], settings: str) -> tuple:
-    """What tells a run from others."""
-    return (run["network"], run["place"], run["graphs"], run["seed"], settings)
 
 
 def results(runs: list[dict[str, Any]], network: str, place: str, number: str) -> dict[str, dict[int, float]]:
@@ -356,34 +335,20 @@ def main() -> None:
     weights = [value.numpy().tobytes() for _, value in sorted(predictor.state_dict().items())]
     texts = [repr(sorted(chosen.items())), *map(digest_rows, rows.values())]
     settings = digest(*(text.encode() for text in texts), *weights)
-    shown = {"task": task, "predictor": script.predictor, "labelled": script.labelled, "settings": settings}
+    shown = {"task": task, "predictor": script.predictor, "labelled": script.labelled}
     wanted = script.rows()
     print(f"{len(wanted)} runs of {len(rows['train'])} training rows; {len(tokenizer)} words")
 
     # 3. Runs
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    def told(run: dict[str, Any]) -> str:
+        at = "" if run["place"] is None else f" at the {run['place']}"
+        about = f"{run['network']}, {run['graphs']}{at}, seed {run['seed']}"
+        return f"{about}: {shared.number} {run[shared.number]:.2f} ({run['seconds']:.0f} s)"
+
     with RunFolder(output_dir, True):
-        path = output_dir / RUNS_FILE
-        known = {key(run, run["settings"]): run for run in (read_log(path) if path.is_file() else [])}
-        missing = [row for row in wanted if key(row, settings) not in known]
-        print(f"{len(wanted) - len(missing)} of the runs are in {path}, {len(missing)} are trained now", flush=True)
-        for left in output_dir.glob(".run-*"):  # of a call that was killed
-            delete(left)
-        try:
-            for row in missing:
-                run = row | shown | train(row, shared)
-                append_line(path, run)
-                known[key(row, settings)] = run
-                at = "" if row["place"] is None else f" at the {row['place']}"
-                about = f"{row['network']}, {row['graphs']}{at}, seed {row['seed']}"
-                print(f"{about}: {shared.number} {run[shared.number]:.2f} ({run['seconds']:.0f} s)", flush=True)
-        except (KeyboardInterrupt, TrainingInterrupted):
-            print(f"Stopped: {len(known)} runs are in {path}; the same command goes on with the others.")
-            raise SystemExit(EXIT_CODE) from None
+        found = run_missing(wanted, output_dir, settings, lambda row: shown | train(row, shared), told)
 
         # 4. Tables
-        found = [known[key(row, settings)] for row in wanted]
         others = {folder: read_log(Path(folder, RUNS_FILE)) for folder in script.also}
         text = "\n".join(tables(found, shared, others))
         print(text)

@@ -6,16 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedModel, set_seed
 
 from hf_arae.models.glomo.attaching import attach_graphs
 from hf_arae.models.glomo.configuration_glomo import GlomoConfig
+from hf_arae.models.glomo.graph_reader import GraphReader
 from hf_arae.models.glomo.modeling_glomo import GlomoModel
 from hf_arae.models.glomo.modeling_glomo_tasks import (
     GlomoForQuestionAnswering,
     GlomoForSequenceClassification,
     GraphTaskModel,
 )
+from hf_arae.models.glomo_image.configuration_glomo_image import GlomoImageConfig
+from hf_arae.models.glomo_image.modeling_glomo_image import GlomoImageModel
+from hf_arae.models.glomo_image.modeling_glomo_image_tasks import GlomoImageForImageClassification
 
 GRAPHS = ("none", "uniform", "random", "untrained", "learned")
 NETWORKS = ("rnn", "transformer")
@@ -66,14 +71,6 @@ class GraphModels:
             raise ValueError("a transformer labels texts and pairs here; questions are for rnn")
         return self._transformer(graphs, place, seed)
 
-    def _predictor(self, graphs: str, seed: int) -> GlomoModel:
-        if graphs == "learned":
-            return self.predictor
-        config = GlomoConfig(**self.predictor.config.to_dict())
-        config.graph = "learned" if graphs == "untrained" else graphs
-        set_seed(seed)
-        return GlomoModel(config)
-
     def _rnn(self, graphs: str, place: str | None, seed: int) -> GraphTaskModel:
         kind = GlomoForSequenceClassification if self.labels else GlomoForQuestionAnswering
         common = self.predictor.config.to_dict() | self.sizes | self.labels
@@ -83,14 +80,11 @@ class GraphModels:
             self._copy_words(plain)
         if graphs == "none":
             return plain
-        predictor = self._predictor(graphs, seed)
+        predictor = other_predictor(self.predictor, graphs, seed)
         set_seed(seed)
         model = kind(GlomoConfig(**(common | {"graph": predictor.config.graph, "mix_at": place})))
         model.glomo.load_state_dict(predictor.state_dict())
-        own = dict(model.task.named_parameters())
-        with torch.no_grad():
-            for name, value in plain.task.named_parameters():
-                own[name][tuple(map(slice, value.shape))] = value  # a wider layer reads more beside the same
+        _begin_alike(model.task, plain.task)
         return model
 
     def _transformer(self, graphs: str, place: str | None, seed: int) -> PreTrainedModel:
@@ -113,7 +107,7 @@ class GraphModels:
         if graphs != "none":
             middle = f"distilbert.transformer.layer.{(self.layers - 1) // 2}"
             at = "distilbert.embeddings" if place == "embeddings" else middle
-            predictor = self._predictor(graphs, seed)
+            predictor = other_predictor(self.predictor, graphs, seed)
             set_seed(seed)
             mixing = {"weights": self.sizes["mixture_weights"], "num_mixtures": self.sizes["num_mixtures"]}
             attach_graphs(model, predictor, at, dropout=self.sizes["task_dropout"], **mixing)
@@ -130,4 +124,47 @@ class GraphModels:
         own.copy_(theirs)
 
 
-__all__ = ["GRAPHS", "NETWORKS", "PLACES", "GraphModels"]
+def image_classifier(
+    predictor: GlomoImageModel, sizes: Mapping[str, Any], label_names: Sequence[str], graphs: str, seed: int
+) -> GlomoImageForImageClassification:
+    """A new classifier of images; those of a seed begin alike, as far as they have the same.
+
+    Args:
+        predictor: of learned graphs.
+        sizes: fields of [`ImageTaskConfig`].
+        label_names: of the labels.
+        graphs: of `GRAPHS`.
+        seed: of all weights.
+    """
+    common = predictor.config.to_dict() | dict(sizes) | {"id2label": dict(enumerate(label_names))}
+    common = {name: value for name, value in common.items() if name != "label2id"}
+    set_seed(seed)
+    plain = GlomoImageForImageClassification(GlomoImageConfig(**(common | {"graph": "none"})))
+    if graphs == "none":
+        return plain
+    found = other_predictor(predictor, graphs, seed)
+    set_seed(seed)
+    model = GlomoImageForImageClassification(GlomoImageConfig(**(common | {"graph": found.config.graph})))
+    model.glomo.load_state_dict(found.state_dict())
+    _begin_alike(model.task, plain.task)
+    return model
+
+
+def other_predictor(predictor: GraphReader, graphs: str, seed: int) -> GraphReader:
+    """The predictor itself for `"learned"` graphs; for others of `GRAPHS` a new one of its sizes."""
+    if graphs == "learned":
+        return predictor
+    config = type(predictor.config)(**predictor.config.to_dict())
+    config.graph = "learned" if graphs == "untrained" else graphs
+    set_seed(seed)
+    return type(predictor)(config)
+
+
+@torch.no_grad()
+def _begin_alike(network: nn.Module, plain: nn.Module) -> None:
+    own = dict(network.named_parameters())
+    for name, value in plain.named_parameters():
+        own[name][tuple(map(slice, value.shape))] = value  # a wider layer reads more beside the same
+
+
+__all__ = ["GRAPHS", "NETWORKS", "PLACES", "GraphModels", "image_classifier", "other_predictor"]

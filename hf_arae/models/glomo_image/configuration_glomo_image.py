@@ -7,17 +7,16 @@ from typing import ClassVar
 from huggingface_hub.dataclasses import strict
 
 from hf_arae.models.glomo.graph_config import GraphConfig
-from hf_arae.models.glomo.graph_task_config import MixingConfig
+from hf_arae.models.glomo_image.image_task_config import ImageTaskConfig
 from hf_arae.models.images.image_config import ImageConfig
-from hf_arae.nn.image.residual import read_stages
-from hf_arae.utils.validation import WIDTHS, check_range
+from hf_arae.utils.validation import check_range
 
 
 @strict
-class GlomoImageConfig(ImageConfig, GraphConfig, MixingConfig):
+class GlomoImageConfig(ImageConfig, GraphConfig, ImageTaskConfig):
     """Sizes of the graph predictor g, the feature predictor f and the decoders over images, and of a task's model.
 
-    Beside the fields of [`ImageConfig`], [`GraphConfig`] and, for models of a task, [`MixingConfig`]:
+    Beside the fields of [`ImageConfig`], [`GraphConfig`] and, for classifiers, [`ImageTaskConfig`]:
 
     Args:
         patch_size: height and width of a unit in pixels, of which those of an image are a multiple; 1: a unit is a
@@ -25,9 +24,6 @@ class GlomoImageConfig(ImageConfig, GraphConfig, MixingConfig):
         window: height and width, odd, of the window around a unit whose later half it predicts in pre-training.
         levels: a value is predicted as one of so many levels of brightness.
         kernel_size: height and width, odd, of the window whose earlier half a convolution sees.
-        task_maps: of a task's model, width of the features into which graphs are mixed.
-        task_stages: of a task's model, the residual network above them: `"(64)2-(128)2"` is two blocks of 64 maps,
-            then two of 128 at half of the height and width.
         id2label: names of the labels.
     """
 
@@ -40,8 +36,6 @@ class GlomoImageConfig(ImageConfig, GraphConfig, MixingConfig):
     levels: int = 16
     hidden_size: int = 64
     head_size: int = 16
-    task_maps: int = 32
-    task_stages: str = "(32)1-(64)1"
 
     @property
     def units_size(self) -> int:
@@ -75,13 +69,6 @@ class GlomoImageConfig(ImageConfig, GraphConfig, MixingConfig):
                 f"patch_size={self.patch_size} makes one unit of an image of {self.image_size} x {self.image_size} "
                 "pixels, which has no other one to draw from: make it smaller"
             )
-
-    def validate_task(self):
-        check_range(self, WIDTHS, "task_maps")
-        try:
-            read_stages(self.task_stages)
-        except ValueError as error:
-            raise ValueError(f"task_stages: {error}") from error
 
 
 __all__ = ["GlomoImageConfig"]
