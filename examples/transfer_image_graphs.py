@@ -97,14 +97,20 @@ class ScriptArguments:
 
 
 def with_split_off(data: dict[str, LabelledImages], count: int) -> dict[str, LabelledImages]:
-    """The data with so many training images as the validation split."""
+    """The data with so many training images as the validation split; those that were split off before come back."""
     if not count:
         return data
-    train = data["train"]
+    train, validation = data["train"], data["validation"]
+    if validation.split_off and train.labels is not None:
+        both = (train, validation)
+        pixels, labels = np.concatenate([one.pixels for one in both]), np.concatenate([one.labels for one in both])
+        train = LabelledImages(pixels, labels, train.label_names)
     if count >= len(train):
         raise ValueError(f"split_off={count} leaves none of the {len(train)} training images")
     order = np.random.default_rng(0).permutation(len(train))
-    return data | {"train": train.take(np.sort(order[count:])), "validation": train.take(np.sort(order[:count]))}
+    taken = train.take(np.sort(order[:count]))
+    taken = LabelledImages(taken.pixels, taken.labels, taken.label_names, split_off=True)
+    return data | {"train": train.take(np.sort(order[count:])), "validation": taken}
 
 
 def main() -> None:
@@ -176,9 +182,9 @@ def main() -> None:
         found = run_missing(wanted, output_dir, settings, run, told)
 
         # 4. Table
-        results = {
-            graph: {one["seed"]: one["accuracy"] for one in found if one["graphs"] == graph} for graph in GRAPHS
-        }
+        results: dict[str, dict[int, float]] = {graph: {} for graph in GRAPHS}
+        for one in found:
+            results[one["graphs"]][one["seed"]] = one["accuracy"]
         table = markdown_table(paired_table(results, REFERENCES, "accuracy"), 2)
         text = f"{split} accuracy; differences with seeds paired, 95 % intervals, sign test:\n\n{table}\n"
         print(f"\n{text}")
