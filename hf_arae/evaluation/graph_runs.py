@@ -75,8 +75,10 @@ def run_missing(
         SystemExit: it was interrupted; the same call goes on.
     """
 
+    names = (*wanted[0], "settings")
+
     def key(run: dict[str, Any]) -> tuple:
-        return (*(run.get(name) for name in wanted[0]), run["settings"])
+        return tuple(run.get(name) for name in names)
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
