@@ -35,7 +35,7 @@ from hf_arae.data.questions import QuestionArguments, load_questions
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.task_rows import label_rows, question_rows, task_batches
 from hf_arae.evaluation.graph_models import GRAPHS, NETWORKS, PLACES, GraphModels
-from hf_arae.evaluation.graph_runs import REFERENCES, RUNS_FILE, TABLE_FILE, run_missing, train_one
+from hf_arae.evaluation.graph_runs import REFERENCES, RUNS_FILE, TABLE_FILE, averages, run_missing, train_one
 from hf_arae.evaluation.paired_runs import paired_table
 from hf_arae.evaluation.text_tasks import AnswerEvaluator, LabelEvaluator
 from hf_arae.models.glomo.attached_files import save_attached
@@ -43,7 +43,7 @@ from hf_arae.models.glomo.graph_task_config import GraphTaskConfig
 from hf_arae.models.glomo.modeling_glomo import GlomoModel
 from hf_arae.models.glomo.objective_glomo_tasks import GlomoTaskObjective, GlomoTaskObjectiveArguments
 from hf_arae.storage.downloads import require_checkpoints
-from hf_arae.storage.files import write_text
+from hf_arae.storage.files import write_json, write_text
 from hf_arae.storage.run_files import read_log
 from hf_arae.training.run_folder import RunFolder
 from hf_arae.utils.command_line import first_flag, read_command_line, run_script
@@ -353,6 +353,8 @@ def main() -> None:
         text = "\n".join(tables(found, shared, others))
         print(text)
         write_text(output_dir / TABLE_FILE, f"{text.strip()}\n")
+        numbers = ("accuracy", "answer_exact_match", "answer_f1")
+        write_json(output_dir / "table.json", averages(found, ("network", "place", "graphs"), numbers))
 
 
 if __name__ == "__main__":

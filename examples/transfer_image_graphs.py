@@ -16,7 +16,6 @@ import time
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from hf_arae.data.images.image_arrays import ImageArrays, draw_labels
 from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
 from hf_arae.evaluation.graph_models import GRAPHS, image_classifier
-from hf_arae.evaluation.graph_runs import REFERENCES, TABLE_FILE, run_missing, train_one
+from hf_arae.evaluation.graph_runs import REFERENCES, TABLE_FILE, averages, run_missing, train_one
 from hf_arae.evaluation.image_classification import ImageClassificationEvaluator
 from hf_arae.evaluation.paired_runs import paired_table
 from hf_arae.models.glomo.objective_glomo_tasks import GlomoTaskObjectiveArguments
@@ -189,8 +188,7 @@ def main() -> None:
         text = f"{split} accuracy; differences with seeds paired, 95 % intervals, sign test:\n\n{table}\n"
         print(f"\n{text}")
         write_text(output_dir / TABLE_FILE, text)
-        means = [{"graphs": graph, "accuracy": mean(own.values())} for graph, own in results.items() if own]
-        write_json(output_dir / "table.json", means)
+        write_json(output_dir / "table.json", averages(found, ("graphs",), ("accuracy",)))
 
 
 if __name__ == "__main__":

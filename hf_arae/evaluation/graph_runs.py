@@ -7,6 +7,7 @@ import io
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from transformers import PreTrainedModel, set_seed
@@ -101,4 +102,22 @@ def run_missing(
     return [known[key(row)] for row in wanted]
 
 
-__all__ = ["REFERENCES", "RUNS_FILE", "TABLE_FILE", "run_missing", "train_one"]
+def averages(runs: Sequence[dict[str, Any]], names: Sequence[str], numbers: Sequence[str]) -> list[dict[str, Any]]:
+    """The means over seeds, a row for each kind of runs.
+
+    Args:
+        runs: as `run_missing` returns them.
+        names: what a kind of runs has in common.
+        numbers: what is averaged, as far as runs have it.
+    """
+    kinds: dict[tuple, list[dict[str, Any]]] = {}
+    for run in runs:
+        kinds.setdefault(tuple(run[name] for name in names), []).append(run)
+    return [
+        dict(zip(names, kind, strict=True))
+        | {number: mean(run[number] for run in own) for number in numbers if number in own[0]}
+        for kind, own in kinds.items()
+    ]
+
+
+__all__ = ["REFERENCES", "RUNS_FILE", "TABLE_FILE", "averages", "run_missing", "train_one"]
