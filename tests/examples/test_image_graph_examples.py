@@ -24,7 +24,7 @@ def call(script: str, *flags: object):
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "glomo-image"
-    sizes = ["--image_size", 8, "--patch_size", 2, "--hidden_size", 8, "--num_heads", 2, "--mirror", "true"]
+    sizes = ["--image_size", 16, "--patch_size", 4, "--hidden_size", 8, "--num_heads", 2, "--mirror", "true"]
     steps = ["--max_steps", 3, "--eval_steps", 2, "--per_device_train_batch_size", 8]
     done = call("pretrain_image_graphs", *sizes, *steps, "--output_dir", folder)
     assert done.returncode == 0, done.stderr
