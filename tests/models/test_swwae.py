@@ -64,7 +64,7 @@ class TestPhaseSwwae(SwwaeTests):
         "pixel_std": [0.5, 0.4, 0.6],
         "dropout": 0.1,
     }
-    weights = {"detach_targets": False, "reconstruction_weight": 1.0}
+    weights = {"detach_targets": True, "reconstruction_weight": 1.0}
 
 
 class TestUnsupervisedSwwae(SwwaeTests):
