@@ -38,8 +38,8 @@ class SwwaeObjectiveArguments:
     detach_targets: bool = field(
         default=False,
         metadata={
-            "help": "The encoder's maps are what the decoder's are to be like, and are not moved towards them. On house "
-            "numbers that was worse than moving both; on digits with 100 labels it was better."
+            "help": "The encoder's maps are what the decoder's are to be like, and are not moved towards them. On "
+            "house numbers that was worse than moving both; on digits with 100 labels it was better."
         },
     )
     separate_statistics: bool = field(
