@@ -54,7 +54,7 @@ import hf_arae
 from transformers import pipeline
 
 classify = pipeline("image-classification", model="{{{{ repository }}}}")
-print(classify("image.png"))
+print(classify("picture.png"))
 ```
 """,
     limits=_KNOWN

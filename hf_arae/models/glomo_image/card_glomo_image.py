@@ -21,7 +21,7 @@ mixed into its features, as a control.{{% endif %}}
 import hf_arae
 from transformers import pipeline
 
-print(pipeline("image-classification", model="{{{{ repository }}}}")("image.png"))
+print(pipeline("image-classification", model="{{{{ repository }}}}")("picture.png"))
 ```
 """,
     limits=_LIMITS
@@ -46,7 +46,7 @@ import hf_arae
 from transformers import AutoImageProcessor, AutoModel
 
 model, processor = (auto.from_pretrained("{{{{ repository }}}}") for auto in (AutoModel, AutoImageProcessor))
-inputs = processor(images="image.png", return_tensors="pt")
+inputs = processor(images="picture.png", return_tensors="pt")
 print(model.graphs(**inputs).shape)  # (images, directions, layers, heads, units, units)
 ```
 """,

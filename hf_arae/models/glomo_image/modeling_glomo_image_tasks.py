@@ -100,6 +100,10 @@ class GlomoImageForImageClassification(FrozenPredictor, ImageModel):
         else:
             super()._init_weights(module)
 
+    def features(self, pixel_values: Tensor) -> Tensor:
+        """What the frozen predictor sees in images, `(batch, T, 2 * hidden_size)`."""
+        return self.glomo.features(pixel_values)
+
     def classify(self, pixel_values: Tensor) -> Tensor:
         """Logits of the labels, `(batch, labels)`, of images that are not looked at."""
         low, high = VALUE_RANGES[self.config.value_range]

@@ -30,10 +30,10 @@ from transformers import AutoImageProcessor, AutoModel, pipeline
 
 name = "{{{{ repository }}}}"
 classify = pipeline("image-classification", model=name)
-print(classify("image.png"))
+print(classify("picture.png"))
 
 model, processor = AutoModel.from_pretrained(name), AutoImageProcessor.from_pretrained(name)
-what, wheres = model.encode(processor(images="image.png", return_tensors="pt")["pixel_values"])
+what, wheres = model.encode(processor(images="picture.png", return_tensors="pt")["pixel_values"])
 print(processor.post_process(model.decode(what, wheres))[0])  # a picture of PIL
 ```
 """,

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hf_arae.models.swwae.modeling_swwae import SwwaeModel
+from hf_arae.nn.across_processes import moments_over_processes
 from hf_arae.nn.image.what_where import EncoderPass
 from hf_arae.training.objective import Batch, Objective, OptimizerSettings, Phase, Terms
 from hf_arae.training.schedules import SCHEDULES
@@ -175,9 +176,9 @@ def _mean_square(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _variance(maps: Tensor) -> Tensor:
-    """Mean over maps of the variance (by n) of a map's values."""
+    """Mean over maps of the variance (by n) of a map's values, those of all processes."""
     values = maps.permute(0, 2, 3, 1).flatten(0, 2).float()  # (positions, maps): one pass over memory as it lies
-    return (values.square().mean(0) - values.mean(0).square()).mean()
+    return moments_over_processes(values)[1].mean()
 
 
 def _joined(passes: list[EncoderPass]) -> EncoderPass:
