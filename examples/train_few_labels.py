@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 from transformers import set_seed
 
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.images.augmentation import ImageAugmentation
 from hf_arae.data.images.columns import NO_LABELS
 from hf_arae.data.images.image_arrays import ImageArrays, draw_labels
@@ -35,6 +34,7 @@ from hf_arae.data.images.loading import ImageDataArguments, load_images, measure
 from hf_arae.data.images.pixels import contrasted
 from hf_arae.evaluation.image_classification import ImageClassificationEvaluator
 from hf_arae.evaluation.image_generation import ImageGenerationEvaluator
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.ebgan.modeling_ebgan import EbganForImageClassification
 from hf_arae.models.ebgan.objective_ladder import EbganLadderObjective, EbganLadderObjectiveArguments

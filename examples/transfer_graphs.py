@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -35,25 +35,33 @@ from hf_arae.data.questions import QuestionArguments, load_questions
 from hf_arae.data.splits import measured_split
 from hf_arae.data.text.task_rows import label_rows, question_rows, task_batches
 from hf_arae.evaluation.graph_models import GRAPHS, NETWORKS, PLACES, GraphModels
-from hf_arae.evaluation.graph_runs import REFERENCES, RUNS_FILE, TABLE_FILE, averages, run_missing, train_one
+from hf_arae.evaluation.graph_runs import (
+    REFERENCES,
+    RUNS_FILE,
+    TABLE_FILE,
+    GraphRunArguments,
+    averages,
+    digest_of_runs,
+    learned_predictor,
+    run_missing,
+    train_one,
+)
 from hf_arae.evaluation.paired_runs import paired_table
 from hf_arae.evaluation.text_tasks import AnswerEvaluator, LabelEvaluator
 from hf_arae.models.glomo.attached_files import save_attached
 from hf_arae.models.glomo.graph_task_config import GraphTaskConfig
 from hf_arae.models.glomo.modeling_glomo import GlomoModel
 from hf_arae.models.glomo.objective_glomo_tasks import GlomoTaskObjective, GlomoTaskObjectiveArguments
-from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.storage.run_files import read_log
 from hf_arae.training.run_folder import RunFolder
 from hf_arae.utils.command_line import first_flag, read_command_line, run_script
-from hf_arae.utils.digests import digest, digest_rows
+from hf_arae.utils.digests import digest_rows
 from hf_arae.utils.tables import markdown_table
 from hf_arae.utils.validation import check_range
 
 TASKS = ("agreement", "texts", "pairs", "questions")
 WORD_VECTORS = ("predictor", "new")
-NOT_OF_RUNS = ("output_dir", "predictor", "networks", "graphs", "places", "seeds", "keep_models", "also", "use_cpu")
 
 
 @dataclass
@@ -78,7 +86,7 @@ class AgreementArguments:
 
 
 @dataclass
-class ScriptArguments:
+class ScriptArguments(GraphRunArguments):
     """What belongs to this script alone."""
 
     predictor: str = field(
@@ -96,24 +104,12 @@ class ScriptArguments:
             "choices": NETWORKS,
         },
     )
-    graphs: list[str] = field(
-        default_factory=lambda: list(GRAPHS),
-        metadata={
-            "help": "These graphs are compared: none, the mean of what may be drawn from (uniform), random ones, "
-            "those of a predictor with new weights (untrained), and the predictor's own (learned).",
-            "choices": GRAPHS,
-        },
-    )
     places: list[str] = field(
         default_factory=lambda: ["embeddings"],
         metadata={
             "help": "Graphs are mixed into embeddings, or into recurrent states (of a transformer: its middle layer).",
             "choices": PLACES,
         },
-    )
-    seeds: list[int] = field(
-        default_factory=lambda: [0, 1, 2, 3, 4],
-        metadata={"help": "A seed chooses labelled rows, weights and order; a run each."},
     )
     labelled: int = field(default=0, metadata={"help": "So many training rows are used, other ones a seed; 0: all."})
     max_length: int = field(
@@ -125,25 +121,17 @@ class ScriptArguments:
     )
     transformer_layers: int = field(default=2, metadata={"help": "A transformer has so many layers."})
     transformer_heads: int = field(default=4, metadata={"help": "A transformer's layers have so many heads."})
-    num_train_epochs: float = field(default=3.0, metadata={"help": "A run passes over its rows so many times."})
-    max_steps: int = field(
-        default=-1, metadata={"help": "A run has so many updates; above 0 it overrides num_train_epochs."}
-    )
-    per_device_train_batch_size: int = field(default=32, metadata={"help": "An update has so many rows."})
-    keep_models: bool = field(
-        default=False, metadata={"help": "The models are kept in output_dir, a folder each; they load with pipelines."}
-    )
     also: list[str] = field(
         default_factory=list, metadata={"help": "Output folders of other tasks: a table over all tasks is made too."}
     )
-    use_cpu: bool = field(default=False, metadata={"help": "No accelerator is used, even if there is one."})
 
     def __post_init__(self):
-        for name in ("networks", "graphs", "places", "seeds"):
+        super().__post_init__()
+        for name in ("networks", "places"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must hold at least one value")
         check_range(self, "[0, inf)", "labelled", "max_length")
-        check_range(self, "[1, inf)", "transformer_layers", "transformer_heads", "per_device_train_batch_size")
+        check_range(self, "[1, inf)", "transformer_layers", "transformer_heads")
 
     def rows(self) -> list[dict[str, Any]]:
         """What is run: network, place, graph and seed. Without graphs there is no place."""
@@ -315,10 +303,7 @@ def main() -> None:
     output_dir = Path(script.output_dir)
 
     # 2. Predictor and data
-    require_checkpoints(script.predictor)
-    predictor = GlomoModel.from_pretrained(script.predictor).eval()
-    if predictor.config.graph != "learned":
-        raise ValueError(f"{script.predictor} has learned no graphs: they are {predictor.config.graph}")
+    predictor = learned_predictor(GlomoModel, script.predictor)
     tokenizer = AutoTokenizer.from_pretrained(script.predictor)
     predictor.check_processor(tokenizer)
     longest = predictor.config.context_length
@@ -331,10 +316,7 @@ def main() -> None:
     models = GraphModels(predictor, vars(sizes), names, copied, script.transformer_layers, script.transformer_heads)
     models.build(script.networks[0], script.graphs[0], script.places[0], 0)  # refuses what is wrong with the sizes
     shared = Shared(task, script, models, objective, tokenizer, names, rows, measured_split(data))
-    chosen = {name: value for part in command.parts for name, value in asdict(part).items() if name not in NOT_OF_RUNS}
-    weights = [value.numpy().tobytes() for _, value in sorted(predictor.state_dict().items())]
-    texts = [repr(sorted(chosen.items())), *map(digest_rows, rows.values())]
-    settings = digest(*(text.encode() for text in texts), *weights)
+    settings = digest_of_runs(command.parts, predictor, map(digest_rows, rows.values()))
     shown = {"task": task, "predictor": script.predictor, "labelled": script.labelled}
     wanted = script.rows()
     print(f"{len(wanted)} runs of {len(rows['train'])} training rows; {len(tokenizer)} words")

@@ -13,7 +13,7 @@ seeds or graphs adds to the same table, which is written to table.md and, for re
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,31 +21,36 @@ from typing import Any
 import numpy as np
 
 from hf_arae import GlomoImageModel, GlomoImageTaskObjective
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.images.augmentation import ImageAugmentation
 from hf_arae.data.images.image_arrays import ImageArrays, draw_labels
 from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.data.images.loading import ImageDataArguments, load_images, measured_split
 from hf_arae.evaluation.graph_models import GRAPHS, image_classifier
-from hf_arae.evaluation.graph_runs import REFERENCES, TABLE_FILE, averages, run_missing, train_one
+from hf_arae.evaluation.graph_runs import (
+    REFERENCES,
+    TABLE_FILE,
+    GraphRunArguments,
+    averages,
+    digest_of_runs,
+    learned_predictor,
+    run_missing,
+    train_one,
+)
 from hf_arae.evaluation.image_classification import ImageClassificationEvaluator
 from hf_arae.evaluation.paired_runs import paired_table
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.models.glomo.objective_glomo_tasks import GlomoTaskObjectiveArguments
 from hf_arae.models.glomo_image.image_task_config import ImageTaskConfig
 from hf_arae.models.images.image_processing import AraeImageProcessor
-from hf_arae.storage.downloads import require_checkpoints
 from hf_arae.storage.files import write_json, write_text
 from hf_arae.training.run_folder import RunFolder
 from hf_arae.utils.command_line import read_command_line, run_script
-from hf_arae.utils.digests import digest
 from hf_arae.utils.tables import markdown_table
 from hf_arae.utils.validation import check_range
 
-NOT_OF_RUNS = ("output_dir", "predictor", "graphs", "seeds", "keep_models", "use_cpu")
-
 
 @dataclass
-class ScriptArguments:
+class ScriptArguments(GraphRunArguments):
     """What belongs to this script alone."""
 
     predictor: str = field(
@@ -54,18 +59,6 @@ class ScriptArguments:
     )
     output_dir: str = field(
         default="runs/transfer-image", metadata={"help": "The table of runs goes into this folder."}
-    )
-    graphs: list[str] = field(
-        default_factory=lambda: list(GRAPHS),
-        metadata={
-            "help": "These graphs are compared: none, the mean of what may be drawn from (uniform), random ones, "
-            "those of a predictor with new weights (untrained), and the predictor's own (learned).",
-            "choices": GRAPHS,
-        },
-    )
-    seeds: list[int] = field(
-        default_factory=lambda: [0, 1, 2, 3, 4],
-        metadata={"help": "A seed chooses labelled images, weights and order; a run each."},
     )
     labelled: int = field(
         default=0, metadata={"help": "So many training images keep their labels, other ones a seed; 0: all."}
@@ -77,22 +70,10 @@ class ScriptArguments:
             "thesis: 8 000 of 50 000). They are the validation images then; 0: the data's own are."
         },
     )
-    num_train_epochs: float = field(default=3.0, metadata={"help": "A run passes over its images so many times."})
-    max_steps: int = field(
-        default=-1, metadata={"help": "A run has so many updates; above 0 it overrides num_train_epochs."}
-    )
-    per_device_train_batch_size: int = field(default=32, metadata={"help": "An update has so many images."})
-    keep_models: bool = field(
-        default=False, metadata={"help": "The models are kept in output_dir, a folder each; they load with pipelines."}
-    )
-    use_cpu: bool = field(default=False, metadata={"help": "No accelerator is used, even if there is one."})
 
     def __post_init__(self):
-        for name in ("graphs", "seeds"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} must hold at least one value")
+        super().__post_init__()
         check_range(self, "[0, inf)", "labelled", "split_off")
-        check_range(self, "[1, inf)", "per_device_train_batch_size")
 
 
 def with_split_off(data: dict[str, LabelledImages], count: int) -> dict[str, LabelledImages]:
@@ -125,11 +106,8 @@ def main() -> None:
     output_dir = Path(script.output_dir)
 
     # 2. Predictor and data
-    require_checkpoints(script.predictor)
-    predictor = GlomoImageModel.from_pretrained(script.predictor).eval()
+    predictor = learned_predictor(GlomoImageModel, script.predictor)
     config = predictor.config
-    if config.graph != "learned":
-        raise ValueError(f"{script.predictor} has learned no graphs: they are {config.graph}")
     data = with_split_off(load_images(data_arguments, config.image_size, config.num_channels), script.split_off)
     train, names = data["train"], list(data["train"].label_names)
     if train.labels is None:
@@ -138,10 +116,7 @@ def main() -> None:
     evaluators = {split: ImageClassificationEvaluator(processor, data[split]) for split in data if split != "train"}
     split = "test" if "test" in data else "validation"
     image_classifier(predictor, vars(sizes), names, "learned", 0)  # refuses what is wrong with the sizes
-    chosen = {name: value for part in command.parts for name, value in asdict(part).items() if name not in NOT_OF_RUNS}
-    weights = [value.numpy().tobytes() for _, value in sorted(predictor.state_dict().items())]
-    images = [part.digest().encode() for part in data.values()]
-    settings = digest(repr(sorted(chosen.items())).encode(), *images, *weights)
+    settings = digest_of_runs(command.parts, predictor, (part.digest() for part in data.values()))
     wanted = [{"graphs": graphs, "seed": seed} for graphs, seed in product(script.graphs, dict.fromkeys(script.seeds))]
     print(f"{len(wanted)} runs of {len(train)} training images, {len(data['validation'])} held out")
 

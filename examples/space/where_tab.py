@@ -61,7 +61,7 @@ def _look(name: str, opened: Image.Image) -> str:
     with checkpoints.use(name) as checkpoint, torch.no_grad():
         model, processor = checkpoint.what_where, checkpoint.processor
         values = processor(images=opened, return_tensors="pt")["pixel_values"]
-        found = model.look(model.normalized(model.check_pixels(values)))
+        found = model.encoder(model.normalized(model.check_pixels(values)))
         copies = [model.decode(found.what, wheres) for wheres in (found.wheres, middle_wheres(model, 1))]
         drawn = processor.post_process(torch.cat([values, *copies]))
         captions = ["As the model reads it", "As it rebuilds it", "Rebuilt without where"]

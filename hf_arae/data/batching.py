@@ -11,7 +11,6 @@ from transformers.utils import logging
 logger = logging.get_logger(__name__)
 
 POOL_BATCHES = 50  # rows are sorted by length within pools of this many batches: little padding, much mixing
-NO_LABEL = -100  # label of a row that has none, as in the losses of torch and transformers
 
 
 def balanced_batch_size(batch_size: int, num_groups: int, rank: int = 0) -> int:

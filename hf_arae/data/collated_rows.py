@@ -11,7 +11,8 @@ from datasets import Dataset
 from torch import Tensor
 
 from hf_arae.data.batch_sources import RowBatches
-from hf_arae.data.batching import NO_LABEL, LengthGroupedBatchSampler
+from hf_arae.data.batching import LengthGroupedBatchSampler
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.utils.digests import digest_rows
 from hf_arae.utils.seeding import seeded
 from hf_arae.utils.validation import check_range

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.evaluation.image_pixels import pixel_values
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.metrics.calibration_error import CalibrationError
 from hf_arae.training.results import Evaluation
 from hf_arae.utils.distributed import from_main

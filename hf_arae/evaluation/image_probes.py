@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.evaluation.image_pixels import encode_images, pixel_values
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.metrics.numbers import Number
 from hf_arae.training.results import Evaluation
 from hf_arae.utils.distributed import from_main

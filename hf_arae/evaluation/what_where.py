@@ -180,7 +180,7 @@ def respond(model: SwwaeModel, values: Tensor) -> Response:
     """
     whats, wheres = [], []
     for part in values.split(_ROWS):
-        found = model.look(model.normalized(model.check_pixels(part.to(model.device, model.dtype))))
+        found = model.encoder(model.normalized(model.check_pixels(part.to(model.device, model.dtype))))
         if not found.whats:
             raise ValueError("the model has no pooling, which would say where")
         whats.append(found.whats[-1].float().flatten(1).cpu())

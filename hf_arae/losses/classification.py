@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-NO_LABEL = -100
+NO_LABEL = -100  # label of a row that has none, as in the losses of torch and transformers
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import initialization as init
 
 from hf_arae.nn.across_processes import moments_over_processes, number_of_processes
 
@@ -61,6 +62,17 @@ class ImageBatchNorm(_OverProcesses, nn.BatchNorm2d):
     """
 
 
+@torch.no_grad()
+def reset_batch_norm(module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    """Lets it change nothing at first, by functions that leave loaded values alone."""
+    if module.affine:
+        init.ones_(module.weight)
+        init.zeros_(module.bias)
+    init.zeros_(module.running_mean)
+    init.ones_(module.running_var)
+    init.zeros_(module.num_batches_tracked)
+
+
 @contextmanager
 def still_statistics(*modules: nn.Module) -> Iterator[None]:
     """Within, running statistics of the modules do not change; what a batch is normalised by is as ever.
@@ -78,4 +90,4 @@ def still_statistics(*modules: nn.Module) -> Iterator[None]:
             norm.tracking = tracking
 
 
-__all__ = ["BatchNorm", "ImageBatchNorm", "still_statistics"]
+__all__ = ["BatchNorm", "ImageBatchNorm", "reset_batch_norm", "still_statistics"]

@@ -12,13 +12,13 @@ import numpy as np
 
 from hf_arae.data.images.pixels import binarized, contrasted, open_picture, square_pixels
 from hf_arae.data.images.ranges import VALUE_RANGES
-from hf_arae.onnx.layout import CLASSIFIER, CONFIG, PROCESSOR, fetched, read_json, require_files
-from hf_arae.onnx.sessions import open_session
+from hf_arae.onnx.layout import CLASSIFIER, CONFIG, PROCESSOR, read_json, require_files
+from hf_arae.onnx.sessions import OpenedFolder, open_session
 from hf_arae.onnx.weights import check_weights
 from hf_arae.utils.validation import check_number
 
 
-class OnnxImageClassifier:
+class OnnxImageClassifier(OpenedFolder):
     """A classifier of images that was exported by `export_image_classifier`.
 
     ```python
@@ -53,6 +53,7 @@ class OnnxImageClassifier:
         batch_size: int = 64,
     ):
         check_number("batch_size", batch_size, "[1, inf)", whole=True)
+        super().__init__(folder, providers=providers, num_threads=num_threads, batch_size=batch_size)
         folder, self.batch_size = Path(folder).absolute(), batch_size
         require_files(folder, [CONFIG, CLASSIFIER])
         self.config = _read_config(folder / CONFIG)
@@ -65,20 +66,6 @@ class OnnxImageClassifier:
         if found != wanted:
             raise ValueError(f"{folder / CLASSIFIER} does not belong to its config.json: {found}; expected {wanted}")
         check_weights(folder / CLASSIFIER)
-
-    @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike, revision: str | None = None, subfolder: str = "", **arguments
-    ) -> OnnxImageClassifier:
-        """Opens an exported folder, or a repository of the Hub that holds one.
-
-        Args:
-            folder: folder or Hub id.
-            revision: branch, tag or commit of the repository.
-            subfolder: where in the folder or repository the files are.
-            arguments: `providers`, `num_threads` and `batch_size`, see the class.
-        """
-        return cls(fetched(folder, revision, subfolder), **arguments)
 
     def __call__(self, images: Any, top_k: int = 5) -> list[dict[str, Any]] | list[list[dict[str, Any]]]:
         """Labels of one image or many, as the pipeline "image-classification" gives them.

@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from hf_arae.onnx.layout import ENCODER, GENERATOR
+from hf_arae.onnx.layout import ENCODER, GENERATOR, fetched
 from hf_arae.onnx.weights import check_weights
 from hf_arae.utils.extras import import_extra
+
+Opened = TypeVar("Opened", bound="OpenedFolder")
+
+
+class OpenedFolder:
+    """Base of what runs an exported folder.
+
+    Args:
+        folder: the folder.
+        arguments: with which it was opened, of the subclass.
+    """
+
+    def __init__(self, folder: str | os.PathLike, **arguments: Any):
+        self._opened = {"folder": Path(folder).absolute(), **arguments}
+
+    def __reduce__(self) -> tuple:
+        """Copies, and what is sent to another process, open the files again: a session cannot be copied."""
+        return _opened_again, (type(self), self._opened)
+
+    @classmethod
+    def from_pretrained(
+        cls: type[Opened],
+        folder: str | os.PathLike,
+        revision: str | None = None,
+        subfolder: str = "",
+        **arguments: Any,
+    ) -> Opened:
+        """Opens an exported folder, or a repository of the Hub that holds one.
+
+        Args:
+            folder: folder or Hub id.
+            revision: branch, tag or commit of the repository.
+            subfolder: where in the folder or repository the files are.
+            arguments: `providers`, `num_threads` and `batch_size`, see the class.
+        """
+        return cls(fetched(folder, revision, subfolder), **arguments)
+
+
+def _opened_again(kind: type[OpenedFolder], arguments: dict[str, Any]) -> OpenedFolder:
+    return kind(**arguments)
 
 
 def open_sessions(

@@ -15,20 +15,19 @@ from hf_arae.onnx.layout import (
     GENERATION_CONFIG,
     GENERATOR,
     decoder_files,
-    fetched,
     read_config,
     read_json,
     require_files,
     source_of_codes,
 )
-from hf_arae.onnx.sessions import check_values, open_sessions
+from hf_arae.onnx.sessions import OpenedFolder, check_values, open_sessions
 from hf_arae.onnx.writing import StepDecoder, Writing, write_texts
 
 Ids = np.ndarray | list[list[int]]
 Attribute = int | str | Sequence[int] | np.ndarray
 
 
-class OnnxTokenAutoencoder:
+class OnnxTokenAutoencoder(OpenedFolder):
     """Reads and writes token ids by a folder that `export_onnx` made; see [`~hf_arae.onnx.layout`] for its files.
 
     [`~hf_arae.onnx.runtime.OnnxTextAutoencoder`] does the same with texts.
@@ -55,8 +54,8 @@ class OnnxTokenAutoencoder:
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        super().__init__(folder, providers=providers, num_threads=num_threads, batch_size=batch_size)
         folder, self.batch_size = Path(folder).absolute(), batch_size
-        self._opened = {"folder": folder, "providers": providers, "num_threads": num_threads}
         require_files(folder, [CONFIG])
         self.config = read_config(folder / CONFIG)
         self.labels = AttributeLabels(self.config.id2label)
@@ -69,24 +68,6 @@ class OnnxTokenAutoencoder:
         config = self.config
         frame = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
         self._decoders = [StepDecoder(sessions[name], name, *frame) for name in steps]
-
-    def __reduce__(self) -> tuple:
-        """Copies, and what is sent to another process, open the files again: a session cannot be copied."""
-        return _opened_again, (type(self), {**self._opened, "batch_size": self.batch_size})
-
-    @classmethod
-    def from_pretrained(
-        cls, folder: str | os.PathLike, revision: str | None = None, subfolder: str = "", **arguments
-    ) -> OnnxTokenAutoencoder:
-        """Opens an exported folder, or a repository of the Hub that holds one.
-
-        Args:
-            folder: folder or Hub id.
-            revision: branch, tag or commit of the repository.
-            subfolder: where in the folder or repository the files are.
-            arguments: `providers`, `num_threads` and `batch_size`, see the class.
-        """
-        return cls(fetched(folder, revision, subfolder), **arguments)
 
     # What the model has
 
@@ -277,10 +258,6 @@ class OnnxTokenAutoencoder:
         if values.size and not 0 <= values.min() <= values.max() < count:
             raise ValueError(f"attribute values must lie in 0..{count - 1}, got {np.unique(values).tolist()}")
         return np.broadcast_to(values, (rows,))
-
-
-def _opened_again(kind: type[OnnxTokenAutoencoder], arguments: dict) -> OnnxTokenAutoencoder:
-    return kind(**arguments)
 
 
 def _finite(found: np.ndarray, name: str) -> np.ndarray:

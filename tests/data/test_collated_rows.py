@@ -8,8 +8,8 @@ import pytest
 import torch
 from datasets import Dataset, DatasetDict
 
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.collated_rows import CollatedRows
+from hf_arae.losses.classification import NO_LABEL
 
 ROWS = Dataset.from_dict(
     {

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from hf_arae import AeImageConfig, AeImageModel, SwwaeConfig, SwwaeForImageClassification, SwwaeModel
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.corpora.glyphs import build_glyphs
 from hf_arae.evaluation.image_pictures import ImagePictures
 from hf_arae.evaluation.image_probes import ImageProbeEvaluator
 from hf_arae.evaluation.image_reconstruction import ImageReconstructionEvaluator
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.models.images.image_processing import AraeImageProcessor
 from hf_arae.pipelines.image_anomaly_detection import ImageAnomalyDetectionPipeline
 

@@ -47,7 +47,7 @@ def test_places_of_switches_are_those_of_sharp_phases(images):
         found = [where_coordinates(model, model.encode(images).wheres[level], level) for model in (hard, soft)]
         assert found[0].shape == found[1].shape and found[0].abs().max() <= 1
         # Where all of a square is 0, there is no place, and the two kinds differ.
-        seen = hard.look(images).whats[level][:, :, None].expand_as(found[0]) > 0.02
+        seen = hard.encoder(images).whats[level][:, :, None].expand_as(found[0]) > 0.02
         assert seen.float().mean() > 0.3
         assert (found[0] - found[1]).abs()[seen].median() < 0.05
     with pytest.raises(ValueError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -68,6 +70,12 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def classify(folder) -> OnnxImageClassifier:
     return OnnxImageClassifier.from_pretrained(folder, num_threads=1, batch_size=3)
+
+
+def test_copies_open_the_files_again(classify):
+    images = pictures(2)
+    for other in (copy.deepcopy(classify), pickle.loads(pickle.dumps(classify))):
+        assert other(images) == classify(images) and other.batch_size == 3
 
 
 @pytest.mark.parametrize("name", MODELS)

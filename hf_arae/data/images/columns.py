@@ -9,9 +9,9 @@ import numpy as np
 from datasets import ClassLabel, Dataset, Image
 from transformers.utils import logging
 
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.labels import LabelNames, check_label_type, is_label_type, label_order
 from hf_arae.data.sources import DataError, require_column
+from hf_arae.losses.classification import NO_LABEL
 
 logger = logging.get_logger(__name__)
 

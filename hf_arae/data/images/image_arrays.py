@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from hf_arae.data.batch_sources import RowBatches
-from hf_arae.data.batching import NO_LABEL, LengthGroupedBatchSampler
+from hf_arae.data.batching import LengthGroupedBatchSampler
 from hf_arae.data.images.augmentation import ImageAugmentation
 from hf_arae.data.images.labelled_images import LabelledImages, row_numbers
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.storage.processors import describe_processor
 from hf_arae.utils.digests import digest
 from hf_arae.utils.validation import check_range

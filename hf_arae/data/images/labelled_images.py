@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hf_arae.data.batching import NO_LABEL
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.utils.digests import digest
 
 _ROWS = 1000  # images that are counted at once

@@ -15,7 +15,6 @@ import pyarrow as pa
 from datasets import Dataset, Image
 from transformers.utils import logging
 
-from hf_arae.data.batching import NO_LABEL
 from hf_arae.data.corpora.glyphs import SPLIT_SIZES, build_glyphs
 from hf_arae.data.files import Columns, extension, read_columns
 from hf_arae.data.images.columns import NO_LABELS, find_columns, read_labels
@@ -24,6 +23,7 @@ from hf_arae.data.images.labelled_images import LabelledImages
 from hf_arae.data.source_arguments import SourceArguments, check_source_arguments, files_of_splits
 from hf_arae.data.sources import DataError, load_named, located
 from hf_arae.data.splits import SPLITS, VALIDATION_SHARE, sample_rows, split_names, usual_splits
+from hf_arae.losses.classification import NO_LABEL
 from hf_arae.utils.validation import check_number, check_range
 
 logger = logging.get_logger(__name__)

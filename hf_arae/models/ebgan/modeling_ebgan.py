@@ -11,6 +11,7 @@ from hf_arae.losses.classification import label_loss
 from hf_arae.losses.energy import reconstruction_energy
 from hf_arae.models.ebgan.configuration_ebgan import EbganConfig
 from hf_arae.models.images.image_model import ImageModel, ImageModelOutput, check_rows
+from hf_arae.nn.batch_norm import reset_batch_norm
 from hf_arae.nn.image.ladder import Combinator, LadderNetwork
 from hf_arae.nn.image.layer_strings import read_layers, read_sizes, sizes_down
 from hf_arae.nn.image.networks import (
@@ -86,12 +87,7 @@ class EbganModel(ImageModel):
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            if module.affine:
-                init.ones_(module.weight)
-                init.zeros_(module.bias)
-            init.zeros_(module.running_mean)
-            init.ones_(module.running_var)
-            init.zeros_(module.num_batches_tracked)
+            reset_batch_norm(module)
         elif isinstance(module, Combinator):
             init.copy_(module.weights, module.initial(module.weights))
         elif isinstance(module, LadderNetwork):

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from transformers import initialization as init
 from transformers.modeling_outputs import ImageClassifierOutput
 
+from hf_arae.losses.classification import label_loss
 from hf_arae.models.glomo.graph_cache import GraphCache
 from hf_arae.models.glomo.graph_reader import FrozenPredictor
 from hf_arae.models.glomo_image.configuration_glomo_image import GlomoImageConfig
 from hf_arae.models.glomo_image.modeling_glomo_image import GlomoImageModel
 from hf_arae.models.images.image_config import VALUE_RANGES
 from hf_arae.models.images.image_model import ImageModel
+from hf_arae.nn.batch_norm import reset_batch_norm
 from hf_arae.nn.graph_mixer import GraphMixer
 from hf_arae.nn.image.residual import ResidualNetwork, read_stages
 
@@ -92,11 +92,7 @@ class GlomoImageForImageClassification(FrozenPredictor, ImageModel):
     def _init_weights(self, module: nn.Module) -> None:
         """As the base; batch norm changes nothing."""
         if isinstance(module, nn.BatchNorm2d):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
-            init.zeros_(module.running_mean)
-            init.ones_(module.running_var)
-            init.zeros_(module.num_batches_tracked)
+            reset_batch_norm(module)
         else:
             super()._init_weights(module)
 
@@ -132,7 +128,7 @@ class GlomoImageForImageClassification(FrozenPredictor, ImageModel):
         """
         self._refuse_unknown(kwargs)
         logits = self.classify(self.check_pixels(pixel_values))
-        loss = None if labels is None else F.cross_entropy(logits.float(), labels)
+        loss = None if labels is None else label_loss(logits, labels)
         output = ImageClassifierOutput(loss, logits)
         return output.to_tuple() if return_dict is False else output
 

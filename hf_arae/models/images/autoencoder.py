@@ -10,6 +10,7 @@ from transformers import initialization as init
 from hf_arae.models.images.autoencoder_config import ImageAutoencoderConfig
 from hf_arae.models.images.image_config import VALUE_RANGES
 from hf_arae.models.images.image_model import ImageModel, ImageModelOutput, check_rows
+from hf_arae.nn.batch_norm import reset_batch_norm
 from hf_arae.nn.mlp import Mlp
 
 
@@ -43,12 +44,7 @@ class ImageAutoencoder(ImageModel):
             if module.bias is not None:
                 init.uniform_(module.bias, -(module.in_features**-0.5), module.in_features**-0.5)
         elif isinstance(module, nn.BatchNorm1d):
-            if module.affine:
-                init.ones_(module.weight)
-                init.zeros_(module.bias)
-            init.zeros_(module.running_mean)
-            init.ones_(module.running_var)
-            init.zeros_(module.num_batches_tracked)
+            reset_batch_norm(module)
 
     # The parts, on tensors
 

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from transformers import initialization as init
 
+from hf_arae.nn.batch_norm import reset_batch_norm
+
 
 @torch.no_grad()
 def initialize(module: nn.Module, published: bool) -> None:
@@ -35,12 +37,7 @@ def initialize(module: nn.Module, published: bool) -> None:
         if module.bias is not None:
             init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm1d):
-        if module.affine:
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
-        init.zeros_(module.running_mean)
-        init.ones_(module.running_var)
-        init.zeros_(module.num_batches_tracked)
+        reset_batch_norm(module)
 
 
 __all__ = ["initialize"]

@@ -18,8 +18,9 @@ from hf_arae.losses.classification import label_loss
 from hf_arae.models.images.image_config import VALUE_RANGES
 from hf_arae.models.images.image_model import ImageModel
 from hf_arae.models.swwae.configuration_swwae import SwwaeConfig
+from hf_arae.nn.batch_norm import reset_batch_norm
 from hf_arae.nn.image.networks import linear
-from hf_arae.nn.image.what_where import EncoderPass, WhatWhereDecoder, WhatWhereEncoder
+from hf_arae.nn.image.what_where import WhatWhereDecoder, WhatWhereEncoder
 
 
 class WhatWhere(NamedTuple):
@@ -96,11 +97,7 @@ class SwwaeModel(ImageModel):
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
-            init.zeros_(module.running_mean)
-            init.ones_(module.running_var)
-            init.zeros_(module.num_batches_tracked)
+            reset_batch_norm(module)
         elif isinstance(module, SwwaeModel):  # a loader leaves what no file holds undefined
             config, channels = module.config, module.config.num_channels
             for name, usual in (("pixel_mean", 0.0), ("pixel_std", 1.0)):
@@ -111,7 +108,7 @@ class SwwaeModel(ImageModel):
 
     def encode(self, pixel_values: Tensor) -> WhatWhere:
         """Maps images to the top what and the wheres of all poolings."""
-        found = self.look(self.normalized(self.check_pixels(pixel_values)))
+        found = self.encoder(self.normalized(self.check_pixels(pixel_values)))
         return WhatWhere(found.what, found.wheres)
 
     def decode(self, what: Tensor, wheres: Sequence[Tensor | None]) -> Tensor:
@@ -146,10 +143,6 @@ class SwwaeModel(ImageModel):
         pixels = normalized * self.pixel_std.to(normalized.dtype) + self.pixel_mean.to(normalized.dtype)
         return pixels.clamp(*VALUE_RANGES[self.config.value_range])
 
-    def look(self, images: Tensor) -> EncoderPass:
-        """The ConvNet's pass over normalised images."""
-        return self.encoder(images)
-
     def classify(self, what: Tensor) -> Tensor:
         """Logits of the labels, `(batch, labels)`, of top maps."""
         return self.classifier(what.flatten(1))
@@ -183,7 +176,7 @@ class SwwaeModel(ImageModel):
         """
         self._refuse_unknown(kwargs)
         images = self.normalized(self.check_pixels(pixel_values))
-        found = self.look(images)
+        found = self.encoder(images)
         rebuilt = self.rebuild(found.what, found.wheres)[0]
         output = SwwaeOutput(
             found.what.flatten(2).transpose(1, 2),
@@ -277,7 +270,7 @@ class SwwaeForImageClassification(SwwaeModel):
         self._refuse_unknown(kwargs)
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
-        found = self.look(self.normalized(self.check_pixels(pixel_values)))
+        found = self.encoder(self.normalized(self.check_pixels(pixel_values)))
         logits = self.classify(found.what)
         loss = None if labels is None else label_loss(logits, labels)
         output = ImageClassifierOutput(loss, logits, found.whats if output_hidden_states else None)

@@ -38,10 +38,7 @@ class SwwaeObjectiveArguments:
     )
     detach_targets: bool = field(
         default=False,
-        metadata={
-            "help": "The encoder's maps are what the decoder's are to be like, and are not moved towards them. On "
-            "house numbers that was worse than moving both; on digits with 100 labels it was better."
-        },
+        metadata={"help": "The encoder's maps are what the decoder's are to be like, and are not moved towards them."},
     )
     separate_statistics: bool = field(
         default=False,
@@ -127,11 +124,11 @@ class SwwaeObjective(Objective):
         groups = self._groups(batch)
         labels = batch["labels"] if s.nll_weight else None
         if s.separate_statistics and len(groups) > 1:
-            passes = [model.look(images) for images in groups]
+            passes = [model.encoder(images) for images in groups]
             images, found = torch.cat(groups), _joined(passes)
         else:
             images = torch.cat(groups) if len(groups) > 1 else groups[0]
-            found = model.look(images)
+            found = model.encoder(images)
         terms: Terms = {}
         loss: Tensor | float = 0.0
         if labels is not None:
