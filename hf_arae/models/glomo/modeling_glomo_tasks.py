@@ -52,21 +52,6 @@ class GraphTaskModel(FrozenPredictor, TextReader):
         """All that learns: its `network`, and a head above it."""
         raise NotImplementedError
 
-    @torch.no_grad()
-    def take_word_vectors(self) -> None:
-        """Makes the task's word vectors those of the predictor, from which they go on.
-
-        Raises:
-            ValueError: they have another width.
-        """
-        own, theirs = self.task.network.embeddings.weight, self.glomo.embeddings.weight
-        if own.shape != theirs.shape:
-            raise ValueError(
-                f"the task's word vectors are {own.shape[1]} wide and the predictor's {theirs.shape[1]}: leave "
-                "task_embedding_size out, so that they are the same"
-            )
-        own.copy_(theirs)
-
     def states(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """States of tokens, `(batch, T, width)`, and which of them are no padding, `(batch, T)` bool.
 

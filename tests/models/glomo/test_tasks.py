@@ -159,10 +159,6 @@ def test_a_pre_trained_predictor_loads_under_a_new_task(cls, tmp_path):
     for one, other in zip(model.glomo.parameters(), wanted.parameters(), strict=True):
         assert torch.equal(one, other) and not one.requires_grad
     assert all(mixer.scales.eq(1).all() and not mixer.logits.any() for mixer in model.task.network.mixers.values())
-    model.take_word_vectors()
-    assert torch.equal(model.task.network.embeddings.weight, wanted.embeddings.weight)
-    with pytest.raises(ValueError, match="task_embedding_size"):
-        make(cls, task_embedding_size=3).take_word_vectors()
 
 
 def test_pipelines_classify_texts_and_tokens(tmp_path):
